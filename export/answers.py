@@ -1,0 +1,138 @@
+"""Answers of a translator, and the first one in which an exported file differs."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_attention.models import CompiledSearch
+from keras_attention.translator import pad
+
+TOLERANCE = 1e-4
+
+
+def answers_of(translator, texts):
+    """What the trained model says about each text.
+
+    Args:
+        translator: `keras_attention.Translator`.
+        texts: list of str.
+
+    Returns:
+        List of dicts of JSON values: `source`, `text`, `score`, `source_ids`, `ids`,
+        `source_tokens`, `target_tokens`, `alignment`, and `nbest`, a list of texts and scores.
+    """
+    explanations = translator.explain(texts)
+    rows = translator.source_ids(texts)
+    nbest = translator.nbest(texts)
+    return [
+        {
+            "source": source,
+            "text": explanation.text,
+            "score": explanation.score,
+            "source_ids": source_ids.tolist(),
+            "ids": ids if len(source_ids) > 1 else [],
+            "source_tokens": explanation.source_tokens,
+            "target_tokens": explanation.target_tokens,
+            "alignment": np.round(explanation.alignment.astype("float64"), 7).tolist(),
+            "nbest": [list(hypothesis) for hypothesis in hypotheses],
+        }
+        for source, explanation, source_ids, ids, hypotheses in zip(
+            texts, explanations, rows, _best_ids(translator, rows), nbest, strict=True
+        )
+    ]
+
+
+def _best_ids(translator, sources):
+    search = CompiledSearch(translator.model, translator.search)
+    rows = []
+    for begin in range(0, len(sources), translator.batch_size):
+        result = search.generate(pad(sources[begin : begin + translator.batch_size]))
+        rows.extend(
+            ids[0, : lengths[0]].tolist()
+            for ids, lengths in zip(result.ids, result.lengths, strict=True)
+        )
+    return rows
+
+
+@dataclasses.dataclass
+class Comparison:
+    """Running comparison of exported answers with expected ones.
+
+    Attributes:
+        max_score_difference: float, over all answers compared so far.
+        max_alignment_difference: float, likewise.
+    """
+
+    max_score_difference: float = 0.0
+    max_alignment_difference: float = 0.0
+
+    def difference(self, expected, actual):
+        """What differs between two answers.
+
+        Args:
+            expected: dict, one of `answers_of`.
+            actual: dict, as `run_saved_model.py` or `run_onnx.py` writes it; fields that a format
+                does not have are missing.
+
+        Returns:
+            A phrase, or `None` if nothing differs.
+        """
+        checks = {
+            "ids": self._sequence,
+            "text": self._sequence,
+            "explained_text": self._sequence,
+            "source_tokens": self._padded_tokens,
+            "target_tokens": self._padded_tokens,
+            "score": self._score,
+            "explained_score": self._score,
+            "ids_score": self._score,
+            "alignment": self._alignment,
+            "nbest": self._nbest,
+        }
+        for name, check in checks.items():
+            if name in actual:
+                field = name.removeprefix("explained_").replace("ids_score", "score")
+                phrase = check(expected[field], actual[name])
+                if phrase:
+                    return f"{name} {phrase}"
+        return None
+
+    def _sequence(self, expected, actual):
+        return None if expected == actual else f"expected {expected!r}, got {actual!r}"
+
+    def _padded_tokens(self, expected, actual):
+        return self._sequence(expected + [""] * (len(actual) - len(expected)), actual)
+
+    def _score(self, expected, actual):
+        difference = abs(expected - actual)
+        if not difference <= TOLERANCE:  # Not a number is a difference too.
+            return f"expected {expected:.6f}, got {actual:.6f}"
+        self.max_score_difference = max(self.max_score_difference, difference)
+        return None
+
+    def _alignment(self, expected, actual):
+        expected, actual = _same_shape(expected, actual)
+        difference = np.abs(expected - actual).max(initial=0.0)
+        if not difference <= TOLERANCE:
+            return f"differs by {difference:.6f}"
+        self.max_alignment_difference = max(self.max_alignment_difference, float(difference))
+        return None
+
+    def _nbest(self, expected, actual):
+        # Hypotheses of the same score have no order.
+        for text, score in expected:
+            near = [other for other, value in actual if abs(score - value) <= TOLERANCE]
+            if text not in near:
+                return f"expected {text!r} ({score:.6f}), got {actual!r}"
+        return None
+
+
+def _same_shape(expected, actual):
+    """Two matrices, the smaller sides padded with zeros."""
+    matrices = [np.asarray(rows, "float64") for rows in (expected, actual)]
+    matrices = [rows if rows.size else np.zeros((0, 0)) for rows in matrices]
+    shape = np.max([rows.shape for rows in matrices], axis=0)
+    padded = np.zeros((2, *shape))
+    for index, rows in enumerate(matrices):
+        padded[index, : rows.shape[0], : rows.shape[1]] = rows
+    return padded

@@ -1,0 +1,234 @@
+"""From a run directory to a folder that others serve, and the proof that it answers the same."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import keras
+
+from keras_attention.errors import UserError
+from keras_attention.files import atomic_folder, read_json, write_json
+from keras_attention.translator import Translator
+
+from . import layout
+from .answers import answers_of
+from .parity import prove
+from .predictor import translator_folder
+from .readme import readme
+from .saved_model import write_saved_model
+from .signatures import SIGNATURES
+from .to_onnx import OPSET, write_onnx
+
+LIBRARIES = ("keras-attention", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
+WARMUP_TEXTS = 8
+
+
+def export(source, to, texts=None):
+    """Writes a bundle: SavedModel, ONNX, tokenizers, instructions, and the proof of parity.
+
+    The bundle is made in a temporary folder, moved to another one, and proved there. Only then does
+    it take its place: whatever goes wrong leaves nothing at `to`, or the bundle that was there.
+
+    Args:
+        source: path of a run directory, or of a folder that `Translator.save` wrote.
+        to: path of the bundle's folder. One that is there already is replaced.
+        texts: list of str. Held-out sentences to prove parity with; those that the training run
+            put aside if not given.
+
+    Returns:
+        The manifest, a dict.
+
+    Raises:
+        ParityError: an exported file does not answer like the trained model.
+        UserError: `source` is nothing to export, `to` is something else, or the disk is full.
+    """
+    source, to = Path(source), Path(to)
+    _check_backend()
+    _check_destination(to)
+    translator = Translator.load(translator_folder(source))
+    answers = answers_of(translator, proof_texts(translator, source, texts))
+    with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
+        made = workspace / "made"
+        write_files(translator, made, to.name, answers)
+        moved = workspace / "moved" / to.name
+        moved.parent.mkdir()
+        os.replace(made, moved)
+        parity = prove(moved, answers, needs_tensorflow_text(translator))
+        manifest = {
+            **describe(translator, to.name),
+            "from": origin(source),
+            "scores": scores(source),
+            "parity": parity,
+            "files": layout.checksums(moved),
+        }
+        write_json(moved / layout.MANIFEST, manifest)
+        os.replace(moved, final)
+    return manifest
+
+
+def verify(bundle):
+    """Repeats the proof of parity of a bundle, against the answers that lie in it.
+
+    Args:
+        bundle: path of the bundle's folder.
+
+    Returns:
+        A dict: `name`, the number of `files`, and the new `parity` report.
+
+    Raises:
+        BundleError: a file is missing or changed.
+        ParityError: a file does not answer like the trained model.
+    """
+    bundle = Path(bundle)
+    manifest = layout.read_manifest(bundle)
+    layout.check_files(bundle, manifest)
+    answers = read_json(bundle / layout.ANSWERS, "an exported bundle")
+    parity = prove(bundle, answers, manifest["needs_tensorflow_text"])
+    return {"name": manifest["name"], "files": len(manifest["files"]), "parity": parity}
+
+
+def write_files(translator, folder, name, answers):
+    """Writes everything but the manifest.
+
+    Args:
+        translator: `keras_attention.Translator`.
+        folder: path of a folder that does not exist yet.
+        name: str. The bundle's name.
+        answers: list of dicts, as `answers_of` makes them.
+    """
+    warmup_texts = [answer["source"] for answer in answers if answer["source"]][:WARMUP_TEXTS]
+    write_saved_model(translator, folder / layout.SAVED_MODEL, warmup_texts)
+    write_onnx(translator, folder / layout.ONNX)
+    translator.source_tokenizer.save(folder / layout.SOURCE_TOKENIZER)
+    translator.target_tokenizer.save(folder / layout.TARGET_TOKENIZER)
+    instructions = readme(describe(translator, name), warmup_texts[0])
+    (folder / layout.README).write_text(instructions, encoding="utf-8")
+    compact = json.dumps(answers, ensure_ascii=False)
+    (folder / layout.ANSWERS).write_text(compact + "\n", encoding="utf-8")
+
+
+def describe(translator, name):
+    """The part of the manifest that does not depend on the files.
+
+    Args:
+        translator: `keras_attention.Translator`.
+        name: str. The bundle's name.
+    """
+    model = translator.model
+    tokenizers = {"source": translator.source_tokenizer, "target": translator.target_tokenizer}
+    return {
+        "format": layout.FORMAT,
+        "name": name,
+        "versions": {
+            "python": platform.python_version(),
+            **{library: importlib.metadata.version(library) for library in LIBRARIES},
+        },
+        "tokenizer": {
+            side: {"kind": tokenizer.kind, "vocabulary_size": tokenizer.vocabulary_size}
+            for side, tokenizer in tokenizers.items()
+        },
+        "needs_tensorflow_text": needs_tensorflow_text(translator),
+        "special_ids": {
+            "pad": model.pad_id,
+            "unknown": translator.source_tokenizer.unknown_id,
+            "start": model.start_id,
+            "end": model.end_id,
+        },
+        "max_source_length": translator.max_source_length,
+        "search": keras.saving.serialize_keras_object(translator.search),
+        "signatures": SIGNATURES,
+        "onnx_opset": OPSET,
+        "parameters": model.count_params(),
+    }
+
+
+def needs_tensorflow_text(translator):
+    """Whether the SavedModel runs only where tensorflow-text is."""
+    tokenizers = (translator.source_tokenizer, translator.target_tokenizer)
+    return any(tokenizer.needs_tensorflow_text for tokenizer in tokenizers)
+
+
+def proof_texts(translator, source, texts=None):
+    """The sentences of the proof: held-out ones that the model takes, and the empty one.
+
+    Args:
+        translator: `keras_attention.Translator`.
+        source: path of what is exported.
+        texts: list of str, or `None` for those that the training run put aside.
+    """
+    if texts is None:
+        if not (Path(source) / "samples.json").exists():
+            raise UserError(
+                f"{source} has no samples.json: give held-out sentences to prove parity with."
+            )
+        texts = read_json(Path(source) / "samples.json", "a run directory")["texts"]
+    texts = list(dict.fromkeys(texts))
+    if texts:
+        lengths = translator.source_tokenizer.encode(texts).row_lengths().numpy() + 1
+        fits = (lengths > 1) & (lengths <= translator.max_source_length)
+        texts = [text for text, fit in zip(texts, fits, strict=True) if fit]
+    if not texts:
+        raise UserError("Parity cannot be proved: there is no held-out sentence the model takes.")
+    return [*texts, ""]
+
+
+def origin(source):
+    """Which run, and which recipe, a bundle comes from; no path of this machine."""
+    recipe = Path(source) / "recipe.json"
+    known = {"run": Path(source).resolve().name}
+    if recipe.exists():
+        known["recipe"] = _without_folders(read_json(recipe, "a run directory"))
+    return known
+
+
+def _without_folders(value):
+    if isinstance(value, dict):
+        return {name: _without_folders(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(item) for item in value]
+    return Path(value).name if isinstance(value, str) and os.path.isabs(value) else value
+
+
+def scores(source):
+    """The numbers of `evaluation.json`, by split."""
+    path = Path(source) / "evaluation.json"
+    evaluation = read_json(path, "a run directory") if path.exists() else {}
+    return {
+        split: {name: value for name, value in values.items() if isinstance(value, int | float)}
+        for split, values in evaluation.items()
+        if isinstance(values, dict)
+    }
+
+
+def _check_backend():
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            "Export needs the TensorFlow backend: set KERAS_BACKEND=tensorflow. "
+            f"Received: {keras.backend.backend()}"
+        )
+
+
+def _check_destination(to):
+    if to.is_dir() and (to / layout.MANIFEST).exists():
+        return
+    if to.exists() and not (to.is_dir() and not any(to.iterdir())):
+        raise UserError(f"{to} exists and is not an exported bundle: it would be overwritten.")
+
+
+@contextlib.contextmanager
+def _workspace(to):
+    # Beside the destination: a folder can only be moved as a whole within one disk.
+    with tempfile.TemporaryDirectory(prefix=f".{to.name}.work.", dir=to.parent) as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _disk_errors(to):
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{to} cannot be written: {error.strerror or error}.") from error

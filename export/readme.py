@@ -1,0 +1,107 @@
+"""The instructions that lie in a bundle."""
+
+import json
+
+TEMPLATE = """\
+# {name}
+
+A translator, exported by keras_attention: strings in, strings out. Move the folder wherever you
+like; nothing in it names a path.
+
+| File | What it is |
+|---|---|
+| `saved_model/1/` | SavedModel, strings in and out, laid out and warmed up for TF Serving |
+| `onnx/model.onnx` | ids in, the search inside (opset {opset}); runs in onnxruntime alone |
+| `tokenizer/source`, `tokenizer/target` | the tokenizers ({kinds}), for who feeds ids |
+| `parity.json` | what the trained model answered to held-out sentences |
+| `manifest.json` | where it comes from, versions, settings, scores, proof of parity, checksums |
+
+    keras-attention translate {name} {shell_text}
+    keras-attention translate {name} --format onnx {shell_text}
+    keras-attention verify {name}
+
+## TF Serving
+
+    docker run -p 8501:8501 -e MODEL_NAME={name} \\
+        -v "$PWD/saved_model:/models/{name}" tensorflow/serving
+    curl http://localhost:8501/v1/models/{name}:predict -d {shell_request}
+
+`"signature_name": "explain"` adds tokens and alignment, `"nbest"` gives all hypotheses, `"search"`
+takes ids. A text of more than {max_source_length} tokens, the end token included, is an error.
+{text_note}
+
+## Python, with TensorFlow only
+
+```python
+import tensorflow as tf
+{text_import}
+translator = tf.saved_model.load("saved_model/1")
+answer = translator.signatures["serving_default"](text=tf.constant([{python_text}]))
+print(answer["text"].numpy()[0].decode(), answer["score"].numpy()[0])
+```
+
+## Python, with onnxruntime only
+
+Rows of ids end in {end} and are padded with {pad}. {ids_note}
+
+```python
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("onnx/model.onnx", providers=["CPUExecutionProvider"])
+source_ids = np.array([[4, 5, {end}]], "int32")  # (batch, source)
+ids, scores, lengths = session.run(["ids", "scores", "lengths"], {{"source_ids": source_ids}})
+print(ids[0, 0, : lengths[0, 0]], scores[0, 0])
+```
+
+Outputs: `ids` int32 `(batch, beams, target)`, `scores` float32 `(batch, beams)`, `lengths` int32
+`(batch, beams)`, `alignments` float32 `(batch, beams, target, source)`, best beam first.
+
+With the tokenizers, in Python:
+
+```python
+from keras_attention import text
+
+source, target = text.load("tokenizer/source"), text.load("tokenizer/target")
+ids = source.encode([{python_text}]).to_tensor()  # append {end} to each row
+```
+"""
+
+TEXT_NOTE = (
+    "The tokenizer is SentencePiece: a program that loads the SavedModel needs tensorflow-text.\n"
+)
+VOCABULARY_NOTE = (
+    "Token `i` of `vocabulary` in\n`tokenizer/source/tokenizer.json` has the id `4 + i`, "
+    "an unknown one has 1."
+)
+
+
+def readme(description, text):
+    """The text of a bundle's README.md.
+
+    Args:
+        description: dict, the manifest's part that does not depend on the files.
+        text: str. A text to translate in the examples.
+    """
+    kinds = dict.fromkeys(side["kind"] for side in description["tokenizer"].values())
+    with_text = description["needs_tensorflow_text"]
+    request = json.dumps({"inputs": {"text": [text]}}, ensure_ascii=False)
+    spelled = description["tokenizer"]["source"]["kind"] in ("character", "word", "wordpiece")
+    return TEMPLATE.format(
+        name=description["name"],
+        opset=description["onnx_opset"],
+        kinds=", ".join(kinds),
+        max_source_length=description["max_source_length"],
+        end=description["special_ids"]["end"],
+        pad=description["special_ids"]["pad"],
+        shell_text=_quoted(text),
+        shell_request=_quoted(request),
+        python_text=repr(text),
+        text_note=TEXT_NOTE if with_text else "",
+        text_import="import tensorflow_text\n" if with_text else "",
+        ids_note=VOCABULARY_NOTE if spelled else "",
+    )
+
+
+def _quoted(text):
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -1,0 +1,12 @@
+"""One sentence for who has not installed what export needs."""
+
+import importlib.util
+
+REQUIRED = ("tensorflow", "tf2onnx", "onnx", "onnxruntime")
+
+missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
+if missing:
+    raise ImportError(
+        f"keras_attention.export needs {', '.join(missing)}: "
+        'install it with pip install "keras-attention[export]".'
+    )

@@ -1,0 +1,55 @@
+"""SavedModel with strings in and out, in the layout of TF Serving."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from .portable import without_cudnn
+from .quiet import quiet
+from .signatures import EXPLAIN, NBEST, SERVE, TEXT, ServedTranslator
+
+WARMUP_BATCH_SIZES = (1, 8)
+
+
+def write_saved_model(translator, folder, warmup_texts=()):
+    """Writes a translator as one version of a served model.
+
+    Args:
+        translator: `keras_attention.Translator`, on the TensorFlow backend.
+        folder: path of the version's folder, such as `saved_model/1`.
+        warmup_texts: list of str. Texts that TF Serving translates before it takes requests.
+    """
+    folder = Path(folder)
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    with quiet(), without_cudnn(translator.model):
+        served = ServedTranslator(translator)
+        tf.saved_model.save(served, str(folder), signatures=served.endpoints, options=options)
+    if warmup_texts:
+        write_warmup_requests(folder, list(warmup_texts))
+
+
+def write_warmup_requests(folder, texts):
+    """Writes the requests with which TF Serving warms a model up before it serves it.
+
+    Args:
+        folder: path of the version's folder.
+        texts: list of str.
+    """
+    path = Path(folder) / "assets.extra" / "tf_serving_warmup_requests"
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for endpoint in (SERVE, EXPLAIN, NBEST):
+            for batch_size in WARMUP_BATCH_SIZES:
+                batch = [texts[index % len(texts)] for index in range(batch_size)]
+                writer.write(_prediction_log(endpoint, batch).SerializeToString())
+
+
+def _prediction_log(endpoint, texts):
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2  # Slow: it loads gRPC.
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = endpoint
+    request.inputs[TEXT].CopyFrom(tf.make_tensor_proto(texts, tf.string))
+    return prediction_log_pb2.PredictionLog(
+        predict_log=prediction_log_pb2.PredictLog(request=request)
+    )

@@ -1,0 +1,167 @@
+"""The one place that names endpoints, inputs, outputs and dynamic axes of exported files."""
+
+import tensorflow as tf
+
+TEXT = "text"
+SCORE = "score"
+SOURCE_TOKENS = "source_tokens"
+TARGET_TOKENS = "target_tokens"
+ALIGNMENT = "alignment"
+
+SOURCE_IDS = "source_ids"
+IDS = "ids"
+SCORES = "scores"
+LENGTHS = "lengths"
+ALIGNMENTS = "alignments"
+
+SERVE, EXPLAIN, NBEST, SEARCH = "serving_default", "explain", "nbest", "search"
+
+SIGNATURES = {
+    SERVE: {
+        "inputs": {TEXT: ["string", ["batch"]]},
+        "outputs": {TEXT: ["string", ["batch"]], SCORE: ["float32", ["batch"]]},
+    },
+    EXPLAIN: {
+        "inputs": {TEXT: ["string", ["batch"]]},
+        "outputs": {
+            TEXT: ["string", ["batch"]],
+            SCORE: ["float32", ["batch"]],
+            SOURCE_TOKENS: ["string", ["batch", "source"]],
+            TARGET_TOKENS: ["string", ["batch", "target"]],
+            ALIGNMENT: ["float32", ["batch", "target", "source"]],
+        },
+    },
+    NBEST: {
+        "inputs": {TEXT: ["string", ["batch"]]},
+        "outputs": {TEXT: ["string", ["batch", "n"]], SCORE: ["float32", ["batch", "n"]]},
+    },
+    SEARCH: {
+        "inputs": {SOURCE_IDS: ["int32", ["batch", "source"]]},
+        "outputs": {
+            IDS: ["int32", ["batch", "beams", "target"]],
+            SCORES: ["float32", ["batch", "beams"]],
+            LENGTHS: ["int32", ["batch", "beams"]],
+            ALIGNMENTS: ["float32", ["batch", "beams", "target", "source"]],
+        },
+    },
+}
+
+TEXT_SPEC = tf.TensorSpec([None], tf.string, name=TEXT)
+SOURCE_IDS_SPEC = tf.TensorSpec([None, None], tf.int32, name=SOURCE_IDS)
+
+
+def search_function(model, search):
+    """A traceable function from source ids to what a search finds.
+
+    A row without any token (only the end and padding) gets no tokens and the score 0.
+
+    Args:
+        model: model with `generate(source, search)`, such as `keras_attention.models.Seq2Seq`.
+        search: a search of `keras_attention.decoding`.
+
+    Returns:
+        A `tf.function` with the inputs and outputs of the endpoint `search`.
+    """
+
+    @tf.function(input_signature=[SOURCE_IDS_SPEC], autograph=False)
+    def find(source_ids):
+        result = model.generate(source_ids, search)
+        token = (source_ids != model.pad_id) & (source_ids != model.end_id)  # (batch, source)
+        speaks = tf.reduce_any(token, axis=1)[:, None]  # (batch, 1)
+        return {
+            IDS: tf.where(speaks[..., None], result.ids, model.pad_id),
+            SCORES: tf.where(speaks, result.scores, 0.0),
+            LENGTHS: tf.where(speaks, result.lengths, 0),
+            ALIGNMENTS: tf.where(speaks[..., None, None], result.alignments, 0.0),
+        }
+
+    return find
+
+
+class ServedTranslator(tf.Module):
+    """A translator as graph functions: what a SavedModel is made of.
+
+    It tracks the bare TensorFlow variables, not Keras' wrappers around them: tracking both would
+    store every weight twice (keras issue #23553). The model is reached through closures only.
+
+    Args:
+        translator: `keras_attention.Translator`, on the TensorFlow backend.
+    """
+
+    def __init__(self, translator):
+        super().__init__(name="translator")
+        self.source_tokenizer = translator.source_tokenizer
+        self.target_tokenizer = translator.target_tokenizer
+        self.model_variables = [weight.value for weight in translator.model.weights]
+        self.max_source_length = translator.max_source_length
+        self.pad_id = translator.model.pad_id
+        self.end_id = translator.model.end_id
+        self.find = search_function(translator.model, translator.search)
+        self.find_all = search_function(translator.model, translator.search.all_beams())
+
+    @property
+    def endpoints(self):
+        """Concrete functions by the name of their endpoint."""
+        functions = {
+            SERVE: self.serve.get_concrete_function(),
+            EXPLAIN: self.explain.get_concrete_function(),
+            NBEST: self.nbest.get_concrete_function(),
+            SEARCH: self.find.get_concrete_function(),
+        }
+        assert set(functions) == set(SIGNATURES)
+        return functions
+
+    @tf.function(input_signature=[TEXT_SPEC], autograph=False)
+    def serve(self, text):
+        """The translation of each text, and its score."""
+        batch = tf.shape(text)[0]
+        _, found = self._translate(text, self.find)
+        return {
+            TEXT: self.target_tokenizer.decode(found[IDS][:batch, 0]),  # (batch,)
+            SCORE: found[SCORES][:batch, 0],  # (batch,)
+        }
+
+    @tf.function(input_signature=[TEXT_SPEC], autograph=False)
+    def nbest(self, text):
+        """All hypotheses that the search keeps of each text, best first, with their scores."""
+        batch = tf.shape(text)[0]
+        _, found = self._translate(text, self.find_all)
+        return {
+            TEXT: self.target_tokenizer.decode(found[IDS][:batch]),  # (batch, n)
+            SCORE: found[SCORES][:batch],  # (batch, n)
+        }
+
+    @tf.function(input_signature=[TEXT_SPEC], autograph=False)
+    def explain(self, text):
+        """Translation, score, tokens padded with `""`, and alignment of each text."""
+        batch = tf.shape(text)[0]
+        source_ids, found = self._translate(text, self.find)
+        ids, lengths = found[IDS][:batch, 0], found[LENGTHS][:batch, 0]
+        longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
+        return {
+            TEXT: self.target_tokenizer.decode(ids),  # (batch,)
+            SCORE: found[SCORES][:batch, 0],  # (batch,)
+            SOURCE_TOKENS: self.source_tokenizer.tokens(source_ids[:batch]),  # (batch, source)
+            TARGET_TOKENS: self.target_tokenizer.tokens(ids[:, :longest]),  # (batch, target)
+            ALIGNMENT: found[ALIGNMENTS][:batch, 0, :longest],  # (batch, target, source)
+        }
+
+    def _translate(self, text, find):
+        """Source ids and what the search finds, with at least one row of each."""
+        nobody = tf.cast(tf.equal(tf.shape(text)[0], 0), tf.int32)
+        text = tf.concat([text, tf.fill([nobody], "")], axis=0)  # No loop likes an empty batch.
+        rows = self.source_tokenizer.encode(text)  # (batch, None)
+        lengths = tf.cast(rows.row_lengths(), tf.int32) + 1  # (batch,)
+        with tf.control_dependencies([self._check_lengths(lengths)]):
+            ends = tf.fill([tf.shape(lengths)[0], 1], self.end_id)
+            source_ids = tf.concat([rows, ends], axis=1).to_tensor(self.pad_id)  # (batch, source)
+        return source_ids, find(source_ids)
+
+    def _check_lengths(self, lengths):
+        position = tf.argmax(lengths, output_type=tf.int32)
+        sentence = tf.strings.format(
+            f"Text {{}} has {{}} tokens with the end token; this model takes at most "
+            f"{self.max_source_length}.",
+            (position + 1, lengths[position]),
+        )
+        return tf.debugging.Assert(lengths[position] <= self.max_source_length, [sentence])

@@ -1,0 +1,82 @@
+"""ONNX file with ids in and the whole search inside."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention.errors import UserError
+
+from .portable import without_cudnn
+from .quiet import quiet
+from .signatures import SEARCH, SIGNATURES, SOURCE_IDS_SPEC, search_function
+
+OPSET = 18  # The highest that tf2onnx 1.17 writes.
+
+
+def write_onnx(translator, path):
+    """Writes model and search as one ONNX file, and opens it to see that it runs.
+
+    Args:
+        translator: `keras_attention.Translator`, on the TensorFlow backend.
+        path: path of the file.
+
+    Raises:
+        UserError: the model holds an operation that cannot be converted.
+    """
+    import onnx
+    import tf2onnx.convert  # Slow; only needed here.
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    function = search_function(translator.model, translator.search)
+    with quiet() as errors, without_cudnn(translator.model):
+        file, _ = tf2onnx.convert.from_function(function, [SOURCE_IDS_SPEC], opset=OPSET)
+    if errors:  # tf2onnx logs what it cannot convert, and goes on.
+        raise UserError(f"The model cannot be written as ONNX: {errors[0]}")
+    name_axes(file.graph)
+    onnx.checker.check_model(file, full_check=True)
+    onnx.save(file, path)
+    _try_out(path, translator.model.end_id)
+
+
+def name_axes(graph):
+    """Gives the inputs and outputs the axes that `SIGNATURES` names.
+
+    Args:
+        graph: `onnx.GraphProto`. Axes of a size known from the start keep it.
+    """
+    axes = {**SIGNATURES[SEARCH]["inputs"], **SIGNATURES[SEARCH]["outputs"]}
+    for value in [*graph.input, *graph.output]:
+        _, names = axes[value.name]
+        dimensions = value.type.tensor_type.shape.dim
+        for dimension, name in zip(dimensions, names, strict=True):
+            if not dimension.HasField("dim_value"):
+                dimension.dim_param = name
+
+
+def open_session(path, threads=1):
+    """An onnxruntime session of a file.
+
+    Args:
+        path: path of the file.
+        threads: int. Threads inside an operation. One is about twice as fast as two that spin
+            while they wait: the operations of a decoding step are small.
+
+    Returns:
+        `onnxruntime.InferenceSession`.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        str(path), sess_options=options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _try_out(path, end_id):
+    session = open_session(path)
+    for shape in ((1, 1), (2, 3)):
+        source_ids = np.full(shape, end_id, "int32")
+        session.run(None, {SOURCE_IDS_SPEC.name: source_ids})

@@ -1,0 +1,13 @@
+"""Attention layers and sequence-to-sequence models for Keras 3."""
+
+from keras_attention import decoding as decoding
+from keras_attention import layers as layers
+from keras_attention import losses as losses
+from keras_attention import metrics as metrics
+from keras_attention import models as models
+from keras_attention import ops as ops
+from keras_attention.errors import UserError as UserError
+from keras_attention.translator import Explanation as Explanation
+from keras_attention.translator import Translator as Translator
+
+__version__ = "0.1.0"

@@ -1,0 +1,93 @@
+"""The state of a step function as flat leaves, the form that every backend's loop carries."""
+
+from keras import ops, tree
+
+LOWEST = -3.4028234663852886e38  # the lowest finite float32: the score of what does not exist
+
+
+class StateLeaves:
+    """A nested search state, taken apart and put together again.
+
+    Args:
+        state: Nest of tensors whose leaves all start with the batch axis.
+    """
+
+    def __init__(self, state):
+        self._structure = state
+        self.leaves = tuple(ops.convert_to_tensor(leaf) for leaf in tree.flatten(state))
+        self._differs_between_beams = [False] * len(self.leaves)
+
+    def repeat(self, width):
+        """The leaves with every row `width` times in a row: `(batch * width, ...)`."""
+        return tuple(repeat_rows(leaf, width) for leaf in self.leaves)
+
+    def pack(self, leaves):
+        """The nest that `step` is given."""
+        return tree.pack_sequence_as(self._structure, leaves)
+
+    def flatten(self, state):
+        """The leaves of what `step` returned."""
+        tree.assert_same_structure(self._structure, state)
+        return tuple(tree.flatten(state))
+
+    def reorder(self, old_leaves, new_leaves, rows):
+        """The new leaves with row `rows[i]` at `i`; `rows` stay within their own sentence.
+
+        A leaf that every step so far returned untouched (the very same object: encoder output,
+        projected keys) is the same in all beams of a sentence, so it is left where it is.
+        """
+        reordered = []
+        for index, (old, new) in enumerate(zip(old_leaves, new_leaves, strict=True)):
+            # Remembered, because an eager step may leave a leaf alone in one step only.
+            self._differs_between_beams[index] |= new is not old
+            moves = self._differs_between_beams[index]
+            reordered.append(ops.take(new, rows, axis=0) if moves else new)
+        return tuple(reordered)
+
+
+def repeat_rows(x, width):
+    """Each row of `(batch, ...)` `width` times in a row: `(batch * width, ...)`."""
+    rows = ops.arange(ops.shape(x)[0] * width, dtype="int32") // width
+    return ops.take(x, rows, axis=0)
+
+
+def flat_rows(index, width):
+    """Beam `index` `(batch, n)` of each sentence as rows of `(batch * width, ...)`."""
+    sentences = ops.arange(ops.shape(index)[0], dtype="int32")
+    return sentences[:, None] * width + index  # (batch, n)
+
+
+def gather_beams(x, index):
+    """Pick the beams `index` `(batch, n)` of `(batch, beams, ...)`: `(batch, n, ...)`.
+
+    All axes of `x` but the first must be static.
+    """
+    beams = x.shape[1]
+    flat = ops.reshape(x, (-1, *x.shape[2:]))
+    return ops.take(flat, flat_rows(index, beams), axis=0)
+
+
+def top_log_probs(logits, k):
+    """The `k` most probable tokens of each row and their log-probabilities.
+
+    The same as `top_k(log_softmax(logits), k)` without writing the whole vocabulary twice: the
+    raw logits are ranked and only the winners are normalised, in float32.
+
+    Args:
+        logits: Any float dtype, `(rows, vocabulary)`.
+        k: Integer, clipped to the vocabulary.
+
+    Output:
+        `(log_probs, tokens)`, float32 and int32, both `(rows, min(k, vocabulary))`, best first.
+    """
+    vocabulary = logits.shape[-1]
+    if vocabulary is None:
+        raise ValueError(
+            "`logits` are expected to have a static vocabulary axis. "
+            f"Received: shape={tuple(logits.shape)}"
+        )
+    logits = ops.cast(logits, "float32")
+    best, tokens = ops.top_k(logits, min(k, vocabulary))
+    highest = best[:, :1]
+    normaliser = ops.log(ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True))
+    return best - highest - normaliser, ops.cast(tokens, "int32")

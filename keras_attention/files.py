@@ -1,0 +1,83 @@
+"""Files and folders that are either whole or not there."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from keras_attention.errors import UserError
+
+
+@contextlib.contextmanager
+def atomic_file(path):
+    """A temporary path beside `path` that takes its place when the block ends without an error.
+
+    Args:
+        path: path of the file to write; its folder is made when it is missing.
+
+    Yields:
+        `Path` to write to. An error leaves the file that was there before untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix is kept: Keras chooses the format of a file by it.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """A temporary folder beside `path` that takes its place when the block ends without an error.
+
+    Args:
+        path: path of the folder to write; one that is there already is replaced as a whole.
+
+    Yields:
+        `Path` of an empty folder to write into.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary.chmod(0o755)
+    try:
+        yield temporary
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            os.replace(path, old / path.name)
+            os.replace(temporary, path)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path, content):
+    """Writes `content` as readable JSON, whole or not at all."""
+    with atomic_file(path) as temporary:
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path, what):
+    """Content of a JSON file.
+
+    Args:
+        path: path of the file.
+        what: str. What the file is, for the message of an error, such as `"a run directory"`.
+
+    Raises:
+        UserError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{Path(path).parent} is not {what}: it has no {Path(path).name}.") from None
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}.") from None

@@ -1,0 +1,60 @@
+"""Losses over padded target sequences."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class SequenceCrossEntropy(keras.losses.Loss):
+    """Cross-entropy per real target token, with label smoothing.
+
+    The target distribution gives `1 - label_smoothing` to the label and spreads the rest evenly over
+    the vocabulary (Szegedy et al., 2016, section 7). Padding counts for nothing: the value is the
+    mean over real tokens, however much padding a batch has.
+
+    Args:
+        label_smoothing: float in [0, 1).
+        pad_id: int. Label of padding.
+        name: str.
+        **kwargs: Keyword arguments of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: int tensor `(batch, target)`.
+        y_pred: logits, float tensor `(batch, target, vocabulary)`.
+
+    Example:
+
+    >>> loss = keras_attention.losses.SequenceCrossEntropy()
+    >>> round(float(loss(np.array([[4, 0]]), np.zeros((1, 2, 8)))), 4)  # log(8)
+    2.0794
+
+    Reference:
+        Szegedy et al., 2016, "Rethinking the Inception Architecture for Computer Vision".
+    """
+
+    def __init__(self, label_smoothing=0.0, pad_id=0, name="sequence_cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if not 0.0 <= label_smoothing < 1.0:
+            raise ValueError(
+                f"`label_smoothing` must be in [0, 1). Received: label_smoothing={label_smoothing}"
+            )
+        self.label_smoothing = label_smoothing
+        self.pad_id = pad_id
+
+    def call(self, y_true, y_pred):
+        logits = ops.cast(y_pred, "float32")
+        losses = ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
+        if self.label_smoothing:
+            uniform = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+            losses += self.label_smoothing * (uniform - losses)
+        weights = ops.cast(ops.not_equal(y_true, self.pad_id), losses.dtype)  # (batch, target)
+        # Keras takes the mean over all positions: scale it to the mean over real ones.
+        real_share = ops.maximum(ops.mean(weights), keras.config.epsilon())
+        return losses * weights / real_share
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "label_smoothing": self.label_smoothing,
+            "pad_id": self.pad_id,
+        }

@@ -1,0 +1,9 @@
+"""Functional sequence-to-sequence models."""
+
+from keras_attention.models.bahdanau_decoder import BahdanauDecoder as BahdanauDecoder
+from keras_attention.models.compiled import CompiledSearch as CompiledSearch
+from keras_attention.models.input_feeding_decoder import InputFeedingDecoder as InputFeedingDecoder
+from keras_attention.models.parallel_decoder import ParallelDecoder as ParallelDecoder
+from keras_attention.models.recurrent_decoder import RecurrentDecoder as RecurrentDecoder
+from keras_attention.models.recurrent_encoder import RecurrentEncoder as RecurrentEncoder
+from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq

@@ -1,0 +1,51 @@
+"""Search compiled by Keras for the backend at hand."""
+
+import keras
+import numpy as np
+
+from keras_attention.decoding import SearchResult
+
+
+class CompiledSearch(keras.Model):
+    """A model and a search as one compiled function from source ids to NumPy results.
+
+    Keras' own `predict_on_batch` compiles it: a graph function on TensorFlow, `jit` on JAX. It owns
+    no weights.
+
+    Args:
+        model: model with `generate(source, search)`, such as `Seq2Seq`.
+        search: a search of `keras_attention.decoding`.
+        jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape; JAX always does.
+
+    Example:
+
+    >>> model = keras_attention.models.Seq2Seq(
+    ...     keras_attention.models.RecurrentEncoder(units=8),
+    ...     keras_attention.models.ParallelDecoder(units=8),
+    ...     source_vocabulary_size=11, target_vocabulary_size=13)
+    >>> search = keras_attention.models.CompiledSearch(
+    ...     model, keras_attention.decoding.Greedy(max_length=5))
+    >>> search.generate(np.array([[4, 5, 3]], "int32")).lengths.shape
+    (1, 1)
+    """
+
+    def __init__(self, model, search, jit_compile=False, **kwargs):
+        super().__init__(**kwargs)
+        self.model = model
+        self.search = search
+        self.compile(jit_compile=jit_compile or keras.backend.backend() == "jax")
+        self.built = True
+
+    def call(self, source):
+        return self.model.generate(source, self.search)._asdict()
+
+    def generate(self, source):
+        """Decodes one batch.
+
+        Args:
+            source: int array `(batch, source)`, or float frames.
+
+        Returns:
+            `SearchResult` of NumPy arrays.
+        """
+        return SearchResult(**self.predict_on_batch(np.asarray(source)))

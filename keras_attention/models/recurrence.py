@@ -1,0 +1,29 @@
+"""The recurrent layers an encoder or decoder may be made of, by name."""
+
+import keras
+
+RECURRENT_LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+
+
+def make_recurrent_layer(cell, units, **kwargs):
+    """A Keras LSTM or GRU layer that returns its state at every position.
+
+    Args:
+        cell: `"lstm"` or `"gru"`.
+        units: int. Size of the state.
+        **kwargs: Further arguments of the layer, such as `name` and `dtype`.
+
+    Returns:
+        A `keras.layers.LSTM` or `keras.layers.GRU`; its `cell` makes single steps with the same
+        weights.
+    """
+    if cell not in RECURRENT_LAYERS:
+        raise ValueError(
+            f"`cell` must be one of {sorted(RECURRENT_LAYERS)}. Received: cell={cell!r}"
+        )
+    return RECURRENT_LAYERS[cell](units, return_sequences=True, **kwargs)
+
+
+def state_count(layer):
+    """Number of state tensors of a recurrent layer: two for LSTM, one for GRU."""
+    return len(keras.tree.flatten(layer.cell.state_size))

@@ -1,0 +1,208 @@
+"""Base of the recurrent decoders: a stack of cells, one attention layer, and how they are wired."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers import BahdanauAttention
+from keras_attention.models.recurrence import make_recurrent_layer, state_count
+
+
+class RecurrentDecoder(keras.layers.Layer):
+    """Recurrent decoder with attention over the encoder's annotations.
+
+    A subclass says how cells and attention are wired by one method, `advance`; stepping and the pass
+    over a whole target both run it, so they give the same numbers. The first state of every cell is
+    `tanh(W mean(annotations))`, the mean taken over real positions, so that any encoder fits.
+
+    Args:
+        units: int. State size of each cell and width of the output.
+        attention: attention layer of `keras_attention.layers`, or `None` for
+            `BahdanauAttention(units)`. It must have no dropout of its own: the same mask at each
+            step of a compiled loop would be wrong, and dropping outputs does its work.
+        cell: `"lstm"` or `"gru"`.
+        num_layers: int. Cells on top of each other; the attention sees the last.
+        dropout: float in [0, 1). Share of features dropped from the input and the output.
+        **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: float tensor `(batch, target, features)`, the embedded previous tokens.
+        values: float tensor `(batch, source, value_dim)`, the encoder's annotations.
+        values_mask: bool tensor `(batch, source)`, `True` at real positions.
+        training: bool. Whether dropout is active.
+
+    Output:
+        Float tensor `(batch, target, units)`, from which logits are projected.
+    """
+
+    def __init__(self, units, attention=None, cell="lstm", num_layers=1, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if num_layers < 1:
+            raise ValueError(f"`num_layers` must be at least 1. Received: num_layers={num_layers}")
+        self.units = units
+        self.attention = BahdanauAttention(units) if attention is None else attention
+        self.cell = cell
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self._check_attention()
+        self.recurrent_layers = [
+            make_recurrent_layer(cell, units, dtype=self.dtype_policy, name=f"{cell}_{index}")
+            for index in range(num_layers)
+        ]
+        self.state_sizes = [state_count(layer) for layer in self.recurrent_layers]
+        self.bridge = keras.layers.Dense(
+            units * sum(self.state_sizes), activation="tanh", dtype=self.dtype_policy, name="bridge"
+        )
+        self.readout = keras.layers.Dense(
+            units, activation="tanh", use_bias=False, dtype=self.dtype_policy, name="readout"
+        )
+        self.input_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.output_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def _check_attention(self):
+        if getattr(self.attention, "dropout", 0.0):
+            raise ValueError(
+                "The attention of a decoder that steps must have no dropout; give `dropout` to the "
+                f"decoder instead. Received: attention.dropout={self.attention.dropout}"
+            )
+
+    # What a subclass says.
+
+    def cell_input_dim(self, embedded_dim, value_dim):
+        """Width of what the first cell reads."""
+        raise NotImplementedError(f"{type(self).__name__} must define `cell_input_dim`.")
+
+    def readout_input_dim(self, embedded_dim, value_dim):
+        """Width of what the readout reads."""
+        raise NotImplementedError(f"{type(self).__name__} must define `readout_input_dim`.")
+
+    def start_carry(self, states, values):
+        """What the first step is given: a dict of tensors, the cells' states among them."""
+        raise NotImplementedError(f"{type(self).__name__} must define `start_carry`.")
+
+    def advance(self, inputs, carry, attend):
+        """One step.
+
+        Args:
+            inputs: float tensor `(batch, features)`.
+            carry: dict, as `start_carry` makes it.
+            attend: function from a query `(batch, units)` to a context `(batch, value_dim)` and its
+                alignment `(batch, source)`.
+
+        Returns:
+            The new carry, of the same structure, and the alignment.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `advance`.")
+
+    def read_out(self, inputs, carry):
+        """Output features from inputs and carries, of one step or of all steps at once."""
+        raise NotImplementedError(f"{type(self).__name__} must define `read_out`.")
+
+    # What all share.
+
+    def build(self, inputs_shape, values_shape):
+        embedded_dim, value_dim = inputs_shape[-1], values_shape[-1]
+        width = self.cell_input_dim(embedded_dim, value_dim)
+        for layer in self.recurrent_layers:
+            layer.build((None, None, width))
+            width = self.units
+        if not self.attention.built:  # Keras builds nested layers of a saved model by themselves.
+            self.attention.build((None, None, self.units), tuple(values_shape))
+        self.bridge.build((None, value_dim))
+        self.readout.build((None, self.readout_input_dim(embedded_dim, value_dim)))
+        self.built = True
+
+    def start(self, values, values_mask=None):
+        """State before the first step.
+
+        Args:
+            values: float tensor `(batch, source, value_dim)`.
+            values_mask: bool tensor `(batch, source)`.
+
+        Returns:
+            A dict of tensors, all with the batch as first axis. The keys are projected here, once.
+        """
+        if values_mask is None:
+            values_mask = ops.ones(ops.shape(values)[:2], dtype="bool")
+        return {
+            "values": values,
+            "keys": self.attention.project_key(values),
+            "mask": values_mask,
+            "carry": self.start_carry(self._start_states(values, values_mask), values),
+        }
+
+    def step(self, inputs, state):
+        """One step of decoding.
+
+        Args:
+            inputs: float tensor `(batch, features)`, the embedded previous tokens.
+            state: as `start` or the step before returned it.
+
+        Returns:
+            Output `(batch, units)`, the new state, and the alignment `(batch, source)`.
+        """
+        carry, alignment = self.advance(inputs, state["carry"], self._attend_over(state))
+        return self.read_out(inputs, carry), {**state, "carry": carry}, alignment
+
+    def call(self, inputs, values, values_mask=None, training=None):
+        inputs = self.input_dropout(inputs, training=training)
+        carries = self.unroll(inputs, self.start(values, values_mask))
+        return self.output_dropout(self.read_out(inputs, carries), training=training)
+
+    def unroll(self, inputs, state):
+        """Carries at every position, each leaf `(batch, target, features)`."""
+        attend = self._attend_over(state)
+
+        def body(carry, step_inputs):
+            carry, _ = self.advance(step_inputs, carry, attend)
+            return carry, carry
+
+        _, carries = ops.scan(body, state["carry"], ops.transpose(inputs, (1, 0, 2)))
+        return keras.tree.map_structure(lambda leaf: ops.transpose(leaf, (1, 0, 2)), carries)
+
+    def _attend_over(self, state):
+        mask = state["mask"][:, None, :]  # (batch, 1, source)
+
+        def attend(query):
+            context, weights = self.attention.attend(
+                query[:, None, :], state["values"], state["keys"], mask=mask
+            )
+            return context[:, 0], weights[:, 0]
+
+        return attend
+
+    def _start_states(self, values, values_mask):
+        weights = ops.cast(values_mask, values.dtype)[:, :, None]
+        total = ops.maximum(ops.sum(weights, axis=1), 1)
+        states = self.bridge(ops.sum(values * weights, axis=1) / total)
+        return ops.split(states, sum(self.state_sizes), axis=-1)
+
+    def _run_cells(self, inputs, states):
+        """Output of the last cell `(batch, units)` and the flat list of new states."""
+        new_states, position = [], 0
+        for layer, size in zip(self.recurrent_layers, self.state_sizes, strict=True):
+            inputs, layer_states = layer.cell(inputs, states[position : position + size])
+            new_states.extend(layer_states)
+            position += size
+        return inputs, new_states
+
+    def _top_output(self, states):
+        """What the last cell emitted: the first of its states."""
+        return states[sum(self.state_sizes[:-1])]
+
+    def compute_output_shape(self, inputs_shape, values_shape):
+        return (*inputs_shape[:2], self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "attention": keras.saving.serialize_keras_object(self.attention),
+            "cell": self.cell,
+            "num_layers": self.num_layers,
+            "dropout": self.dropout,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        attention = keras.saving.deserialize_keras_object(config["attention"])
+        return cls(**{**config, "attention": attention})

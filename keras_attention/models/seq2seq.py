@@ -1,0 +1,242 @@
+"""Functional encoder-decoder model that trains in one pass and decodes step by step."""
+
+import keras
+from keras import ops
+
+from keras_attention.ops import masks
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class Seq2Seq(keras.Model):
+    """Encoder and decoder joined into one functional Keras model.
+
+    Called with a dict of ids it gives logits for every target position (teacher forcing). The same
+    weights decode through `encode`, `start`, `step` and `generate`; stepping through a sentence gives
+    the logits of the one pass.
+
+    Args:
+        encoder: layer from embedded source `(batch, source, features)` and its mask to annotations,
+            such as `RecurrentEncoder`.
+        decoder: layer with `start`, `step` and `call` over annotations, such as `BahdanauDecoder`.
+        source_vocabulary_size: int, or `None` when the source is frames of features.
+        target_vocabulary_size: int.
+        embedding_dim: int. Width of the token embeddings.
+        tie_embeddings: bool. Whether the target embedding is also the output projection.
+        share_embeddings: bool. Whether source and target use one embedding (one joint vocabulary).
+        source_features: int. Width of a frame, when the source is not ids but float frames
+            `(batch, source, source_features)`; a frame of zeros is padding.
+        pad_id, start_id, end_id: int. Special ids, the same in both vocabularies.
+        **kwargs: Keyword arguments of `keras.Model`, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: dict of int tensors, `source` `(batch, source)` ending in `end_id` and `target`
+            `(batch, target)` beginning with `start_id`, both padded on the right with `pad_id`.
+
+    Output:
+        Logits, float tensor `(batch, target, target_vocabulary_size)`.
+
+    Example:
+
+    >>> model = keras_attention.models.Seq2Seq(
+    ...     encoder=keras_attention.models.RecurrentEncoder(units=8),
+    ...     decoder=keras_attention.models.BahdanauDecoder(units=8),
+    ...     source_vocabulary_size=11, target_vocabulary_size=13, embedding_dim=6)
+    >>> ids = np.array([[2, 5, 4, 3]], "int32")
+    >>> model({"source": ids, "target": ids}).shape
+    TensorShape([1, 4, 13])
+    >>> result = model.generate(ids, keras_attention.decoding.Greedy(max_length=5))
+    >>> result.ids.shape
+    TensorShape([1, 1, 5])
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        source_vocabulary_size,
+        target_vocabulary_size,
+        embedding_dim=128,
+        tie_embeddings=True,
+        share_embeddings=False,
+        source_features=None,
+        pad_id=0,
+        start_id=2,
+        end_id=3,
+        **kwargs,
+    ):
+        if (source_vocabulary_size is None) == (source_features is None):
+            raise ValueError(
+                "Exactly one of `source_vocabulary_size` and `source_features` must be given. "
+                f"Received: source_vocabulary_size={source_vocabulary_size}, "
+                f"source_features={source_features}"
+            )
+        if share_embeddings and source_vocabulary_size != target_vocabulary_size:
+            raise ValueError(
+                "`share_embeddings` needs one joint vocabulary. Received: "
+                f"source_vocabulary_size={source_vocabulary_size}, "
+                f"target_vocabulary_size={target_vocabulary_size}"
+            )
+        dtype = kwargs.pop("dtype", None)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.pad_id = pad_id
+        self.start_id = start_id
+        self.end_id = end_id
+        self.embedding_dim = embedding_dim
+        # Rows of norm one: the tied logits start small, and `_embed` scales the input back to a
+        # variance of one, without which recurrent models stay at unigram statistics for long.
+        self.target_embedding = keras.layers.ReversibleEmbedding(
+            target_vocabulary_size,
+            embedding_dim,
+            tie_weights=tie_embeddings,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_dim**-0.5),
+            dtype=dtype,
+            name="target_embedding",
+        )
+        self.source_embedding = self._make_source_embedding(
+            source_vocabulary_size, source_features, share_embeddings, dtype
+        )
+        self.projection = keras.layers.Dense(embedding_dim, dtype=dtype, name="projection")
+
+        source = (
+            keras.Input((None,), dtype="int32", name="source")
+            if source_features is None
+            else keras.Input((None, source_features), name="source")
+        )
+        target = keras.Input((None,), dtype="int32", name="target")
+        memory = self._encode(source, source_features)
+        outputs = self.decoder(
+            self._embed(self.target_embedding, target), memory["values"], memory["mask"]
+        )
+        logits = self._logits(outputs)
+        super().__init__(inputs={"source": source, "target": target}, outputs=logits, **kwargs)
+
+        self.source_vocabulary_size = source_vocabulary_size
+        self.target_vocabulary_size = target_vocabulary_size
+        self.tie_embeddings = tie_embeddings
+        self.share_embeddings = share_embeddings
+        self.source_features = source_features
+
+    def _make_source_embedding(self, vocabulary_size, features, share, dtype):
+        if share:
+            return self.target_embedding
+        if features is not None:
+            return keras.layers.Dense(self.embedding_dim, dtype=dtype, name="source_projection")
+        return keras.layers.Embedding(
+            vocabulary_size,
+            self.embedding_dim,
+            embeddings_initializer=keras.initializers.RandomNormal(
+                stddev=self.embedding_dim**-0.5
+            ),
+            dtype=dtype,
+            name="source_embedding",
+        )
+
+    def _embed(self, embedding, ids):
+        return embedding(ids) * self.embedding_dim**0.5
+
+    def _logits(self, outputs):
+        return self.target_embedding(self.projection(outputs), reverse=True)
+
+    def _encode(self, source, source_features, training=None):
+        if source_features is None:
+            mask = masks.padding_mask(source, self.pad_id)
+            embedded = self._embed(self.source_embedding, source)
+        else:
+            mask = ops.any(ops.not_equal(source, 0), axis=-1)
+            embedded = self.source_embedding(source)
+        values = self.encoder(embedded, mask=mask, training=training)
+        return {"values": values, "mask": mask}
+
+    def encode(self, source, training=False):
+        """The memory a decoder looks back at.
+
+        Args:
+            source: int tensor `(batch, source)`, or float frames `(batch, source, source_features)`.
+            training: bool. Whether dropout is active.
+
+        Returns:
+            A dict: `values`, float `(batch, source, value_dim)`, and `mask`, bool `(batch, source)`.
+        """
+        return self._encode(source, self.source_features, training=training)
+
+    def start(self, memory, max_length=None):
+        """Decoder state before the first step.
+
+        Args:
+            memory: dict, as `encode` returns it.
+            max_length: int. Steps that will be made at most, for decoders that keep a fixed-size
+                cache; recurrent ones need none.
+
+        Returns:
+            A nested structure of tensors, all with the batch as first axis.
+        """
+        del max_length  # The state of a recurrent decoder does not grow.
+        return self.decoder.start(memory["values"], memory["mask"])
+
+    def step(self, token_ids, state):
+        """One step of decoding.
+
+        Args:
+            token_ids: int tensor `(batch,)`, the previous tokens; `start_id` at first.
+            state: as `start` or the step before returned it.
+
+        Returns:
+            Logits `(batch, target_vocabulary_size)`, the new state, and the alignment over source
+            positions `(batch, source)`.
+        """
+        embedded = self._embed(self.target_embedding, token_ids)
+        outputs, state, alignment = self.decoder.step(embedded, state)
+        return self._logits(outputs), state, alignment
+
+    def generate(self, source, search):
+        """Decodes a batch of sources.
+
+        Args:
+            source: int tensor `(batch, source)`, or float frames `(batch, source, source_features)`.
+            search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
+
+        Returns:
+            `keras_attention.decoding.SearchResult` of tensors. Can be traced by `tf.function` and
+            `jax.jit`.
+        """
+        memory = self.encode(ops.convert_to_tensor(source))
+        state = self.start(memory, search.max_length)
+        return search(
+            self.step,
+            state,
+            memory["mask"],
+            start_id=self.start_id,
+            end_id=self.end_id,
+            pad_id=self.pad_id,
+        )
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "source_vocabulary_size": self.source_vocabulary_size,
+            "target_vocabulary_size": self.target_vocabulary_size,
+            "embedding_dim": self.embedding_dim,
+            "tie_embeddings": self.tie_embeddings,
+            "share_embeddings": self.share_embeddings,
+            "source_features": self.source_features,
+            "pad_id": self.pad_id,
+            "start_id": self.start_id,
+            "end_id": self.end_id,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        def restore(item):
+            return keras.saving.deserialize_keras_object(item, custom_objects=custom_objects)
+
+        return cls(
+            **{
+                **config,
+                "encoder": restore(config["encoder"]),
+                "decoder": restore(config["decoder"]),
+            }
+        )

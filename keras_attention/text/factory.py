@@ -1,0 +1,55 @@
+"""Tokenizers by the name of their kind."""
+
+from keras_attention.errors import UserError
+from keras_attention.text.byte import ByteTokenizer
+from keras_attention.text.character import CharacterTokenizer
+from keras_attention.text.sentencepiece import SentencePieceTokenizer
+from keras_attention.text.tokenizer import read_config
+from keras_attention.text.word import WordTokenizer
+from keras_attention.text.wordpiece import WordPieceTokenizer
+
+KINDS = {
+    tokenizer.kind: tokenizer
+    for tokenizer in (
+        CharacterTokenizer,
+        ByteTokenizer,
+        WordTokenizer,
+        WordPieceTokenizer,
+        SentencePieceTokenizer,
+    )
+}
+
+
+def load(folder):
+    """Read the tokenizer of a folder, whatever its kind.
+
+    Args:
+        folder: path of a folder that `Tokenizer.save` wrote.
+
+    Returns:
+        A `Tokenizer`.
+
+    Raises:
+        UserError: the folder is missing or broken, or of an unknown kind.
+    """
+    return _class_of(read_config(folder)["kind"]).load(folder)
+
+
+def train(kind, strings, **options):
+    """Learn a tokenizer of the named kind.
+
+    Args:
+        kind: one of `"character"`, `"byte"`, `"word"`, `"wordpiece"`, `"sentencepiece"`.
+        strings: iterable of `str` or `bytes`, read once.
+        **options: those of the `train` method of that kind.
+
+    Returns:
+        A `Tokenizer`.
+    """
+    return _class_of(kind).train(strings, **options)
+
+
+def _class_of(kind):
+    if kind not in KINDS:
+        raise UserError(f"Expected a kind of tokenizer among {', '.join(KINDS)}. Received: {kind!r}.")
+    return KINDS[kind]

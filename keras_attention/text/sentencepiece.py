@@ -1,0 +1,168 @@
+"""The sub-word tokenizer of Kudo and Richardson (2018), run by tensorflow-text."""
+
+import hashlib
+import io
+from tempfile import NamedTemporaryFile
+
+import tensorflow as tf
+
+from keras_attention.errors import UserError
+from keras_attention.text.tokenizer import UNKNOWN_TEXT, Tokenizer, write_atomically
+from keras_attention.text.vocabulary import NO_TEXT, normalized_batches
+
+MODEL_FILE = "sentencepiece.model"
+TRAINER_OPTIONS = {
+    "hard_vocab_limit": False,
+    "character_coverage": 1.0,
+    "remove_extra_whitespaces": False,
+    "max_sentence_length": 1 << 20,
+    "num_threads": 1,
+    "pad_id": Tokenizer.pad_id,
+    "unk_id": Tokenizer.unknown_id,
+    "bos_id": Tokenizer.start_id,
+    "eos_id": Tokenizer.end_id,
+    "unk_surface": UNKNOWN_TEXT,
+    "minloglevel": 2,
+}
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """A sub-word tokenizer with a unigram language model over pieces (Kudo, 2018).
+
+    Text is kept with its spaces, so decoding gives back what was encoded, except that spaces at
+    the very start are dropped and "▁" (U+2581) is read as a space. A SavedModel that holds this tokenizer needs tensorflow-text
+    in the process that loads it.
+
+    Args:
+        model: the bytes of a SentencePiece model whose special ids are 0 to 3.
+        lowercase: whether text is lower-cased first.
+        normalization: `"none"` or `"nfkc"`.
+        name: name of the `tf.Module`.
+
+    Reference:
+        Kudo and Richardson (2018), SentencePiece. Kudo (2018), Subword regularization.
+    """
+
+    kind = "sentencepiece"
+    needs_tensorflow_text = True
+
+    def __init__(self, model, lowercase=False, normalization="none", name=None):
+        super().__init__(lowercase=lowercase, normalization=normalization, name=name)
+        self._model = bytes(model)
+        with tf.init_scope():
+            self._sentencepiece = tensorflow_text().SentencepieceTokenizer(
+                model=self._model, out_type=tf.int32
+            )
+            self._size = int(self._sentencepiece.vocab_size())
+
+    @property
+    def model(self):
+        """The bytes of the SentencePiece model."""
+        return self._model
+
+    @property
+    def vocabulary_size(self):
+        """The number of ids, the four special ones included."""
+        return self._size
+
+    @classmethod
+    def train(
+        cls,
+        strings,
+        vocabulary_size=8000,
+        byte_fallback=False,
+        lowercase=False,
+        normalization="none",
+    ):
+        """Learn pieces from a corpus.
+
+        Args:
+            strings: iterable of `str` or `bytes`, read once.
+            vocabulary_size: at most so many ids, the special ones (and bytes) included; a small
+                corpus gives fewer.
+            byte_fallback: whether unknown characters are spelt as bytes (256 more ids).
+            lowercase: whether text is lower-cased first.
+            normalization: `"none"` or `"nfkc"`.
+
+        Returns:
+            A `SentencePieceTokenizer`.
+        """
+        trainer = sentencepiece().SentencePieceTrainer
+        batches = normalized_batches(strings, lowercase, normalization)
+        texts = [text for batch in batches for text in batch if text.strip()]
+        if not texts:
+            raise UserError(NO_TEXT)
+        model = io.BytesIO()
+        with NamedTemporaryFile("w", suffix=".tsv") as rules:
+            # Normalisation is ours. One rule on a code point that is no character: without any,
+            # the library prints a line about it whenever a model is opened.
+            rules.write("FFFE\tFFFD\n")
+            rules.flush()
+            try:
+                trainer.train(
+                    sentence_iterator=iter(texts),
+                    model_writer=model,
+                    model_type="unigram",
+                    vocab_size=vocabulary_size,
+                    byte_fallback=byte_fallback,
+                    normalization_rule_tsv=rules.name,
+                    **TRAINER_OPTIONS,
+                )
+            except (RuntimeError, ValueError) as error:
+                raise UserError(
+                    f"SentencePiece cannot learn vocabulary_size={vocabulary_size} from this "
+                    f"text: {' '.join(str(error).split())}"
+                ) from error
+        return cls(model.getvalue(), lowercase, normalization)
+
+    def _encode(self, strings):
+        return self._sentencepiece.tokenize(strings)
+
+    def _decode(self, ids, keep):
+        inside = (ids >= 0) & (ids < self._size)
+        ids = tf.ragged.boolean_mask(tf.where(inside, ids, self.unknown_id), keep)
+        text = self._sentencepiece.detokenize(ids)
+        return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+
+    def _printable(self, ids):
+        flat = tf.reshape(tf.clip_by_value(ids, 0, self._size - 1), [-1])
+        return tf.reshape(self._sentencepiece.id_to_string(flat), tf.shape(ids))
+
+    def _save(self, folder):
+        write_atomically(folder / MODEL_FILE, self._model)
+        return {"sha256": hashlib.sha256(self._model).hexdigest()}
+
+    @classmethod
+    def _load(cls, folder, options):
+        path = folder / MODEL_FILE
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"Cannot read {str(path)!r}: {error.strerror}.") from error
+        if hashlib.sha256(model).hexdigest() != options.pop("sha256"):
+            raise UserError(f"{str(path)!r} is not the file its tokenizer.json was written with.")
+        return cls(model, **options)
+
+
+def tensorflow_text():
+    """The tensorflow_text module, or one sentence about how to get it."""
+    try:
+        import tensorflow_text as module
+    except ImportError as error:
+        raise ImportError(
+            "The SentencePiece tokenizer needs tensorflow-text: "
+            'install it with pip install "keras-attention[training]".'
+        ) from error
+    return module
+
+
+def sentencepiece():
+    """The sentencepiece module, or one sentence about how to get it."""
+    try:
+        import sentencepiece as module
+    except ImportError as error:
+        raise ImportError(
+            "Training a SentencePiece tokenizer needs sentencepiece: "
+            'install it with pip install "keras-attention[training]".'
+        ) from error
+    return module

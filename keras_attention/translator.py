@@ -1,0 +1,252 @@
+"""Strings in, strings out: a model, its tokenizers and a search."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_attention.errors import UserError
+from keras_attention.files import atomic_folder, read_json, write_json
+from keras_attention.models import CompiledSearch
+
+FORMAT = 1
+LENGTH_STEP = 8  # Source lengths are padded to multiples, so that few shapes are compiled.
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """One translated text and why.
+
+    Attributes:
+        text: str. The translation.
+        score: float. What the search ranked it by: its log-probability, with the search's penalties.
+        source_tokens: list of str, ending in the end token.
+        target_tokens: list of str.
+        alignment: float array `(target, source)`; row by row the attention over source tokens.
+    """
+
+    text: str
+    score: float
+    source_tokens: list
+    target_tokens: list
+    alignment: np.ndarray
+
+
+class Translator:
+    """A trained model that takes strings and returns strings.
+
+    Args:
+        model: model with `generate(source, search)`, such as `keras_attention.models.Seq2Seq`.
+        source_tokenizer: tokenizer of `keras_attention.text`.
+        target_tokenizer: tokenizer of `keras_attention.text`.
+        search: a search of `keras_attention.decoding`.
+        max_source_length: int. Tokens a text may have, the end token included; a longer one is an
+            error, never cut.
+        batch_size: int. Texts decoded at a time.
+
+    Call arguments:
+        texts: list of str, or one str.
+
+    Output:
+        List of str, or one str. A text without any token translates to an empty text.
+    """
+
+    def __init__(
+        self,
+        model,
+        source_tokenizer,
+        target_tokenizer,
+        search,
+        max_source_length=512,
+        batch_size=64,
+    ):
+        self.model = model
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer
+        self.search = search
+        self.max_source_length = max_source_length
+        self.batch_size = batch_size
+        self._compiled = {}
+
+    def __call__(self, texts):
+        if isinstance(texts, str):
+            return self([texts])[0]
+        return [explanation.text for explanation in self._explain(texts, with_tokens=False)]
+
+    def explain(self, texts):
+        """Translations with scores, tokens and alignments.
+
+        Args:
+            texts: list of str, or one str.
+
+        Returns:
+            List of `Explanation`, or one.
+        """
+        if isinstance(texts, str):
+            return self.explain([texts])[0]
+        return self._explain(texts, with_tokens=True)
+
+    def nbest(self, texts):
+        """All hypotheses that the search kept, best first.
+
+        Args:
+            texts: list of str.
+
+        Returns:
+            For each text a list of `(text, score)`.
+        """
+        sources = self.source_ids(texts)
+        results = self._search_all(sources, self.search.all_beams())
+        rows = []
+        for ids, result in zip(sources, results, strict=True):
+            if len(ids) == 1:
+                rows.append([("", 0.0)] * len(result.ids))
+                continue
+            decoded = self._decode(result.ids)
+            rows.append(list(zip(decoded, map(float, result.scores), strict=True)))
+        return rows
+
+    def source_ids(self, texts):
+        """Ids of each text, the end token included.
+
+        Args:
+            texts: list of str.
+
+        Returns:
+            List of int32 arrays.
+
+        Raises:
+            UserError: a text has more tokens than the model takes.
+        """
+        texts = list(texts)
+        for position, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise UserError(f"Text {position + 1} must be a string. Received: {text!r}")
+        if not texts:
+            return []
+        end = [self.model.end_id]
+        rows = self.source_tokenizer.encode(texts).to_list()
+        rows = [np.asarray(row + end, "int32") for row in rows]
+        for position, row in enumerate(rows):
+            if len(row) > self.max_source_length:
+                raise UserError(
+                    f"Text {position + 1} has {len(row)} tokens with the end token; this model "
+                    f"takes at most {self.max_source_length}."
+                )
+        return rows
+
+    def _explain(self, texts, with_tokens):
+        sources = self.source_ids(texts)
+        results = self._search_all(sources, self.search)
+        best = [np.asarray(result.ids[0]) for result in results]
+        decoded = self._decode(pad(best, length=self.search.max_length)) if best else []
+        explanations = []
+        for ids, result, text in zip(sources, results, decoded, strict=True):
+            empty = len(ids) == 1
+            length = 0 if empty else int(result.lengths[0])
+            explanations.append(
+                Explanation(
+                    text="" if empty else text,
+                    score=0.0 if empty else float(result.scores[0]),
+                    source_tokens=self._tokens(self.source_tokenizer, ids) if with_tokens else [],
+                    target_tokens=(
+                        self._tokens(self.target_tokenizer, result.ids[0, :length])
+                        if with_tokens
+                        else []
+                    ),
+                    alignment=np.asarray(result.alignments[0, :length, : len(ids)]),
+                )
+            )
+        return explanations
+
+    def _search_all(self, sources, search):
+        """Result of each row, in the order given; rows of like length share a batch."""
+        order = np.argsort([len(row) for row in sources], kind="stable")
+        results = [None] * len(sources)
+        compiled = self._compiled_search(search)
+        for begin in range(0, len(sources), self.batch_size):
+            rows = order[begin : begin + self.batch_size]
+            longest = max(len(sources[row]) for row in rows)
+            length = -(-longest // LENGTH_STEP) * LENGTH_STEP
+            batch = pad([sources[row] for row in rows], length=length)
+            result = compiled.generate(batch)
+            for index, row in enumerate(rows):
+                results[row] = type(result)(*(field[index] for field in result))
+        return results
+
+    def _compiled_search(self, search):
+        key = str(keras.saving.serialize_keras_object(search))
+        if key not in self._compiled:
+            self._compiled[key] = CompiledSearch(self.model, search)
+        return self._compiled[key]
+
+    def _decode(self, ids):
+        return [text.decode() for text in self.target_tokenizer.decode(np.asarray(ids)).numpy()]
+
+    def _tokens(self, tokenizer, ids):
+        return [token.decode() for token in tokenizer.tokens(np.asarray(ids)).numpy()]
+
+    def save(self, folder):
+        """Writes model, tokenizers and search into `folder`, whole or not at all."""
+        with atomic_folder(folder) as temporary:
+            self.model.save(temporary / "model.keras")
+            self.source_tokenizer.save(temporary / "source_tokenizer")
+            self.target_tokenizer.save(temporary / "target_tokenizer")
+            config = {
+                "format": FORMAT,
+                "search": keras.saving.serialize_keras_object(self.search),
+                "max_source_length": self.max_source_length,
+                "batch_size": self.batch_size,
+            }
+            write_json(temporary / "translator.json", config)
+
+    @classmethod
+    def load(cls, folder):
+        """Translator written by `save`.
+
+        Args:
+            folder: path of the folder.
+
+        Raises:
+            UserError: the folder is missing, damaged, or no translator's.
+        """
+        from keras_attention import text  # Needs TensorFlow, which a user of the layers may lack.
+
+        folder = Path(folder)
+        config = read_json(folder / "translator.json", "a saved translator")
+        if config.get("format") != FORMAT:
+            raise UserError(
+                f"{folder} was written by another version: expected format {FORMAT}. "
+                f"Received: format={config.get('format')}"
+            )
+        try:
+            model = keras.saving.load_model(folder / "model.keras", compile=False)
+        except (OSError, ValueError, KeyError) as error:  # What Keras raises on a damaged archive.
+            raise UserError(f"{folder / 'model.keras'} cannot be read: {error}") from error
+        return cls(
+            model=model,
+            source_tokenizer=text.load(folder / "source_tokenizer"),
+            target_tokenizer=text.load(folder / "target_tokenizer"),
+            search=keras.saving.deserialize_keras_object(config["search"]),
+            max_source_length=config["max_source_length"],
+            batch_size=config["batch_size"],
+        )
+
+
+def pad(rows, length=None, pad_id=0):
+    """Rows of ids as one array, padded on the right.
+
+    Args:
+        rows: list of int sequences.
+        length: int. Width of the array; the longest row's if not given.
+        pad_id: int.
+
+    Returns:
+        int32 array `(len(rows), length)`.
+    """
+    length = max(map(len, rows), default=0) if length is None else length
+    array = np.full((len(rows), length), pad_id, "int32")
+    for index, row in enumerate(rows):
+        array[index, : len(row)] = row
+    return array

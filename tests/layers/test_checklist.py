@@ -1,0 +1,32 @@
+import pytest
+from layer_checks import CHECKS, LayerCase, check_name
+
+from keras_attention import layers
+
+CASES = {
+    "dot_product": LayerCase(layers.DotProductAttention, query_dim=7, key_dim=7),
+    "scaled_dot_product": LayerCase(layers.ScaledDotProductAttention, query_dim=7, key_dim=7),
+    "luong_dot": LayerCase(layers.LuongAttention, query_dim=7, key_dim=7),
+    "luong_general": LayerCase(
+        lambda **options: layers.LuongAttention("general", **options), query_dim=7, key_dim=11
+    ),
+    "luong_concat": LayerCase(
+        lambda **options: layers.LuongAttention("concat", units=17, **options),
+        query_dim=7,
+        key_dim=11,
+    ),
+    "bahdanau": LayerCase(
+        lambda **options: layers.BahdanauAttention(17, **options), query_dim=7, key_dim=11
+    ),
+    "bahdanau_normalized": LayerCase(
+        lambda **options: layers.BahdanauAttention(17, normalize=True, **options),
+        query_dim=7,
+        key_dim=11,
+    ),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=check_name)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_checklist(case, check, tmp_path):
+    check(case, tmp_path)

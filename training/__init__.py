@@ -1,0 +1,1 @@
+"""From files of text to a run directory on disk."""

@@ -1,0 +1,116 @@
+"""Tokenizers, model and search as a recipe describes them."""
+
+import keras
+
+from keras_attention import decoding, layers, models, text
+from keras_attention.losses import SequenceCrossEntropy
+from keras_attention.metrics import TokenAccuracy
+
+from .schedules import make_schedule
+
+ATTENTIONS = {
+    "bahdanau": layers.BahdanauAttention,
+    "dot": lambda units: layers.LuongAttention("dot"),
+    "scaled-dot": lambda units: layers.ScaledDotProductAttention(),
+    "general": lambda units: layers.LuongAttention("general"),
+    "concat": lambda units: layers.LuongAttention("concat", units=units),
+}
+DECODERS = {
+    "bahdanau": models.BahdanauDecoder,
+    "input-feeding": models.InputFeedingDecoder,
+    "parallel": models.ParallelDecoder,
+}
+LEARNT = ("word", "wordpiece", "sentencepiece")  # Tokenizers whose vocabulary has a size to choose.
+
+
+def make_tokenizers(options, pairs):
+    """Source and target tokenizer, learnt from training pairs.
+
+    Args:
+        options: `TextOptions`.
+        pairs: `Pairs`.
+
+    Returns:
+        Two tokenizers; one and the same for a joint vocabulary.
+    """
+    if options.joint_vocabulary:
+        tokenizer = _train(options.source_tokenizer, pairs.sources + pairs.targets, options)
+        return tokenizer, tokenizer
+    return (
+        _train(options.source_tokenizer, pairs.sources, options),
+        _train(options.target_tokenizer, pairs.targets, options),
+    )
+
+
+def _train(kind, texts, options):
+    size = {"vocabulary_size": options.vocabulary_size} if kind in LEARNT else {}
+    return text.train(
+        kind, texts, lowercase=options.lowercase, normalization=options.normalization, **size
+    )
+
+
+def make_model(options, source_vocabulary_size, target_vocabulary_size):
+    """Recurrent `Seq2Seq` of `ModelOptions`."""
+    return models.Seq2Seq(
+        encoder=models.RecurrentEncoder(
+            units=options.encoder_units,
+            cell=options.cell,
+            num_layers=options.encoder_layers,
+            bidirectional=options.bidirectional,
+            dropout=options.dropout,
+        ),
+        decoder=DECODERS[options.wiring](
+            units=options.decoder_units,
+            attention=ATTENTIONS[options.attention](options.decoder_units),
+            cell=options.cell,
+            num_layers=options.decoder_layers,
+            dropout=options.dropout,
+        ),
+        source_vocabulary_size=source_vocabulary_size,
+        target_vocabulary_size=target_vocabulary_size,
+        embedding_dim=options.embedding_dim,
+        tie_embeddings=options.tie_embeddings,
+        share_embeddings=options.share_embeddings,
+    )
+
+
+def make_optimizer(options, total_steps):
+    """Adam of `FitOptions` over a run of `total_steps`."""
+    averaging = {}
+    if options.average_decay:
+        averaging = {"use_ema": True, "ema_momentum": options.average_decay}
+    return keras.optimizers.Adam(
+        make_schedule(options, total_steps),
+        beta_2=0.98,
+        epsilon=1e-9,
+        global_clipnorm=options.clip_norm,
+        **averaging,
+    )
+
+
+def compile_model(model, options, optimizer):
+    """Compiles with the loss and metric of sequences; `optimizer` may come from a checkpoint."""
+    model.compile(
+        optimizer=optimizer,
+        loss=SequenceCrossEntropy(label_smoothing=options.label_smoothing),
+        metrics=[TokenAccuracy()],
+        jit_compile=options.jit_compile,
+        steps_per_execution=options.steps_per_execution,
+    )
+
+
+def make_search(options, max_length):
+    """Greedy or beam search of `SearchOptions`.
+
+    Args:
+        options: `SearchOptions`.
+        max_length: int. Target tokens at most, the end token included.
+    """
+    if options.beam_width == 1:
+        return decoding.Greedy(max_length=max_length)
+    return decoding.Beam(
+        width=options.beam_width,
+        length_penalty=options.length_penalty,
+        coverage_penalty=options.coverage_penalty,
+        max_length=max_length,
+    )

@@ -1,0 +1,139 @@
+"""`keras-attention recipes`, `train` and `evaluate`."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from keras_attention.files import read_json
+
+from . import recipes
+from .recipe import Recipe, from_dict
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainArguments:
+    """Trains a recipe; the same command again goes on where an earlier one stopped."""
+
+    recipe: tyro.conf.OmitArgPrefixes[Recipe]
+    run_dir: Path | None = None
+    """Folder of the run; runs/<name> if not given."""
+    json: bool = False
+    """Print the evaluation as JSON on standard output, and everything else on standard error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateArguments:
+    """Scores the best model of a run on its validation and test pairs."""
+
+    run_dir: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run."""
+    json: bool = False
+    """Print the evaluation as JSON on standard output, and everything else on standard error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RecipesArguments:
+    """Lists the named recipes with their cost and expected score."""
+
+    json: bool = False
+    """Print the recipes with all their options as JSON."""
+
+
+def train_command(arguments):
+    """`keras-attention train NAME|recipe.json [options]`.
+
+    Args:
+        arguments: list of str after `train`.
+    """
+    named = bool(arguments) and not arguments[0].startswith("-")
+    name = arguments[0] if named else "translation"
+    defaults = TrainArguments(recipe=find_recipe(name))
+    options = tyro.cli(
+        TrainArguments,
+        prog=f"keras-attention train {name if named else 'RECIPE'}",
+        description=train_help(),
+        default=defaults,
+        args=arguments[named:],
+    )
+    from .train import train_and_evaluate  # TensorFlow is not needed for --help.
+
+    console = Console(stderr=options.json, highlight=False, soft_wrap=True)
+    run_dir = options.run_dir or Path("runs") / options.recipe.name
+    result = train_and_evaluate(options.recipe, run_dir, console.print)
+    print_evaluation(result, console, options.json)
+    console.print(
+        f"\nModel: {run_dir}/translator   scores: {run_dir}/evaluation.json\n"
+        f"TensorBoard: tensorboard --logdir {run_dir}/logs"
+    )
+
+
+def train_help():
+    """What `train --help` says above the options."""
+    rows = [f"{name}: {entry.summary}." for name, entry in recipes.RECIPES.items()]
+    return (
+        "Trains a recipe and scores it; the same command again goes on where an earlier one "
+        "stopped. The recipe is a name or a recorded recipe.json, given first; any of its options "
+        "can be changed by a flag. " + " ".join(rows)
+    )
+
+
+def find_recipe(name):
+    """The recipe of a name or of a recorded `recipe.json`."""
+    if not name.endswith(".json"):
+        return recipes.get(name)
+    content = read_json(name, "a recipe")
+    return from_dict(content.get("recipe", content))
+
+
+def evaluate_command(arguments):
+    """`keras-attention evaluate RUN`.
+
+    Args:
+        arguments: list of str after `evaluate`.
+    """
+    options = tyro.cli(EvaluateArguments, prog="keras-attention evaluate", args=arguments)
+    from .evaluate import evaluate
+
+    console = Console(stderr=options.json, highlight=False, soft_wrap=True)
+    result = evaluate(options.run_dir, report=console.print)
+    print_evaluation(result, console, options.json)
+
+
+def recipes_command(arguments):
+    """`keras-attention recipes`.
+
+    Args:
+        arguments: list of str after `recipes`.
+    """
+    options = tyro.cli(RecipesArguments, prog="keras-attention recipes", args=arguments)
+    if options.json:
+        entries = {name: dataclasses.asdict(entry) for name, entry in recipes.RECIPES.items()}
+        print(json.dumps(entries, indent=2))
+        return
+    table = Table("recipe", "what", "cost", "expected score")
+    for name, entry in recipes.RECIPES.items():
+        table.add_row(name, entry.summary, entry.cost, entry.expected)
+    Console().print(table)
+
+
+def print_evaluation(result, console, as_json):
+    """Scores of each split as a table, or everything as JSON."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, indent=2))
+        return
+    table = Table("split", "pairs", "exact match", "BLEU", "chrF", "TER", title="Scores")
+    for name in ("validation", "test"):
+        scores = result[name]
+        table.add_row(
+            name,
+            f"{scores['pairs']:,}",
+            f"{scores['exact_match']:.2%}",
+            *(f"{100 * scores[metric]:.2f}" for metric in ("bleu", "chrf", "ter")),
+        )
+    console.print(table)
+    console.print(result["test"]["signatures"]["bleu"])

@@ -1,0 +1,124 @@
+"""Pairs of source and target texts in memory, and a leak-proof way to hold some of them out."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import UserError
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Source texts and their targets, side by side.
+
+    Attributes:
+        sources: what a model reads.
+        targets: what it should write, as many as sources.
+        groups: a label for each pair, to score them apart (the locale of a date), or None.
+        dropped: how many pairs the reader left out because one of their sides was empty.
+
+    Example:
+
+    >>> pairs = Pairs(["eins", "zwei"], ["one", "two"])
+    >>> len(pairs), pairs.dropped
+    (2, 0)
+    """
+
+    sources: list[str]
+    targets: list[str]
+    groups: list[str] | None = None
+    dropped: int = 0
+
+    def __post_init__(self):
+        lengths = {len(column) for column in self._columns()}
+        if len(lengths) > 1:
+            raise ValueError(
+                "Expected as many targets (and groups) as sources. Received: "
+                f"lengths={[len(column) for column in self._columns()]}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def _columns(self) -> list[list[str]]:
+        columns = [self.sources, self.targets]
+        return columns if self.groups is None else [*columns, self.groups]
+
+    def select(self, indices: Iterable[int]) -> "Pairs":
+        """The pairs at the given places, in the given order; `dropped` is kept.
+
+        Args:
+            indices: places, counted from zero.
+        """
+        indices = list(indices)
+        columns = [[column[index] for index in indices] for column in self._columns()]
+        return replace(self, **dict(zip(("sources", "targets", "groups"), columns, strict=False)))
+
+
+def without_empty_sides(
+    sources: Sequence[str], targets: Sequence[str], groups: Sequence[str] | None, origin: str
+) -> Pairs:
+    """Pairs of texts stripped of the white space around them; the empty ones are counted.
+
+    Args:
+        sources: source texts.
+        targets: target texts, as many.
+        groups: labels, as many, or None.
+        origin: where they come from, for the error message.
+
+    Returns:
+        `Pairs`, with `dropped` the number of pairs that had an empty side.
+    """
+    pairs = Pairs(
+        [text.strip() for text in sources],
+        [text.strip() for text in targets],
+        None if groups is None else list(groups),
+    )
+    sides = enumerate(zip(pairs.sources, pairs.targets, strict=True))
+    kept = [index for index, (source, target) in sides if source and target]
+    if not kept:
+        raise UserError(f"{origin} holds no pair: one side of each line is empty.")
+    return replace(pairs.select(kept), dropped=len(pairs) - len(kept))
+
+
+def _same(source: str) -> str:
+    return " ".join(source.casefold().split())
+
+
+def split_share(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs]:
+    """A part of the pairs held out for validation or test.
+
+    Pairs whose sources are equal, but for case and white space, stay on one side: nothing that was
+    trained on is scored. Which ones go depends on the seed and the sources, not on their order.
+
+    Args:
+        pairs: what to divide.
+        share: fraction to hold out, between 0 and 1. It is met to the nearest pair if all sources
+            differ; otherwise the last group of equal sources may go over it.
+        seed: another seed holds out other pairs.
+
+    Returns:
+        `(rest, held_out)`, each in the order of `pairs`; `dropped` stays with the rest.
+    """
+    if not 0 < share < 1:
+        raise UserError(f"The share to hold out must lie between 0 and 1. Received: share={share}")
+    members: dict[str, list[int]] = {}
+    for index, source in enumerate(pairs.sources):
+        members.setdefault(_same(source), []).append(index)
+    wanted = round(share * len(pairs))
+    held_out: set[int] = set()
+    for source in sorted(members, key=lambda text: _digest(text, seed)):
+        if len(held_out) >= wanted:
+            break
+        held_out.update(members[source])
+    if not 0 < len(held_out) < len(pairs):
+        raise UserError(
+            f"A share of {share} of {len(pairs)} pairs with {len(members)} different sources "
+            "leaves one side empty: give more pairs or another share."
+        )
+    rest = pairs.select(index for index in range(len(pairs)) if index not in held_out)
+    return rest, replace(pairs.select(sorted(held_out)), dropped=0)
+
+
+def _digest(text: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed} {text}".encode()).digest()

@@ -1,0 +1,289 @@
+"""From pairs of texts to padded batches, as `tf.data` steps that read in order.
+
+Work per element is what makes input pipelines slow, so whole batches are tokenised once, ids stay in
+memory, and every later step handles vectors of row numbers: shuffle an epoch, sort inside pools of
+batches, cut batches, gather and pad rows.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from keras_attention.errors import UserError
+
+START_ID, END_ID = 2, 3  # The same in every tokenizer.
+TOKENIZE_AT_ONCE = 2048
+POOL_OF_BATCHES = 50
+NUMBER_OF_LENGTHS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizedPairs:
+    """Ids of every pair that the model can take.
+
+    Attributes:
+        sources: int32 `tf.RaggedTensor` `(pairs, None)`, each row ending in the end token.
+        targets: int32 `tf.RaggedTensor` `(pairs, None)`, without special tokens.
+        source_lengths: int array. Tokens of each source, the end token included.
+        target_lengths: int array. Tokens of each target as a model reads and writes it, with one
+            special token more.
+        rows: int array. Place of each pair among the pairs that were given.
+        too_long: int. Pairs left out because one side has more tokens than the model takes.
+    """
+
+    sources: tf.RaggedTensor
+    targets: tf.RaggedTensor
+    source_lengths: np.ndarray
+    target_lengths: np.ndarray
+    rows: np.ndarray
+    too_long: int
+
+    def __len__(self):
+        return len(self.rows)
+
+    @property
+    def tokens(self):
+        """Real tokens of an epoch, both sides."""
+        return int(self.source_lengths.sum() + self.target_lengths.sum())
+
+
+def tokenize(pairs, source_tokenizer, target_tokenizer, max_source_length, max_target_length):
+    """Tokenises pairs batch by batch and leaves out those that the model cannot take.
+
+    Args:
+        pairs: `Pairs`.
+        source_tokenizer, target_tokenizer: tokenizers of `keras_attention.text`.
+        max_source_length, max_target_length: int. Tokens of a side, the special token included.
+
+    Returns:
+        `TokenizedPairs`.
+
+    Raises:
+        UserError: every pair is too long.
+    """
+    sources = _encode_all(pairs.sources, source_tokenizer)
+    targets = _encode_all(pairs.targets, target_tokenizer)
+    end = tf.fill([sources.nrows(), 1], source_tokenizer.end_id)
+    sources = tf.concat([sources, tf.cast(end, tf.int32)], axis=1)
+    fits = (sources.row_lengths() <= max_source_length) & (
+        targets.row_lengths() + 1 <= max_target_length
+    )
+    rows = tf.where(fits)[:, 0]
+    if not len(rows):
+        raise UserError(
+            f"All {len(pairs)} pairs are longer than the model takes "
+            f"({max_source_length} source, {max_target_length} target tokens)."
+        )
+    sources, targets = tf.gather(sources, rows), tf.gather(targets, rows)
+    return TokenizedPairs(
+        sources=sources,
+        targets=targets,
+        source_lengths=sources.row_lengths().numpy(),
+        target_lengths=targets.row_lengths().numpy() + 1,
+        rows=rows.numpy(),
+        too_long=len(pairs) - len(rows),
+    )
+
+
+def _encode_all(texts, tokenizer):
+    chunks = [
+        tokenizer.encode(texts[begin : begin + TOKENIZE_AT_ONCE])
+        for begin in range(0, len(texts), TOKENIZE_AT_ONCE)
+    ]
+    return tf.concat(chunks, axis=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """Batches of tokenised pairs, the same for the same seed.
+
+    Attributes:
+        pairs: `TokenizedPairs`.
+        batch_size: int. Rows of a batch; the last of an epoch may have fewer.
+        source_lengths, target_lengths: tuples of int. The fixed lengths that batches are padded to.
+        seed: int.
+    """
+
+    pairs: TokenizedPairs
+    batch_size: int
+    source_lengths: tuple
+    target_lengths: tuple
+    seed: int
+
+    @property
+    def steps(self):
+        """Batches of an epoch."""
+        full, rest = divmod(len(self.pairs), self.batch_size * POOL_OF_BATCHES)
+        return full * POOL_OF_BATCHES + -(-rest // self.batch_size)
+
+    def training(self, first_epoch, epochs):
+        """Dataset of the epochs from `first_epoch` on, each in an order of its own."""
+        return (
+            self.rows(first_epoch, epochs)
+            .map(self._padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .apply(tf.data.experimental.assert_cardinality(self.steps * (epochs - first_epoch)))
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def once(self):
+        """Dataset of all pairs once, in a fixed order."""
+        return self.training(0, 1)
+
+    def rows(self, first_epoch, epochs):
+        """Dataset of the row numbers of each batch."""
+        return (
+            tf.data.Dataset.range(first_epoch, epochs)
+            .flat_map(self._shuffled_pools)
+            .flat_map(self._sorted_batches)
+        )
+
+    def padding_waste(self):
+        """Share of padding among all positions of the first epoch."""
+        rows, sources, targets = _longest_of_batches(self)
+        positions = rows @ (
+            _round_up(sources, self.source_lengths) + _round_up(targets, self.target_lengths)
+        )
+        return 1 - self.pairs.tokens / positions
+
+    # Steps of the pipeline, in the order they run.
+
+    def _shuffled_pools(self, epoch):
+        """Row numbers of an epoch in random order, in pools of some batches."""
+        order = tf.random.experimental.index_shuffle(
+            tf.range(len(self.pairs), dtype=tf.int64),
+            tf.stack([self.seed, tf.cast(epoch, tf.int32)]),
+            tf.cast(len(self.pairs) - 1, tf.int64),
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(self.batch_size * POOL_OF_BATCHES)
+
+    def _sorted_batches(self, pool):
+        """Row numbers of a pool cut into batches of like lengths, the batches in random order."""
+        sources = tf.gather(tf.constant(self.pairs.source_lengths), pool)
+        targets = tf.gather(tf.constant(self.pairs.target_lengths), pool)
+        # By the longer side: it bounds both, and wastes least of all single keys that we tried.
+        pool = tf.gather(pool, tf.argsort(tf.maximum(sources, targets), stable=True))
+        size = tf.shape(pool)[0]
+        count = -(-size // self.batch_size)
+        order = tf.random.experimental.index_shuffle(
+            tf.range(count),
+            tf.stack([self.seed, tf.cast(pool[0], tf.int32)]),
+            count - 1,
+        )
+
+        def cut(index):
+            begin = index * self.batch_size
+            return pool[begin : begin + self.batch_size]
+
+        return tf.data.Dataset.from_tensor_slices(order).map(cut)
+
+    def _padded(self, rows):
+        """Model inputs and labels of a batch of row numbers, padded to one of the fixed lengths."""
+        sources = tf.gather(self.pairs.sources, rows)
+        targets = tf.gather(self.pairs.targets, rows)
+        special = tf.ones([tf.shape(rows)[0], 1], tf.int32)
+        previous = tf.concat([special * START_ID, targets], axis=1)
+        labels = tf.concat([targets, special * END_ID], axis=1)
+        target_length = _round_up_in_graph(labels, self.target_lengths)
+        inputs = {
+            "source": _to_dense(sources, _round_up_in_graph(sources, self.source_lengths)),
+            "target": _to_dense(previous, target_length),
+        }
+        return inputs, _to_dense(labels, target_length)
+
+
+def make_batches(pairs, batch_size, seed):
+    """Batches whose fixed lengths fit the lengths of `pairs`.
+
+    Args:
+        pairs: `TokenizedPairs`.
+        batch_size: int.
+        seed: int.
+
+    Returns:
+        `Batches`.
+    """
+    whole = Batches(
+        pairs=pairs,
+        batch_size=batch_size,
+        source_lengths=(int(pairs.source_lengths.max()),),
+        target_lengths=(int(pairs.target_lengths.max()),),
+        seed=seed,
+    )
+    rows, sources, targets = _longest_of_batches(whole)
+    return dataclasses.replace(
+        whole,
+        source_lengths=fixed_lengths(np.repeat(sources, rows), NUMBER_OF_LENGTHS),
+        target_lengths=fixed_lengths(np.repeat(targets, rows), NUMBER_OF_LENGTHS),
+    )
+
+
+def _longest_of_batches(batches):
+    """Number of rows, longest source and longest target of each batch of the first epoch."""
+    rows = [rows.numpy() for rows in batches.rows(0, 1)]
+    return (
+        np.array([len(row) for row in rows]),
+        np.array([batches.pairs.source_lengths[row].max() for row in rows]),
+        np.array([batches.pairs.target_lengths[row].max() for row in rows]),
+    )
+
+
+def fixed_lengths(lengths, number):
+    """The few lengths to pad to that waste the fewest positions.
+
+    Exact, by dynamic programming over the different lengths: `cost[j]` is the padding of all rows up
+    to the j-th length when that length is one of those chosen.
+
+    Args:
+        lengths: int array, one for each row.
+        number: int. How many lengths may be chosen.
+
+    Returns:
+        Ascending tuple of at most `number` ints; the last is the longest row's.
+
+    Example:
+
+    >>> fixed_lengths([3, 3, 4, 9, 10], 2)
+    (4, 10)
+    """
+    values, counts = np.unique(np.asarray(lengths), return_counts=True)
+    if len(values) <= number:
+        return tuple(int(value) for value in values)
+    rows = np.concatenate([[0], np.cumsum(counts)])
+    tokens = np.concatenate([[0], np.cumsum(values * counts)])
+    # waste[i, j]: padding of the lengths i..j when all are padded to values[j].
+    waste = values[None] * (rows[1:][None] - rows[:-1][:, None]) - (
+        tokens[1:][None] - tokens[:-1][:, None]
+    )
+    waste = np.where(np.tri(len(values), k=-1, dtype=bool), np.inf, waste)
+    cost, choices = waste[0], []
+    for _ in range(number - 1):
+        # The length chosen before j ends at i - 1; without a split, i = 0.
+        split = np.concatenate([[np.inf], cost[:-1]])[:, None] + waste
+        split[0] = cost
+        choices.append(split.argmin(axis=0))
+        cost = split.min(axis=0)
+    chosen, position = [], len(values) - 1
+    for choice in reversed(choices):
+        begin = choice[position]
+        if begin:
+            chosen.append(position)
+            position = begin - 1
+    chosen.append(position)
+    return tuple(int(values[position]) for position in sorted(set(chosen)))
+
+
+def _round_up(length, lengths):
+    return np.asarray(lengths)[np.searchsorted(lengths, length)]
+
+
+def _round_up_in_graph(ragged, lengths):
+    longest = tf.reduce_max(ragged.row_lengths())
+    # A batch of another epoch may be longer than all of the first; the longest row is always there.
+    lengths = tf.constant(lengths, tf.int64)
+    return lengths[tf.searchsorted(lengths, longest[None])[0]]
+
+
+def _to_dense(ragged, length):
+    dense = ragged.to_tensor()
+    return tf.pad(dense, [[0, 0], [0, tf.cast(length, tf.int32) - tf.shape(dense)[1]]])

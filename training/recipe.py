@@ -1,0 +1,245 @@
+"""Every option of a training run: its name, its default and its help text.
+
+The command line is made from these dataclasses and `recipe.json` records them, so an option is
+described here and nowhere else.
+"""
+
+import dataclasses
+from typing import Literal
+
+from keras_attention.errors import UserError
+
+TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """Where pairs of texts come from. Exactly one of `embedded`, `train_source`, `train_table`, `tfds`."""
+
+    embedded: Literal["", "dates"] = ""
+    """Data that comes with the package: `dates`, as people write them, into ISO 8601."""
+    train_source: str = ""
+    """Text file with one source sentence a line, plain or .gz."""
+    train_target: str = ""
+    """Text file with the translation of each line of --train-source."""
+    validation_source: str = ""
+    """The same for validation; without it --validation-share of the training pairs is held out."""
+    validation_target: str = ""
+    """The same for validation."""
+    test_source: str = ""
+    """The same for the final test; without it --test-share of the training pairs is held out."""
+    test_target: str = ""
+    """The same for the final test."""
+    train_table: str = ""
+    """TSV or CSV file, plain or .gz, with a source and a target column."""
+    validation_table: str = ""
+    """The same for validation."""
+    test_table: str = ""
+    """The same for the final test."""
+    source_column: str = "1"
+    """Name, or number counted from 1, of the table's source column."""
+    target_column: str = "2"
+    """Name, or number counted from 1, of the table's target column."""
+    tfds: str = ""
+    """Name of a TFDS translation set, such as ted_hrlr_translate/pt_to_en."""
+    tfds_data_dir: str = ""
+    """Folder where TFDS keeps prepared data; its own default if empty."""
+    validation_share: float = 0.05
+    """Share of the training pairs held out for validation when no validation data is given."""
+    test_share: float = 0.05
+    """Share of the training pairs held out for the test when no test data is given."""
+    train_size: int = 0
+    """Pairs used for training; 0 takes all. Needed for embedded data, which has no end."""
+    validation_size: int = 0
+    """Pairs used for validation; 0 takes all."""
+    test_size: int = 0
+    """Pairs used for the test; 0 takes all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TextOptions:
+    """How text becomes ids. Vocabularies are learnt from the training pairs."""
+
+    source_tokenizer: TokenizerKind = "sentencepiece"
+    """Tokens of the source."""
+    target_tokenizer: TokenizerKind = "sentencepiece"
+    """Tokens of the target."""
+    vocabulary_size: int = 5000
+    """Size of a learnt vocabulary, special tokens included. Characters and bytes take what they need."""
+    joint_vocabulary: bool = False
+    """Learn one vocabulary from both sides."""
+    lowercase: bool = False
+    """Lower-case the text before it is split."""
+    normalization: Literal["none", "nfkc"] = "none"
+    """Unicode normal form of the text before it is split."""
+    max_source_length: int = 128
+    """Source tokens a model takes, the end token included; longer pairs are left out and counted."""
+    max_target_length: int = 128
+    """Target tokens a model makes, the end token included; longer pairs are left out and counted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelOptions:
+    """A recurrent encoder and decoder with attention."""
+
+    cell: Literal["lstm", "gru"] = "gru"
+    """Kind of recurrent cell."""
+    encoder_units: int = 256
+    """State size of each direction of the encoder."""
+    encoder_layers: int = 1
+    """Layers of the encoder."""
+    bidirectional: bool = True
+    """Read the source in both directions."""
+    decoder_units: int = 256
+    """State size of the decoder."""
+    decoder_layers: int = 1
+    """Layers of the decoder."""
+    wiring: Literal["bahdanau", "input-feeding", "parallel"] = "parallel"
+    """Where the context goes: into the cell (Bahdanau), into the next step (Luong's input feeding),
+    or past the cell, which trains in one pass (Luong, parallel)."""
+    attention: Literal["bahdanau", "dot", "scaled-dot", "general", "concat"] = "general"
+    """How a decoder state is scored against a source position."""
+    embedding_dim: int = 256
+    """Width of the token embeddings."""
+    dropout: float = 0.3
+    """Share of features dropped around recurrent layers while training."""
+    tie_embeddings: bool = True
+    """Use the target embedding as the output projection too."""
+    share_embeddings: bool = False
+    """Use one embedding for source and target; needs --joint-vocabulary."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FitOptions:
+    """How the model is fitted."""
+
+    epochs: int = 20
+    """Passes over the training pairs."""
+    batch_size: int = 128
+    """Pairs in a batch."""
+    learning_rate: float = 1e-3
+    """Highest learning rate of Adam."""
+    schedule: Literal["constant", "cosine", "inverse-sqrt"] = "cosine"
+    """What the learning rate does after the warm-up."""
+    warmup_steps: int = 200
+    """Steps in which the learning rate rises from zero."""
+    label_smoothing: float = 0.1
+    """Share of each label spread evenly over the vocabulary."""
+    clip_norm: float = 1.0
+    """Largest global norm of the gradients."""
+    average_decay: float = 0.0
+    """Decay of a running average of the weights that validation and the saved model use; 0 for none."""
+    steps_per_execution: int = 1
+    """Steps run in one compiled call; more saves overhead for small models."""
+    jit_compile: bool = False
+    """Compile by XLA; pays on GPUs and for Transformers, not for recurrent layers on CPU."""
+    mixed_precision: bool = False
+    """Compute in float16 with float32 weights, for GPUs."""
+    seed: int = 0
+    """Seed of everything random: data, weights, order, dropout."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchOptions:
+    """How the model decodes, in validation, in the test and in the exported file."""
+
+    beam_width: int = 1
+    """Hypotheses kept at each step; 1 is greedy search."""
+    length_penalty: float = 0.0
+    """Alpha of Wu et al. 2016, equation 14; higher prefers longer translations. Beam only."""
+    coverage_penalty: float = 0.0
+    """Beta of Wu et al. 2016, equation 14; higher prefers to cover the whole source. Beam only."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreOptions:
+    """How translations are scored."""
+
+    metric: Literal["exact_match", "bleu", "chrf"] = "bleu"
+    """What chooses the best epoch."""
+    bleu_tokenizer: Literal["13a", "none", "intl", "zh", "ja-mecab", "char", "flores200"] = "13a"
+    """sacrebleu's tokenizer; `none` for text that is tokenised already."""
+    validation_decodes: int = 500
+    """Validation pairs decoded after each epoch; 0 takes all."""
+    heatmaps: int = 4
+    """Validation sentences whose alignment is drawn after each epoch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """All options of a run."""
+
+    name: str = "translation"
+    """Name that the run, its bundle and its manifest carry."""
+    data: DataOptions = DataOptions()
+    text: TextOptions = TextOptions()
+    model: ModelOptions = ModelOptions()
+    fit: FitOptions = FitOptions()
+    search: SearchOptions = SearchOptions()
+    score: ScoreOptions = ScoreOptions()
+
+    def check(self):
+        """Raises `UserError` where two options do not fit each other or a number makes no sense."""
+        if self.model.share_embeddings and not self.text.joint_vocabulary:
+            raise UserError("--share-embeddings needs --joint-vocabulary.")
+        if self.text.joint_vocabulary and self.text.source_tokenizer != self.text.target_tokenizer:
+            raise UserError(
+                "--joint-vocabulary needs one kind of tokenizer. Received: "
+                f"--source-tokenizer {self.text.source_tokenizer} "
+                f"--target-tokenizer {self.text.target_tokenizer}"
+            )
+        positive = {
+            "epochs": self.fit.epochs,
+            "batch-size": self.fit.batch_size,
+            "learning-rate": self.fit.learning_rate,
+            "steps-per-execution": self.fit.steps_per_execution,
+            "beam-width": self.search.beam_width,
+            "vocabulary-size": self.text.vocabulary_size,
+            "encoder-units": self.model.encoder_units,
+            "encoder-layers": self.model.encoder_layers,
+            "decoder-units": self.model.decoder_units,
+            "decoder-layers": self.model.decoder_layers,
+            "embedding-dim": self.model.embedding_dim,
+        }
+        for name, value in positive.items():
+            if value <= 0:
+                raise UserError(f"--{name} must be positive. Received: {value}")
+        if min(self.text.max_source_length, self.text.max_target_length) < 2:
+            raise UserError("--max-source-length and --max-target-length must be at least 2.")
+
+
+def to_dict(recipe):
+    """Nested dict of a recipe, as `recipe.json` records it."""
+    return dataclasses.asdict(recipe)
+
+
+def from_dict(content):
+    """Recipe of a nested dict.
+
+    Raises:
+        UserError: the dict has an unknown option.
+    """
+    groups = {field.name: field.type for field in dataclasses.fields(Recipe)}
+    arguments = {}
+    for name, value in content.items():
+        if name not in groups:
+            raise UserError(f"The recipe has an unknown part: {name}.")
+        arguments[name] = _group(groups[name], name, value) if isinstance(value, dict) else value
+    return Recipe(**arguments)
+
+
+def _group(group, name, options):
+    known = {field.name for field in dataclasses.fields(group)}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise UserError(f"The recipe has an unknown option: {name}.{unknown[0]}.")
+    return group(**options)
+
+
+def differences(recipe, other):
+    """Options in which two recipes differ, each as `(name, value, other value)`."""
+    ours, theirs = to_dict(recipe), to_dict(other)
+    rows = [("name", ours.pop("name"), theirs.pop("name"))]
+    for group, options in ours.items():
+        rows += [(option, value, theirs[group][option]) for option, value in options.items()]
+    return [row for row in rows if row[1] != row[2]]

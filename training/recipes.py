@@ -1,0 +1,104 @@
+"""Named recipes. Each says its command, its cost and the score to expect."""
+
+import dataclasses
+
+from keras_attention.errors import UserError
+
+from .recipe import (
+    DataOptions,
+    FitOptions,
+    ModelOptions,
+    Recipe,
+    ScoreOptions,
+    SearchOptions,
+    TextOptions,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedRecipe:
+    """A recipe with what a person wants to know before running it."""
+
+    summary: str
+    cost: str
+    expected: str
+    recipe: Recipe
+
+
+def dates():
+    """Dates as people write them, in many languages, into ISO 8601."""
+    return Recipe(
+        name="dates",
+        data=DataOptions(
+            embedded="dates", train_size=60_000, validation_size=1_000, test_size=2_000
+        ),
+        text=TextOptions(
+            source_tokenizer="character",
+            target_tokenizer="character",
+            max_source_length=64,
+            max_target_length=12,
+        ),
+        model=ModelOptions(
+            cell="lstm",
+            encoder_units=64,
+            decoder_units=128,
+            embedding_dim=64,
+            dropout=0.0,
+            wiring="parallel",
+            attention="general",
+        ),
+        fit=FitOptions(
+            epochs=6,
+            batch_size=128,
+            learning_rate=4e-3,
+            warmup_steps=100,
+            label_smoothing=0.0,
+            steps_per_execution=10,
+        ),
+        search=SearchOptions(beam_width=1),
+        score=ScoreOptions(metric="exact_match", validation_decodes=1_000, heatmaps=6),
+    )
+
+
+def translation():
+    """Two languages, from parallel text that you give."""
+    return Recipe(
+        name="translation",
+        text=TextOptions(
+            source_tokenizer="sentencepiece",
+            target_tokenizer="sentencepiece",
+            vocabulary_size=5_000,
+            joint_vocabulary=True,
+        ),
+        model=ModelOptions(share_embeddings=True),
+        fit=FitOptions(epochs=30, average_decay=0.999),
+        search=SearchOptions(beam_width=5, length_penalty=0.6),
+        score=ScoreOptions(metric="bleu"),
+    )
+
+
+RECIPES = {
+    "dates": NamedRecipe(
+        summary="Dates as people write them in 36 or more locales, into ISO 8601 (no download)",
+        cost="about 5 minutes on 2 CPU cores",
+        expected="exact match >= 0.995 on 2,000 dates never trained on",
+        recipe=dates(),
+    ),
+    "translation": NamedRecipe(
+        summary="Two languages, from parallel files, a table or a TFDS set that you name",
+        cost="about an hour on 2 CPU cores for 29,000 short sentences (Multi30k)",
+        expected="see the results table in the README",
+        recipe=translation(),
+    ),
+}
+
+
+def get(name):
+    """The recipe of a name.
+
+    Raises:
+        UserError: there is none; the message lists those there are.
+    """
+    if name not in RECIPES:
+        raise UserError(f"No recipe is named {name!r}; there are: {', '.join(sorted(RECIPES))}.")
+    return RECIPES[name].recipe

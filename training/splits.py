@@ -1,0 +1,98 @@
+"""Training, validation and test pairs as a recipe names them."""
+
+import dataclasses
+
+from keras_attention.errors import UserError
+
+from . import datasets
+from .pairs import Pairs, split_share
+
+TFDS_SPLITS = {"train": "train", "validation": "validation", "test": "test"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """Pairs to train on, to choose by and to report on."""
+
+    train: Pairs
+    validation: Pairs
+    test: Pairs
+
+
+def load_splits(options, seed):
+    """Reads or makes the three splits.
+
+    Args:
+        options: `DataOptions`.
+        seed: int. Of embedded data and of held-out shares.
+
+    Returns:
+        `Splits`.
+
+    Raises:
+        UserError: no data is named, or more than one kind, or it cannot be read.
+    """
+    readers = {
+        "embedded": _embedded,
+        "train_source": _files,
+        "train_table": _tables,
+        "tfds": _tfds,
+    }
+    named = [name for name in readers if getattr(options, name)]
+    if len(named) != 1:
+        flags = ", ".join("--" + name.replace("_", "-") for name in readers)
+        given = ", ".join("--" + name.replace("_", "-") for name in named) or "none"
+        raise UserError(f"Exactly one of {flags} must say where pairs come from. Received: {given}")
+    splits = _fill(readers[named[0]](options, seed), options, seed)
+    sizes = (options.train_size, options.validation_size, options.test_size)
+    return Splits(*(_first(pairs, size) for pairs, size in zip(splits, sizes, strict=True)))
+
+
+def _embedded(options, seed):
+    sizes = {
+        "train": options.train_size or 60_000,
+        "validation": options.validation_size or 1_000,
+        "test": options.test_size or 2_000,
+    }
+    return [datasets.dates(split, size, seed) for split, size in sizes.items()]
+
+
+def _files(options, seed):
+    named = {
+        split: (getattr(options, f"{split}_source"), getattr(options, f"{split}_target"))
+        for split in TFDS_SPLITS
+    }
+    for split, paths in named.items():
+        if any(paths) != all(paths):
+            raise UserError(f"--{split}-source and --{split}-target must be given together.")
+    return [datasets.parallel_text(*paths) if all(paths) else None for paths in named.values()]
+
+
+def _tables(options, seed):
+    paths = [options.train_table, options.validation_table, options.test_table]
+    columns = (options.source_column, options.target_column)
+    return [datasets.table(path, *columns) if path else None for path in paths]
+
+
+def _tfds(options, seed):
+    available = datasets.tfds_splits(options.tfds, options.tfds_data_dir or None)
+    return [
+        datasets.tfds_translation(options.tfds, split, data_dir=options.tfds_data_dir or None)
+        if split in available
+        else None
+        for split in TFDS_SPLITS
+    ]
+
+
+def _fill(splits, options, seed):
+    """The splits with held-out shares of the training pairs where none were given."""
+    train, validation, test = splits
+    if test is None:
+        train, test = split_share(train, options.test_share, seed)
+    if validation is None:
+        train, validation = split_share(train, options.validation_share, seed + 1)
+    return train, validation, test
+
+
+def _first(pairs, size):
+    return pairs.select(range(min(size, len(pairs)))) if size else pairs

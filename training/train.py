@@ -1,0 +1,217 @@
+"""A recipe and a folder in, a trained and evaluated run out."""
+
+import importlib.metadata
+import platform
+from pathlib import Path
+
+import keras
+
+from keras_attention import Translator
+from keras_attention.errors import UserError
+from keras_attention.files import read_json, write_json
+
+from . import build
+from .callbacks import (
+    AlignmentImages,
+    BestTranslator,
+    Checkpoints,
+    TaskScore,
+    Throughput,
+    read_history,
+    resume,
+)
+from .evaluate import evaluate
+from .pipeline import make_batches, tokenize
+from .recipe import differences, from_dict, to_dict
+from .splits import load_splits
+
+VERSIONS = ("keras-attention", "keras", "tensorflow", "numpy")
+
+
+def train_and_evaluate(recipe, run_dir, report=print):
+    """Trains a recipe in a run directory, going on where an earlier process stopped.
+
+    Args:
+        recipe: `Recipe`.
+        run_dir: path; see `recipe.json`, `translator/`, `checkpoints/`, `logs/` and
+            `evaluation.json` there afterwards.
+        report: function that tells the user one line.
+
+    Returns:
+        The content of `evaluation.json`.
+
+    Raises:
+        UserError: an option, the data or the run directory does not fit; the disk is full.
+    """
+    recipe.check()
+    run_dir = Path(run_dir)
+    claim(run_dir, recipe)
+    keras.utils.set_random_seed(recipe.fit.seed)
+    if recipe.fit.mixed_precision:
+        keras.mixed_precision.set_global_policy("mixed_float16")
+    splits = load_splits(recipe.data, recipe.fit.seed)
+    tokenizers = load_or_learn_tokenizers(run_dir, recipe, splits.train, report)
+    batches = {
+        name: prepare(name, getattr(splits, name), tokenizers, recipe, report)
+        for name in ("train", "validation")
+    }
+    fit(recipe, run_dir, splits, tokenizers, batches, report)
+    return evaluate(run_dir, splits, report)
+
+
+def claim(run_dir, recipe):
+    """Records the recipe in a new run directory, or checks that the old one is the same."""
+    path = run_dir / "recipe.json"
+    if path.exists():
+        rows = differences(from_dict(read_json(path, "a run directory")["recipe"]), recipe)
+        if rows:
+            option, recorded, asked = rows[0]
+            raise UserError(
+                f"{run_dir} was made with another recipe: {option} is {recorded!r} there and "
+                f"{asked!r} here. Choose another --run-dir, or repeat the recorded command."
+            )
+        return
+    if run_dir.exists() and any(run_dir.iterdir()):
+        raise UserError(f"{run_dir} is not empty and is no run directory. Choose another --run-dir.")
+    versions = {name: importlib.metadata.version(name) for name in VERSIONS}
+    write_json(
+        path,
+        {
+            "recipe": to_dict(recipe),
+            "versions": {**versions, "python": platform.python_version()},
+            "seed": recipe.fit.seed,
+        },
+    )
+
+
+def load_or_learn_tokenizers(run_dir, recipe, pairs, report):
+    """Source and target tokenizer; learnt once in a run, then read back."""
+    from keras_attention import text
+
+    folders = [run_dir / "tokenizers" / side for side in ("source", "target")]
+    if not all(folder.exists() for folder in folders):
+        tokenizers = build.make_tokenizers(recipe.text, pairs)
+        for tokenizer, folder in zip(tokenizers, folders, strict=True):
+            tokenizer.save(folder)
+    tokenizers = tuple(text.load(folder) for folder in folders)
+    sizes = " and ".join(f"{tokenizer.vocabulary_size:,}" for tokenizer in tokenizers)
+    report(f"Vocabularies of source and target: {sizes} tokens.")
+    return tokenizers
+
+
+def prepare(name, pairs, tokenizers, recipe, report):
+    """Tokenised batches of one split; says what was left out and how much is padding."""
+    tokenized = tokenize(
+        pairs, *tokenizers, recipe.text.max_source_length, recipe.text.max_target_length
+    )
+    batches = make_batches(tokenized, recipe.fit.batch_size, recipe.fit.seed)
+    report(
+        f"{name}: {len(tokenized):,} pairs, {tokenized.tokens:,} tokens, {batches.steps:,} batches, "
+        f"{batches.padding_waste():.1%} padding; left out: {tokenized.too_long:,} too long, "
+        f"{pairs.dropped:,} with an empty side."
+    )
+    return batches
+
+
+def fit(recipe, run_dir, splits, tokenizers, batches, report):
+    """Fits a new model, or the one of the last checkpoint, to the last epoch."""
+    model, epochs_done = resume(run_dir / "checkpoints", report)
+    if epochs_done >= recipe.fit.epochs:
+        report(f"{run_dir} has all its {epochs_done} epochs.")
+        return
+    if model is None:
+        keras.utils.set_random_seed(recipe.fit.seed)
+        model = build.make_model(
+            recipe.model, tokenizers[0].vocabulary_size, tokenizers[1].vocabulary_size
+        )
+        total_steps = recipe.fit.epochs * batches["train"].steps
+        optimizer = build.make_optimizer(recipe.fit, total_steps)
+    else:
+        optimizer = model.optimizer
+        report(f"Going on after epoch {epochs_done} of {recipe.fit.epochs} in {run_dir}.")
+    build.compile_model(model, recipe.fit, optimizer)
+    report(f"The model has {model.count_params():,} weights.")
+    translator = Translator(
+        model,
+        *tokenizers,
+        build.make_search(recipe.search, recipe.text.max_target_length),
+        max_source_length=recipe.text.max_source_length,
+    )
+    model.fit(
+        batches["train"].training(epochs_done, recipe.fit.epochs),
+        validation_data=batches["validation"].once(),
+        initial_epoch=epochs_done,
+        epochs=recipe.fit.epochs,
+        steps_per_epoch=batches["train"].steps,
+        shuffle=False,  # The pipeline shuffles.
+        callbacks=make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done),
+        verbose=2 if not _is_terminal() else 1,
+    )
+
+
+def make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done):
+    """Callbacks in the order they run at the end of an epoch."""
+    metric = f"val_{recipe.score.metric}"
+    history_path = run_dir / "history.json"
+    history = read_history(history_path, epochs_done)
+    decoded = recipe.score.validation_decodes or len(splits.validation)
+    rows = batches["validation"].pairs.rows
+    pairs = splits.validation.select(rows[:decoded])
+    heatmap_texts = pairs.sources[: recipe.score.heatmaps]
+    averaging = [keras.callbacks.SwapEMAWeights()] if recipe.fit.average_decay else []
+    # The greedy search of validation is that of training's speed; the recipe's own search is for
+    # the saved translator.
+    quick = Translator(
+        translator.model,
+        translator.source_tokenizer,
+        translator.target_tokenizer,
+        build.make_search(type(recipe.search)(), recipe.text.max_target_length),
+        max_source_length=translator.max_source_length,
+        batch_size=256,
+    )
+    at_end = [
+        TaskScore(quick, pairs, recipe.score),
+        AlignmentImages(quick, heatmap_texts, run_dir / "logs" / "validation"),
+        BestTranslator(translator, run_dir / "translator", history, history_path, metric),
+    ]
+    return [
+        Throughput(batches["train"].pairs.tokens),
+        *averaging,
+        *(at_end if not averaging else [Averaged(at_end)]),
+        Checkpoints(run_dir / "checkpoints"),
+        keras.callbacks.TensorBoard(run_dir / "logs", write_graph=False),
+    ]
+
+
+class Averaged(keras.callbacks.Callback):
+    """Callbacks that see the running average of the weights at the end of an epoch.
+
+    Args:
+        callbacks: list of callbacks.
+    """
+
+    def __init__(self, callbacks):
+        super().__init__()
+        self.callbacks = callbacks
+        self.swap = keras.callbacks.SwapEMAWeights()
+
+    def set_model(self, model):
+        """Gives the model to all."""
+        super().set_model(model)
+        for callback in [*self.callbacks, self.swap]:
+            callback.set_model(model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Runs all of them between two swaps."""
+        self.swap.on_test_begin()
+        try:
+            for callback in self.callbacks:
+                callback.on_epoch_end(epoch, logs)
+        finally:
+            self.swap.on_test_end()
+
+
+def _is_terminal():
+    import sys
+
+    return sys.stdout.isatty()
