@@ -5,7 +5,10 @@ SHELL := /bin/bash
 .PHONY: help setup demo test test-wheel lint format clean
 MAKEFLAGS += --no-print-directory
 
-PYTHON ?= python3
+# TensorFlow 2.21 is built for Python 3.11 to 3.13; the first of these that fits is taken.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
+  $$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done),python3)
 TEST_JOBS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed-here
@@ -24,19 +27,19 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv and install the package with all it needs (instant when done)
+	@:
 
 $(STAMP): setup.cfg pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { \
-	  echo "$(PYTHON) was not found. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { \
+	  echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is: $$($(PYTHON) -V 2>/dev/null || echo missing)." \
+	    "Install one, or name it: make PYTHON=/path/to/python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-	  echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	  echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt install python3-venv" >&2; \
+	  exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
 	  echo "Making the virtual environment .venv"; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing into .venv; the first time this downloads about 1 GB"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -q -e '.[dev]'
-	@$(BIN)/python -c 'import keras_attention' >/dev/null
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-compile -e '.[dev]'
 	@printf '%s\n' '$(CURDIR)' > $@
 	@echo "Installed"
 
@@ -59,8 +62,10 @@ test: setup ## run all tests on TensorFlow, then layers, models, search and alge
 	exit $$status
 
 test-wheel: setup ## build the wheel and run all tests on it, not on this folder
-	$(BIN)/python tests/wheels.py build/wheel
-	PYTHONSAFEPATH=1 PYTHONPATH=build/wheel/site $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+	rm -rf build/wheel
+	$(BIN)/python tests/wheel_files.py build/wheel
+	PYTHONSAFEPATH=1 PYTHONPATH='$(CURDIR)/build/wheel/site' KERAS_ATTENTION_WHEEL=1 \
+	  $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 lint: setup ## check style and formatting
 	$(BIN)/ruff check .

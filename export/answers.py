@@ -7,6 +7,8 @@ import numpy as np
 from keras_attention.models import CompiledSearch
 from keras_attention.translator import pad
 
+from .quiet import quiet
+
 TOLERANCE = 1e-4
 
 
@@ -21,9 +23,10 @@ def answers_of(translator, texts):
         List of dicts of JSON values: `source`, `text`, `score`, `source_ids`, `ids`,
         `source_tokens`, `target_tokens`, `alignment`, and `nbest`, a list of texts and scores.
     """
-    explanations = translator.explain(texts)
     rows = translator.source_ids(texts)
-    nbest = translator.nbest(texts)
+    with quiet():  # TensorFlow warns of every new shape.
+        explanations, nbest = translator.explain(texts), translator.nbest(texts)
+        best_ids = _best_ids(translator, rows)
     return [
         {
             "source": source,
@@ -37,7 +40,7 @@ def answers_of(translator, texts):
             "nbest": [list(hypothesis) for hypothesis in hypotheses],
         }
         for source, explanation, source_ids, ids, hypotheses in zip(
-            texts, explanations, rows, _best_ids(translator, rows), nbest, strict=True
+            texts, explanations, rows, best_ids, nbest, strict=True
         )
     ]
 
@@ -77,24 +80,22 @@ class Comparison:
         Returns:
             A phrase, or `None` if nothing differs.
         """
-        checks = {
-            "ids": self._sequence,
-            "text": self._sequence,
-            "explained_text": self._sequence,
-            "source_tokens": self._padded_tokens,
-            "target_tokens": self._padded_tokens,
-            "score": self._score,
-            "explained_score": self._score,
-            "ids_score": self._score,
-            "alignment": self._alignment,
-            "nbest": self._nbest,
-        }
-        for name, check in checks.items():
-            if name in actual:
-                field = name.removeprefix("explained_").replace("ids_score", "score")
-                phrase = check(expected[field], actual[name])
-                if phrase:
-                    return f"{name} {phrase}"
+        checks = [
+            ("ids", "ids", self._sequence),
+            ("text", "text", self._sequence),
+            ("explained_text", "text", self._sequence),
+            ("source_tokens", "source_tokens", self._padded_tokens),
+            ("target_tokens", "target_tokens", self._padded_tokens),
+            ("score", "score", self._score),
+            ("explained_score", "score", self._score),
+            ("ids_score", "score", self._score),
+            ("alignment", "alignment", self._alignment),
+            ("nbest", "nbest", self._nbest),
+        ]
+        for name, field, check in checks:
+            phrase = check(expected[field], actual[name]) if name in actual else None
+            if phrase:
+                return f"{name} {phrase}"
         return None
 
     def _sequence(self, expected, actual):

@@ -27,7 +27,7 @@ LIBRARIES = ("keras-attention", "keras", "tensorflow", "tf2onnx", "onnx", "onnxr
 WARMUP_TEXTS = 8
 
 
-def export(source, to, texts=None):
+def export(source, to, texts=None, report=print):
     """Writes a bundle: SavedModel, ONNX, tokenizers, instructions, and the proof of parity.
 
     The bundle is made in a temporary folder, moved to another one, and proved there. Only then does
@@ -38,6 +38,7 @@ def export(source, to, texts=None):
         to: path of the bundle's folder. One that is there already is replaced.
         texts: list of str. Held-out sentences to prove parity with; those that the training run
             put aside if not given.
+        report: function that tells the user one line about each step.
 
     Returns:
         The manifest, a dict.
@@ -50,13 +51,16 @@ def export(source, to, texts=None):
     _check_backend()
     _check_destination(to)
     translator = Translator.load(translator_folder(source))
-    answers = answers_of(translator, proof_texts(translator, source, texts))
+    texts = proof_texts(translator, source, texts)
+    report(f"Asking the trained model {len(texts)} held-out sentences ...")
+    answers = answers_of(translator, texts)
     with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
         made = workspace / "made"
-        write_files(translator, made, to.name, answers)
+        write_files(translator, made, to.name, answers, report)
         moved = workspace / "moved" / to.name
         moved.parent.mkdir()
         os.replace(made, moved)
+        report("Proving parity in clean processes, from a moved folder ...")
         parity = prove(moved, answers, needs_tensorflow_text(translator))
         manifest = {
             **describe(translator, to.name),
@@ -70,11 +74,12 @@ def export(source, to, texts=None):
     return manifest
 
 
-def verify(bundle):
+def verify(bundle, report=print):
     """Repeats the proof of parity of a bundle, against the answers that lie in it.
 
     Args:
         bundle: path of the bundle's folder.
+        report: function that tells the user one line about each step.
 
     Returns:
         A dict: `name`, the number of `files`, and the new `parity` report.
@@ -85,13 +90,15 @@ def verify(bundle):
     """
     bundle = Path(bundle)
     manifest = layout.read_manifest(bundle)
+    report(f"Checking {len(manifest['files'])} files ...")
     layout.check_files(bundle, manifest)
     answers = read_json(bundle / layout.ANSWERS, "an exported bundle")
+    report(f"Proving parity on {len(answers)} sentences in clean processes ...")
     parity = prove(bundle, answers, manifest["needs_tensorflow_text"])
     return {"name": manifest["name"], "files": len(manifest["files"]), "parity": parity}
 
 
-def write_files(translator, folder, name, answers):
+def write_files(translator, folder, name, answers, report):
     """Writes everything but the manifest.
 
     Args:
@@ -99,9 +106,12 @@ def write_files(translator, folder, name, answers):
         folder: path of a folder that does not exist yet.
         name: str. The bundle's name.
         answers: list of dicts, as `answers_of` makes them.
+        report: function that tells the user one line.
     """
     warmup_texts = [answer["source"] for answer in answers if answer["source"]][:WARMUP_TEXTS]
+    report("Writing the SavedModel ...")
     write_saved_model(translator, folder / layout.SAVED_MODEL, warmup_texts)
+    report("Writing the ONNX file ...")
     write_onnx(translator, folder / layout.ONNX)
     translator.source_tokenizer.save(folder / layout.SOURCE_TOKENIZER)
     translator.target_tokenizer.save(folder / layout.TARGET_TOKENIZER)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_attention import text as tokenizers
 from keras_attention.decoding import SearchResult
 from keras_attention.errors import UserError
+from keras_attention.text.tokenizer import as_strings
 from keras_attention.translator import Explanation, Translator
 
 from .layout import MANIFEST, ONNX, SAVED_MODEL, SOURCE_TOKENIZER, TARGET_TOKENIZER, read_manifest
@@ -129,9 +130,8 @@ class SavedModelPredictor(Predictor):
         return explanations
 
     def _predict_batch(self, texts, begin):
-        encoded = [text.encode(errors="replace") for text in texts]
         try:
-            outputs = self.saved_model.signatures[EXPLAIN](text=tf.constant(encoded))
+            outputs = self.saved_model.signatures[EXPLAIN](text=as_strings(texts))
         except tf.errors.InvalidArgumentError as error:
             raise _too_long(error, begin) or error from error
         columns = {name: value.numpy() for name, value in outputs.items()}

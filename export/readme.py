@@ -27,9 +27,8 @@ like; nothing in it names a path.
     curl http://localhost:8501/v1/models/{name}:predict -d {shell_request}
 
 `"signature_name": "explain"` adds tokens and alignment, `"nbest"` gives all hypotheses, `"search"`
-takes ids. A text of more than {max_source_length} tokens, the end token included, is an error.
+takes ids. More than {max_source_length} tokens in a text, the end token included, are an error.
 {text_note}
-
 ## Python, with TensorFlow only
 
 ```python

@@ -6,7 +6,8 @@ REQUIRED = ("tensorflow", "tf2onnx", "onnx", "onnxruntime")
 
 missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
 if missing:
-    raise ImportError(
+    raise ModuleNotFoundError(
         f"keras_attention.export needs {', '.join(missing)}: "
-        'install it with pip install "keras-attention[export]".'
+        'install it with pip install "keras-attention[export]".',
+        name=missing[0],
     )

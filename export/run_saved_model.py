@@ -53,8 +53,7 @@ def answer_batch(endpoints, texts, source_ids):
             "source_tokens": explained["source_tokens"][row],
             "target_tokens": explained["target_tokens"][row],
             "alignment": explained["alignment"][row],
-            "nbest_texts": nbest["text"][row],
-            "nbest_scores": nbest["score"][row],
+            "nbest": list(zip(nbest["text"][row], nbest["score"][row], strict=True)),
             "ids": found["ids"][row][0][: found["lengths"][row][0]],
             "ids_score": found["scores"][row][0],
         }

@@ -18,33 +18,40 @@ SERVE, EXPLAIN, NBEST, SEARCH = "serving_default", "explain", "nbest", "search"
 
 SIGNATURES = {
     SERVE: {
-        "inputs": {TEXT: ["string", ["batch"]]},
-        "outputs": {TEXT: ["string", ["batch"]], SCORE: ["float32", ["batch"]]},
+        "inputs": {TEXT: "string[batch]"},
+        "outputs": {TEXT: "string[batch]", SCORE: "float32[batch]"},
     },
     EXPLAIN: {
-        "inputs": {TEXT: ["string", ["batch"]]},
+        "inputs": {TEXT: "string[batch]"},
         "outputs": {
-            TEXT: ["string", ["batch"]],
-            SCORE: ["float32", ["batch"]],
-            SOURCE_TOKENS: ["string", ["batch", "source"]],
-            TARGET_TOKENS: ["string", ["batch", "target"]],
-            ALIGNMENT: ["float32", ["batch", "target", "source"]],
+            TEXT: "string[batch]",
+            SCORE: "float32[batch]",
+            SOURCE_TOKENS: "string[batch, source]",
+            TARGET_TOKENS: "string[batch, target]",
+            ALIGNMENT: "float32[batch, target, source]",
         },
     },
     NBEST: {
-        "inputs": {TEXT: ["string", ["batch"]]},
-        "outputs": {TEXT: ["string", ["batch", "n"]], SCORE: ["float32", ["batch", "n"]]},
+        "inputs": {TEXT: "string[batch]"},
+        "outputs": {TEXT: "string[batch, n]", SCORE: "float32[batch, n]"},
     },
     SEARCH: {
-        "inputs": {SOURCE_IDS: ["int32", ["batch", "source"]]},
+        "inputs": {SOURCE_IDS: "int32[batch, source]"},
         "outputs": {
-            IDS: ["int32", ["batch", "beams", "target"]],
-            SCORES: ["float32", ["batch", "beams"]],
-            LENGTHS: ["int32", ["batch", "beams"]],
-            ALIGNMENTS: ["float32", ["batch", "beams", "target", "source"]],
+            IDS: "int32[batch, beams, target]",
+            SCORES: "float32[batch, beams]",
+            LENGTHS: "int32[batch, beams]",
+            ALIGNMENTS: "float32[batch, beams, target, source]",
         },
     },
 }
+
+
+def axes(endpoint, name):
+    """Names of the axes of an input or output, such as `["batch", "source"]`."""
+    ports = SIGNATURES[endpoint]["inputs"] | SIGNATURES[endpoint]["outputs"]
+    return ports[name].split("[")[1].removesuffix("]").split(", ")
+
 
 TEXT_SPEC = tf.TensorSpec([None], tf.string, name=TEXT)
 SOURCE_IDS_SPEC = tf.TensorSpec([None, None], tf.int32, name=SOURCE_IDS)
@@ -102,14 +109,12 @@ class ServedTranslator(tf.Module):
     @property
     def endpoints(self):
         """Concrete functions by the name of their endpoint."""
-        functions = {
+        return {
             SERVE: self.serve.get_concrete_function(),
             EXPLAIN: self.explain.get_concrete_function(),
             NBEST: self.nbest.get_concrete_function(),
             SEARCH: self.find.get_concrete_function(),
         }
-        assert set(functions) == set(SIGNATURES)
-        return functions
 
     @tf.function(input_signature=[TEXT_SPEC], autograph=False)
     def serve(self, text):

@@ -8,7 +8,7 @@ from keras_attention.errors import UserError
 
 from .portable import without_cudnn
 from .quiet import quiet
-from .signatures import SEARCH, SIGNATURES, SOURCE_IDS_SPEC, search_function
+from .signatures import SEARCH, SOURCE_IDS_SPEC, axes, search_function
 
 OPSET = 18  # The highest that tf2onnx 1.17 writes.
 
@@ -45,11 +45,9 @@ def name_axes(graph):
     Args:
         graph: `onnx.GraphProto`. Axes of a size known from the start keep it.
     """
-    axes = {**SIGNATURES[SEARCH]["inputs"], **SIGNATURES[SEARCH]["outputs"]}
     for value in [*graph.input, *graph.output]:
-        _, names = axes[value.name]
         dimensions = value.type.tensor_type.shape.dim
-        for dimension, name in zip(dimensions, names, strict=True):
+        for dimension, name in zip(dimensions, axes(SEARCH, value.name), strict=True):
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
 

@@ -36,7 +36,7 @@ class Beam(Search):
     `max_length` steps compete as they are, by the same score.
 
     With as many beams as there are prefixes this is exact. If fewer than `n_best` hypotheses
-    exist, the rest is empty with the lowest finite score. `Search` describes the call and its
+    exist, the rest is empty with a score of -1e30. `Search` describes the call and its
     result.
 
     Unlike the paper, nothing is pruned by its distance to the best hypothesis.
@@ -111,36 +111,41 @@ class Beam(Search):
         """Search with beams: see `Search`."""
         batch, source_length = ops.shape(source_mask)
         rows = batch * self.width
-        beam_mask = repeat_rows(source_mask, self.width)  # (batch * width, source)
-        state_leaves = StateLeaves(state)
+        sentences = ops.arange(batch, dtype="int32")[:, None]  # (batch, 1)
+        source_mask = repeat_rows(source_mask, self.width)  # (batch * width, source)
+        # The coverage so far moves with the beams like any other state.
+        coverage = ops.zeros((batch, source_length), dtype="float32")
+        state_leaves = StateLeaves((coverage, state))
 
         def keep_going(t, live, finished, done, alignments):
             return ops.logical_and(t < self.max_length, ops.logical_not(ops.all(done)))
 
         def advance(t, live, finished, done, alignments):
-            logits, new_state, alignment = step(live.tokens, state_leaves.pack(live.leaves))
-            alignment = ops.reshape(ops.cast(alignment, "float32"), (rows, source_length))
+            coverage, state = state_leaves.pack(live.leaves)
+            logits, state, alignment = step(live.tokens, state)
+            alignment = ops.cast(alignment, "float32")
             alignments = ops.scatter_update(alignments, ops.reshape(t, (1, 1)), alignment[None])
-            coverage = live.coverage + alignment
+            if self.coverage_penalty:
+                coverage = coverage + alignment
+            new_leaves = state_leaves.flatten((coverage, state))
 
-            candidates = continuations(logits, live.log_probs)
+            def reorder(rows):
+                return state_leaves.reorder(live.leaves, new_leaves, rows)
+
+            candidates = continuations(logits, live.log_probs, sentences)
             ends = candidates.tokens == end_id  # (batch, candidates)
             scores = self._scores(
-                candidates.log_probs, candidates.parents, t + 1, coverage, beam_mask
+                candidates.log_probs, candidates.parents, t + 1, coverage, source_mask, sentences
             )
             counts = ops.logical_and(ends, ops.logical_not(done)[:, None])
             scores = ops.where(counts, scores, LOWEST)
-            finished = keep_best(finished, live, scores, candidates.parents, t)
-
-            leaves = state_leaves.flatten(new_state)
-            live = live_on(
-                live, candidates, ops.logical_not(ends), t, coverage, leaves, state_leaves
-            )
+            finished = keep_best(finished, live, scores, candidates.parents, t, sentences)
+            live = live_on(live, candidates, ends, t, sentences, reorder)
             hopeless = self._upper_bound(live.log_probs, t + 2) <= finished.scores[:, -1:]
             done = ops.logical_or(done, ops.all(hopeless, axis=1))
             return t + 1, live, finished, done, alignments
 
-        sizes = (batch, self.width, self.max_length, source_length)
+        sizes = (batch, self.width, self.max_length)
         _, live, finished, done, alignments = ops.while_loop(
             keep_going,
             advance,
@@ -152,22 +157,25 @@ class Beam(Search):
                 ops.zeros((self.max_length, rows, source_length), dtype="float32"),
             ),
         )
-        parents = ops.zeros_like(live.ids[:, :, 0]) + ops.arange(self.width, dtype="int32")
-        scores = self._scores(live.log_probs, parents, self.max_length, live.coverage, beam_mask)
+        coverage, _ = state_leaves.pack(live.leaves)
+        parents = sentences * 0 + ops.arange(self.width, dtype="int32")  # (batch, width)
+        scores = self._scores(
+            live.log_probs, parents, self.max_length, coverage, source_mask, sentences
+        )
         scores = ops.where(done[:, None], LOWEST, scores)
-        finished = keep_best(finished, live, scores, parents, self.max_length)
+        finished = keep_best(finished, live, scores, parents, self.max_length, sentences)
         return search_result(finished, alignments)
 
-    def _scores(self, log_probs, parents, length, coverage, beam_mask):
+    def _scores(self, log_probs, parents, length, coverage, source_mask, sentences):
         """Equation 14 for hypotheses of `length` tokens, the end token counted.
 
-        `coverage` is that of the beams they go on from, this step included.
+        `coverage` is that of the `parents`, the beams they go on from, this step included.
         """
         scores = log_probs / length_penalty(length, self.length_penalty)  # (batch, candidates)
         if self.coverage_penalty:
-            penalties = coverage_penalty(coverage, beam_mask, self.coverage_penalty)
+            penalties = coverage_penalty(coverage, source_mask, self.coverage_penalty)
             penalties = ops.reshape(penalties, (-1, self.width))  # (batch, width)
-            scores = scores + gather_beams(penalties, parents)
+            scores = scores + gather_beams(penalties, parents, sentences)
         return ops.where(log_probs > LOWEST, scores, LOWEST)
 
     def _upper_bound(self, log_probs, length):

@@ -42,13 +42,13 @@ class Greedy(Search):
 
         def advance(t, tokens, ids, scores, lengths, done, alignments, leaves):
             logits, new_state, alignment = step(tokens, state_leaves.pack(leaves))
-            alignment = ops.reshape(ops.cast(alignment, "float32"), (1, batch, source_length))
+            alignment = ops.cast(alignment, "float32")[None]
             alignments = ops.scatter_update(alignments, ops.reshape(t, (1, 1)), alignment)
 
             log_probs, tokens = top_log_probs(logits, 1)
-            log_probs = ops.reshape(log_probs, (batch,))
-            tokens = ops.reshape(tokens, (batch,))
+            log_probs = ops.squeeze(log_probs, -1)  # (batch,)
             scores = scores + ops.where(done, 0.0, log_probs)
+            tokens = ops.squeeze(tokens, -1)  # (batch,)
             done = ops.logical_or(done, tokens == end_id)
             tokens = ops.where(done, pad_id, tokens)
             ids = ops.where(positions == t, tokens[:, None], ids)

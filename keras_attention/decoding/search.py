@@ -31,7 +31,8 @@ class Search:
     eagerly, in `tf.function` with or without XLA, in `jax.jit`, in a SavedModel and as an ONNX
     Loop, and the weights `step` closes over appear once in the graph.
 
-    A row's result does not depend on the other rows of the batch. No token is forbidden: a model
+    A row's result does not depend on the other rows of the batch. A batch may be empty, except
+    under XLA on TensorFlow. No token is forbidden: a model
     that gives probability to the padding or the start token may see them generated.
 
     Args:

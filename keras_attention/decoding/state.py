@@ -2,7 +2,10 @@
 
 from keras import ops, tree
 
-LOWEST = -3.4028234663852886e38  # the lowest finite float32: the score of what does not exist
+# The log-probability and the score of what does not exist. Far below any real one, and yet far
+# enough from the lowest float32 that no sum or quotient of it is infinite: tf2onnx writes
+# `where` as a sum of products, which infinity would turn into NaN.
+LOWEST = -1e30
 
 
 class StateLeaves:
@@ -51,20 +54,16 @@ def repeat_rows(x, width):
     return ops.take(x, rows, axis=0)
 
 
-def flat_rows(index, width):
-    """Beam `index` `(batch, n)` of each sentence as rows of `(batch * width, ...)`."""
-    sentences = ops.arange(ops.shape(index)[0], dtype="int32")
-    return sentences[:, None] * width + index  # (batch, n)
-
-
-def gather_beams(x, index):
+def gather_beams(x, index, sentences):
     """Pick the beams `index` `(batch, n)` of `(batch, beams, ...)`: `(batch, n, ...)`.
 
-    All axes of `x` but the first must be static.
+    Args:
+        x: All axes but the first must be static.
+        index: int32 `(batch, n)`.
+        sentences: int32 `(batch, 1)`, the place of each sentence in the batch: 0, 1, 2...
     """
-    beams = x.shape[1]
     flat = ops.reshape(x, (-1, *x.shape[2:]))
-    return ops.take(flat, flat_rows(index, beams), axis=0)
+    return ops.take(flat, sentences * x.shape[1] + index, axis=0)
 
 
 def top_log_probs(logits, k):
@@ -88,6 +87,7 @@ def top_log_probs(logits, k):
         )
     logits = ops.cast(logits, "float32")
     best, tokens = ops.top_k(logits, min(k, vocabulary))
-    highest = best[:, :1]
+    # Not `best[:, :1]`: with a second slice of it, XLA sorts the whole vocabulary (50x slower).
+    highest = ops.max(logits, axis=-1, keepdims=True)
     normaliser = ops.log(ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True))
     return best - highest - normaliser, ops.cast(tokens, "int32")

@@ -18,4 +18,5 @@ def at_least_float32(x):
     """
     x = ops.convert_to_tensor(x)
     dtype = keras.backend.standardize_dtype(x.dtype)
-    return x if dtype in ("float32", "float64") else ops.cast(x, "float32")
+    # Cast in every case: it also turns a variable into its value, which custom gradients need.
+    return ops.cast(x, "float64" if dtype == "float64" else "float32")

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from keras_attention.text.tokenizer import UNKNOWN_TEXT, Tokenizer
+from keras_attention.text.inputs import UNKNOWN_TEXT
+from keras_attention.text.tokenizer import Tokenizer
 
 FIRST_BYTE_ID = 4
 
@@ -20,7 +21,8 @@ class ByteTokenizer(Tokenizer):
 
     Example:
 
-    >>> ByteTokenizer().encode(["né"]).to_list()
+    >>> from keras_attention import text
+    >>> text.ByteTokenizer().encode(["né"]).to_list()
     [[114, 199, 173]]
     """
 
@@ -67,4 +69,4 @@ class ByteTokenizer(Tokenizer):
         return tf.strings.unicode_transcode(joined, "UTF-8", "UTF-8", errors="replace")
 
     def _printable(self, ids):
-        return tf.gather(self._names, tf.clip_by_value(ids, 0, self.vocabulary_size - 1))
+        return tf.gather(self._names, ids)

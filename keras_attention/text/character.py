@@ -26,7 +26,8 @@ class CharacterTokenizer(VocabularyTokenizer):
 
     Example:
 
-    >>> tokenizer = CharacterTokenizer.train(["3 мая", "3. Mai"])
+    >>> from keras_attention import text
+    >>> tokenizer = text.CharacterTokenizer.train(["3 мая", "3. Mai"])
     >>> tokenizer.decode(tokenizer.encode(["3 Mai"])).numpy().tolist()
     [b'3 Mai']
     """

@@ -58,5 +58,7 @@ def keep_only(points, kept):
 def starts_row(points):
     """A flat bool vector: whether each code point is the first of its row."""
     count = tf.size(points.flat_values, tf.int64)
-    hits = tf.math.unsorted_segment_sum(tf.ones_like(points.row_splits), points.row_splits, count + 1)
+    hits = tf.math.unsorted_segment_sum(
+        tf.ones_like(points.row_splits), points.row_splits, count + 1
+    )
     return hits[:-1] > 0

@@ -4,7 +4,7 @@ from keras_attention.errors import UserError
 from keras_attention.text.byte import ByteTokenizer
 from keras_attention.text.character import CharacterTokenizer
 from keras_attention.text.sentencepiece import SentencePieceTokenizer
-from keras_attention.text.tokenizer import read_config
+from keras_attention.text.storage import read_config
 from keras_attention.text.word import WordTokenizer
 from keras_attention.text.wordpiece import WordPieceTokenizer
 
@@ -51,5 +51,7 @@ def train(kind, strings, **options):
 
 def _class_of(kind):
     if kind not in KINDS:
-        raise UserError(f"Expected a kind of tokenizer among {', '.join(KINDS)}. Received: {kind!r}.")
+        raise UserError(
+            f"Expected a kind of tokenizer among {', '.join(KINDS)}. Received: {kind!r}."
+        )
     return KINDS[kind]

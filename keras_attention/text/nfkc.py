@@ -88,10 +88,10 @@ def composite(first, second):
     whole = look_up(tables.compositions(), key, -1)
 
     lead, vowel, tail = first - LEAD, second - VOWEL, second - TAIL
-    with_vowel = (0 <= lead) & (lead < LEADS) & (0 <= vowel) & (vowel < VOWELS)
+    with_vowel = (lead >= 0) & (lead < LEADS) & (vowel >= 0) & (vowel < VOWELS)
     whole = tf.where(with_vowel, SYLLABLE + (lead * VOWELS + vowel) * TAILS, whole)
 
     syllable = first - SYLLABLE
-    open_syllable = (0 <= syllable) & (syllable < SYLLABLES) & (syllable % TAILS == 0)
-    with_tail = open_syllable & (0 < tail) & (tail < TAILS)
+    open_syllable = (syllable >= 0) & (syllable < SYLLABLES) & (syllable % TAILS == 0)
+    with_tail = open_syllable & (tail > 0) & (tail < TAILS)
     return tf.where(with_tail, first + tail, whole)

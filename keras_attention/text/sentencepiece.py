@@ -7,7 +7,9 @@ from tempfile import NamedTemporaryFile
 import tensorflow as tf
 
 from keras_attention.errors import UserError
-from keras_attention.text.tokenizer import UNKNOWN_TEXT, Tokenizer, write_atomically
+from keras_attention.text.inputs import UNKNOWN_TEXT
+from keras_attention.text.storage import write_atomically
+from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import NO_TEXT, normalized_batches
 
 MODEL_FILE = "sentencepiece.model"
@@ -30,8 +32,8 @@ class SentencePieceTokenizer(Tokenizer):
     """A sub-word tokenizer with a unigram language model over pieces (Kudo, 2018).
 
     Text is kept with its spaces, so decoding gives back what was encoded, except that spaces at
-    the very start are dropped and "▁" (U+2581) is read as a space. A SavedModel that holds this tokenizer needs tensorflow-text
-    in the process that loads it.
+    the very start are dropped, "▁" (U+2581) is read as a space and a NUL is unknown. A SavedModel
+    that holds this tokenizer needs tensorflow-text in the process that loads it.
 
     Args:
         model: the bytes of a SentencePiece model whose special ids are 0 to 3.
@@ -49,11 +51,11 @@ class SentencePieceTokenizer(Tokenizer):
     def __init__(self, model, lowercase=False, normalization="none", name=None):
         super().__init__(lowercase=lowercase, normalization=normalization, name=name)
         self._model = bytes(model)
-        with tf.init_scope():
-            self._sentencepiece = tensorflow_text().SentencepieceTokenizer(
-                model=self._model, out_type=tf.int32
-            )
-            self._size = int(self._sentencepiece.vocab_size())
+        try:
+            with tf.init_scope():
+                self._size = int(self._operations().vocab_size())
+        except tf.errors.OpError as error:
+            raise ValueError("Expected model to be the bytes of a SentencePiece model") from error
 
     @property
     def model(self):
@@ -113,20 +115,27 @@ class SentencePieceTokenizer(Tokenizer):
                     f"SentencePiece cannot learn vocabulary_size={vocabulary_size} from this "
                     f"text: {' '.join(str(error).split())}"
                 ) from error
-        return cls(model.getvalue(), lowercase, normalization)
+        return cls(_without_path(model.getvalue()), lowercase, normalization)
+
+    def _operations(self):
+        """Tensorflow-text's operations on the model, made anew in each graph that uses them.
+
+        Made once and captured they would die: the model belongs to the kernel of an eager
+        operation, and `tf.random.set_seed` throws those kernels away.
+        """
+        return tensorflow_text().SentencepieceTokenizer(model=self._model, out_type=tf.int32)
 
     def _encode(self, strings):
-        return self._sentencepiece.tokenize(strings)
+        return self._operations().tokenize(strings)
 
     def _decode(self, ids, keep):
         inside = (ids >= 0) & (ids < self._size)
         ids = tf.ragged.boolean_mask(tf.where(inside, ids, self.unknown_id), keep)
-        text = self._sentencepiece.detokenize(ids)
+        text = self._operations().detokenize(ids)
         return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
 
     def _printable(self, ids):
-        flat = tf.reshape(tf.clip_by_value(ids, 0, self._size - 1), [-1])
-        return tf.reshape(self._sentencepiece.id_to_string(flat), tf.shape(ids))
+        return self._operations().id_to_string(ids)
 
     def _save(self, folder):
         write_atomically(folder / MODEL_FILE, self._model)
@@ -166,3 +175,12 @@ def sentencepiece():
             'install it with pip install "keras-attention[training]".'
         ) from error
     return module
+
+
+def _without_path(model):
+    """The model without the name of the temporary file that its training has read."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
+    proto.normalizer_spec.ClearField("normalization_rule_tsv")
+    return proto.SerializeToString(deterministic=True)

@@ -1,19 +1,21 @@
-"""The base class of all tokenizers, and what they keep on disk."""
+"""The base class of all tokenizers."""
 
 import json
-import os
-import re
-from functools import cached_property
 from pathlib import Path
 
 import tensorflow as tf
 
 from keras_attention.errors import UserError
+from keras_attention.text.inputs import as_ids, as_strings
 from keras_attention.text.normalization import check_normalization, normalize
+from keras_attention.text.storage import (
+    CONFIG_FILE,
+    FORMAT,
+    broken,
+    read_config,
+    write_atomically,
+)
 
-CONFIG_FILE = "tokenizer.json"
-FORMAT = 1
-UNKNOWN_TEXT = "\ufffd"
 SPECIAL_TOKENS = ("", "<unk>", "<s>", "</s>")
 
 
@@ -44,6 +46,9 @@ class Tokenizer(tf.Module):
         super().__init__(name=name)
         self.lowercase = bool(lowercase)
         self.normalization = check_normalization(normalization)
+        self._encode_graph = Traced(self._encode_any, tf.TensorSpec([None], tf.string))
+        self._decode_graph = Traced(self._decode_any, tf.TensorSpec([None, None], tf.int32))
+        self._name_graph = Traced(self._name_any, tf.TensorSpec([None], tf.int32))
 
     @property
     def vocabulary_size(self):
@@ -89,10 +94,7 @@ class Tokenizer(tf.Module):
             A string tensor of the same shape.
         """
         ids = as_ids(ids, self.pad_id)
-        special = tf.gather(tf.constant(SPECIAL_TOKENS), tf.clip_by_value(ids, 0, 3))
-        inside = (ids >= 0) & (ids < self.vocabulary_size)
-        named = tf.where(ids > self.end_id, self._printable(ids), special)
-        return tf.where(inside, named, tf.constant(SPECIAL_TOKENS[self.unknown_id]))
+        return tf.reshape(self._name_graph(tf.reshape(ids, [-1])), tf.shape(ids))
 
     @classmethod
     def train(cls, strings, **options):
@@ -165,7 +167,7 @@ class Tokenizer(tf.Module):
         raise NotImplementedError
 
     def _printable(self, ids):
-        """Names of text ids, any shape; other ids may give anything."""
+        """Names of ids (count,) of the vocabulary; those of special ids are not used."""
         raise NotImplementedError
 
     def _save(self, folder):
@@ -176,80 +178,36 @@ class Tokenizer(tf.Module):
     def _load(cls, folder, options):
         return cls(**options)
 
-    # One trace for every batch, also when called eagerly -----------------------------------------
+    # What is traced ------------------------------------------------------------------------------
 
-    @cached_property
-    def _encode_graph(self):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-        def encode(strings):
-            return self._encode(normalize(strings, self.lowercase, self.normalization))
+    def _encode_any(self, strings):
+        return self._encode(normalize(strings, self.lowercase, self.normalization))
 
-        with tf.init_scope():
-            return encode.get_concrete_function()
+    def _decode_any(self, ids):
+        ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=1) > 0
+        keep = ~ended & (ids != self.pad_id) & (ids != self.start_id)
+        return self._decode(ids, keep)
 
-    @cached_property
-    def _decode_graph(self):
-        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
-        def decode(ids):
-            ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=1) > 0
-            keep = ~ended & (ids != self.pad_id) & (ids != self.start_id)
-            return self._decode(ids, keep)
-
-        with tf.init_scope():
-            return decode.get_concrete_function()
+    def _name_any(self, ids):
+        inside = (ids >= 0) & (ids < self.vocabulary_size)
+        ids = tf.where(inside, ids, self.unknown_id)
+        special = tf.gather(tf.constant(SPECIAL_TOKENS), tf.minimum(ids, self.end_id))
+        return tf.where(ids > self.end_id, self._printable(ids), special)
 
 
-def as_strings(strings):
-    """A string tensor of shape (batch,), from lists, arrays or tensors."""
-    try:
-        strings = tf.convert_to_tensor(strings, tf.string)
-    except UnicodeEncodeError:  # lone surrogates: Python holds them, UTF-8 does not
-        strings = tf.constant([re.sub("[\ud800-\udfff]", UNKNOWN_TEXT, text) for text in strings])
-    if strings.shape.rank not in (1, None):
-        raise ValueError(
-            "Expected a batch of strings of shape (batch,). "
-            f"Received: strings of shape {strings.shape}."
-        )
-    return strings
+class Traced:
+    """A function of one tensor, traced when it is first called, once for all shapes.
 
+    Not an attribute that `tf.Module` tracks: a SavedModel holds only what its signatures use.
+    """
 
-def as_ids(ids, pad_id):
-    """An int32 tensor; ragged ids are padded."""
-    if isinstance(ids, tf.RaggedTensor):
-        ids = ids.to_tensor(pad_id)
-    return tf.cast(tf.convert_to_tensor(ids), tf.int32)
+    def __init__(self, function, signature):
+        self._function = tf.function(function, input_signature=[signature])
+        self._graph = None
 
-
-def read_config(folder):
-    """The checked content of a folder's `tokenizer.json`."""
-    path = Path(folder) / CONFIG_FILE
-    try:
-        config = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(
-            f"No tokenizer in {str(folder)!r}: cannot read {CONFIG_FILE} ({error.strerror})."
-        ) from error
-    except ValueError as error:
-        raise broken(path, error) from error
-    if not isinstance(config, dict) or not isinstance(config.get("kind"), str):
-        raise broken(path, "it names no kind of tokenizer")
-    if config.get("format") != FORMAT:
-        raise UserError(
-            f"Expected format={FORMAT} in {str(path)!r}. Received: format={config.get('format')!r}."
-        )
-    return config
-
-
-def broken(path, reason):
-    """The error of a file that cannot be understood, in one line."""
-    return UserError(f"The tokenizer file {str(path)!r} is broken: {' '.join(str(reason).split())}.")
-
-
-def write_atomically(path, content):
-    """Write bytes so that `path` holds either its old or its whole new content."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    def __call__(self, tensor):
+        """The result of the function for one tensor."""
+        if self._graph is None:
+            with tf.init_scope():
+                self._graph = self._function.get_concrete_function()
+        return self._graph(tensor)

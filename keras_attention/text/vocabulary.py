@@ -6,8 +6,9 @@ from itertools import islice
 import tensorflow as tf
 
 from keras_attention.errors import UserError
+from keras_attention.text.inputs import UNKNOWN_TEXT, as_strings
 from keras_attention.text.normalization import normalize
-from keras_attention.text.tokenizer import UNKNOWN_TEXT, Tokenizer
+from keras_attention.text.tokenizer import Tokenizer
 
 FIRST_TEXT_ID = 4
 NO_TEXT = "There is no text to learn a tokenizer from: the training text is empty."
@@ -78,7 +79,7 @@ def normalized_batches(strings, lowercase, normalization, batch_size=8192):
     """Lists of normalised `str`, from an iterable of strings."""
     iterator = iter(strings)
     while batch := list(islice(iterator, batch_size)):
-        texts = normalize(tf.constant(batch), lowercase, normalization)
+        texts = normalize(as_strings(batch), lowercase, normalization)
         yield [text.decode("utf-8") for text in texts.numpy().tolist()]
 
 

@@ -31,7 +31,8 @@ class WordTokenizer(VocabularyTokenizer):
 
     Example:
 
-    >>> tokenizer = WordTokenizer.train(["3. Mai 2021", "3. Mai 1989"])
+    >>> from keras_attention import text
+    >>> tokenizer = text.WordTokenizer.train(["3. Mai 2021", "3. Mai 1989"])
     >>> tokenizer.vocabulary
     ['##.', '3', 'Mai', '1989', '2021']
     >>> tokenizer.decode(tokenizer.encode(["3. Mai  1989"])).numpy().tolist()

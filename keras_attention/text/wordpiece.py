@@ -30,7 +30,8 @@ class WordPieceTokenizer(VocabularyTokenizer):
 
     Example:
 
-    >>> tokenizer = WordPieceTokenizer(["play", "##ing", "##ed", "##,"])
+    >>> from keras_attention import text
+    >>> tokenizer = text.WordPieceTokenizer(["play", "##ing", "##ed", "##,"])
     >>> tokenizer.tokens(tokenizer.encode(["playing, played"])).numpy().tolist()
     [[b'play', b'##ing', b'##,', b'play', b'##ed']]
 

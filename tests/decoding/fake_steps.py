@@ -1,5 +1,6 @@
 """Step functions without a model, and ways to run a search over them."""
 
+import functools
 from typing import NamedTuple
 
 import keras
@@ -89,33 +90,38 @@ def arrays(result):
     return type(result)(*(ops.convert_to_numpy(x) for x in result))
 
 
-def eager(function, problem):
-    return arrays(function(*(ops.convert_to_tensor(x) for x in problem)))
+def eager(function):
+    return lambda problem: arrays(function(*(ops.convert_to_tensor(x) for x in problem)))
 
 
-def tensorflow_graph(function, problem, **options):
-    """Traced once with every size unknown that may be."""
+def tensorflow_graph(function, **options):
+    """Traced once for every batch and source length."""
     import tensorflow as tf
 
-    nodes, vocabulary = problem.logits.shape[1:]
-    signature = [
-        tf.TensorSpec((None, nodes, vocabulary), tf.float32),
-        tf.TensorSpec((None, nodes, None), tf.float32),
-        tf.TensorSpec((None, None), tf.bool),
-    ]
-    return arrays(tf.function(function, input_signature=signature, **options)(*problem))
+    @functools.cache
+    def traced(nodes, vocabulary):
+        signature = [
+            tf.TensorSpec((None, nodes, vocabulary), tf.float32, name="logits"),
+            tf.TensorSpec((None, nodes, None), tf.float32, name="alignments"),
+            tf.TensorSpec((None, None), tf.bool, name="source_mask"),
+        ]
+        return tf.function(function, input_signature=signature, **options)
+
+    return lambda problem: arrays(traced(*problem.logits.shape[1:])(*problem))
 
 
-def tensorflow_xla(function, problem):
-    return tensorflow_graph(function, problem, jit_compile=True)
+def tensorflow_xla(function):
+    return tensorflow_graph(function, jit_compile=True)
 
 
-def jax_jit(function, problem):
+def jax_jit(function):
     import jax
 
-    return arrays(jax.jit(function)(*problem))
+    jitted = jax.jit(function)
+    return lambda problem: arrays(jitted(*problem))
 
 
+# Each makes a function of a `Problem` from one of its arrays.
 RUNNERS = {
     "tensorflow": [eager, tensorflow_graph, tensorflow_xla],
     "jax": [eager, jax_jit],

@@ -7,7 +7,9 @@ import search_reference as reference
 from fake_steps import (
     RUNNERS,
     START,
+    Problem,
     arrays,
+    eager,
     prefix_problem,
     search_prefixes,
     spelling_state,
@@ -71,7 +73,7 @@ def test_padding_is_written_after_the_end():
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_it_equals_a_plain_loop(runner):
     problem = prefix_problem(seed=1, batch=7, source_length=5, vocabulary=3, max_length=4)
-    result = runner(search_prefixes(Greedy(max_length=4), END), problem)
+    result = runner(search_prefixes(Greedy(max_length=4), END))(problem)
     for row in range(7):
         expected = reference.greedy(reference.Row(problem, row), END, max_length=4)
         reference.assert_found(result, row, [expected])
@@ -80,13 +82,23 @@ def test_it_equals_a_plain_loop(runner):
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_a_row_does_not_depend_on_its_neighbours(runner):
     problem = prefix_problem(seed=2, batch=7, source_length=5, vocabulary=3, max_length=4)
-    search = search_prefixes(Greedy(max_length=4), END)
-    together = runner(search, problem)
+    search = runner(search_prefixes(Greedy(max_length=4), END))
+    together = search(problem)
     assert len(set(together.lengths[:, 0])) > 2
     for row in range(7):
-        alone = runner(search, type(problem)(*(x[row : row + 1] for x in problem)))
-        for whole, single in zip(together, alone, strict=True):
-            np.testing.assert_array_equal(whole[row : row + 1], single)
+        copies = Problem(*(np.repeat(x[row : row + 1], 7, axis=0) for x in problem))
+        for whole, copied in zip(together, search(copies), strict=True):
+            np.testing.assert_array_equal(whole[row], copied[row])
+
+
+def test_a_row_alone_is_the_same_row():
+    problem = prefix_problem(seed=2, batch=7, source_length=5, vocabulary=3, max_length=4)
+    search = eager(search_prefixes(Greedy(max_length=4), END))
+    together = search(problem)
+    for row in range(0, 7, 3):
+        single = Problem(*(x[row : row + 1] for x in problem))
+        for whole, alone in zip(together, search(single), strict=True):
+            np.testing.assert_array_equal(whole[row], alone[0])
 
 
 def test_it_stops_when_every_row_has_ended():

@@ -6,6 +6,7 @@ import pytest
 from fake_steps import START, arrays, prefix_problem, prefix_step, search_prefixes
 
 from keras_attention.decoding import Beam, Greedy
+from keras_attention.decoding.state import top_log_probs
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="tf2onnx converts TensorFlow graphs"
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 END = 1
 SEARCHES = [
     Greedy(max_length=5),
-    Beam(width=1, max_length=5),
+    Beam(width=5, max_length=5, n_best=5, length_penalty=-1.0),
     Beam(width=4, max_length=5, n_best=3, length_penalty=0.6, coverage_penalty=0.2),
 ]
 
@@ -41,8 +42,9 @@ def test_onnx_finds_the_same(search):
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    for batch, source_length in [(3, 7), (5, 2), (1, 1)]:
-        problem = prefix_problem(batch, batch, source_length, vocabulary=3, max_length=5)
+    for batch, source_length in [(3, 7), (5, 2), (1, 1), (0, 3)]:
+        problem = prefix_problem(11, batch, source_length, vocabulary=3, max_length=5)
+        problem.logits[:, 1::3, 0] = -np.inf  # impossible tokens
         expected = arrays(function(*problem))
         found = session.run(None, problem._asdict())
         np.testing.assert_array_equal(found[0], expected.ids)
@@ -69,3 +71,18 @@ def test_the_step_is_traced_once(search):
 
     run.get_concrete_function()
     assert len(calls) == 1
+
+
+def test_xla_never_sorts_the_vocabulary():
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def run(logits):
+        return top_log_probs(logits, 7)
+
+    logits = tf.random.stateless_normal((5, 1009), seed=(1, 2))
+    compiled = run.experimental_get_compiler_ir(logits)(stage="optimized_hlo")
+    assert "TopK" in compiled and " sort(" not in compiled
+    values, tokens = tf.math.top_k(tf.nn.log_softmax(logits), 7)
+    np.testing.assert_allclose(run(logits)[0], values, rtol=1e-5)
+    np.testing.assert_array_equal(run(logits)[1], tokens)

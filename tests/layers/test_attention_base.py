@@ -50,7 +50,7 @@ def test_dropout_only_in_training_and_repeatable():
     dropped = weights(training=True)
     np.testing.assert_array_equal(dropped, weights(training=True))
     # Every weight is dropped or doubled.
-    assert_close(np.unique(dropped), [0.0, 2 / 59])
+    assert_close(np.unique(dropped), np.array([0.0, 2 / 59]))
 
 
 def test_both_key_masks_count():
@@ -62,7 +62,7 @@ def test_both_key_masks_count():
         key_mask=np.array([[False, True, True]]),
         return_attention_scores=True,
     )
-    assert_close(weights, [[[0.0, 1.0, 0.0]]])
+    assert_close(weights, np.array([[[0.0, 1.0, 0.0]]]))
 
 
 def test_embedding_masks_reach_the_layer_in_a_functional_model():

@@ -37,7 +37,7 @@ def built(layer, query_dim=QUERY_DIM, key_dim=KEY_DIM):
     layer.build((BATCH, QUERY, query_dim), (BATCH, KEY, VALUE_DIM), (BATCH, KEY, key_dim))
     for number, weight in enumerate(layer.weights):
         weight.assign(random(*weight.shape, seed=113 + number))
-    return layer, {weight.name: to_numpy(weight.value) for weight in layer.weights}
+    return layer, dict(zip((w.name for w in layer.weights), layer.get_weights(), strict=True))
 
 
 def test_dot_product():

@@ -84,7 +84,7 @@ def test_a_row_that_may_attend_to_nothing_has_zero_weights(name, dtype):
 
 @pytest.mark.parametrize("name", ON_THE_SIMPLEX)
 def test_scores_that_overflowed(name):
-    scores = ops.cast(np.array([[70_000.0, -70_000.0, 3.0, 1.0], [2.0, 3.0, 1.0, -1e9]]), "float16")
+    scores = ops.cast(np.array([[np.inf, -np.inf, 3.0, 1.0], [2.0, 3.0, 1.0, -np.inf]]), "float16")
     weights = to_numpy(normalizers.get(name)(scores))
     np.testing.assert_array_equal(weights[0], [1.0, 0.0, 0.0, 0.0])
     assert np.isfinite(weights).all()
@@ -140,7 +140,12 @@ def test_long_rows_of_mostly_masked_positions(name):
 
 @settings(max_examples=20, deadline=None)
 @given(
-    scores=hypothesis_numpy.arrays("float32", (2, 5), elements=st.floats(-1e4, 1e4, width=32)),
+    scores=hypothesis_numpy.arrays(
+        "float32",
+        (2, 5),
+        # A processor may flush subnormal numbers to zero.
+        elements=st.floats(-1e4, 1e4, width=32, allow_subnormal=False),
+    ),
     name=st.sampled_from(ON_THE_SIMPLEX),
 )
 def test_rows_are_distributions_that_keep_the_order(scores, name):

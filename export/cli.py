@@ -1,0 +1,228 @@
+"""`keras-attention export`, `verify` and `translate`."""
+
+import dataclasses
+import itertools
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from keras_attention.errors import UserError
+
+from .bundle import export, verify
+from .predictor import open_predictor
+from .quiet import quiet
+
+LINES_AT_A_TIME = 256
+FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportArguments:
+    """Writes a trained run as files that others serve, and proves that they answer the same."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run, or of a saved translator."""
+    to: Path | None = None
+    """Folder of the bundle; exports/<name of the run> if not given."""
+    held_out: Path | None = None
+    """Text file with one sentence a line to prove parity with, instead of those that training put
+    aside."""
+    json: bool = False
+    """Print the manifest as JSON on standard output, and everything else on standard error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyArguments:
+    """Repeats the proof that a bundle answers like the trained model, in clean processes."""
+
+    bundle: Annotated[Path, tyro.conf.Positional]
+    """Folder of the bundle."""
+    json: bool = False
+    """Print the report as JSON on standard output, and everything else on standard error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TranslateArguments:
+    """Translates texts, or the lines of standard input; one line for each."""
+
+    model: Annotated[Path, tyro.conf.Positional]
+    """Folder of a run, of a saved translator, or of an exported bundle."""
+    texts: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Texts to translate; the lines of standard input if there are none."""
+    format: Literal["saved_model", "onnx"] | None = None
+    """Which file of a bundle to run; the SavedModel if not given."""
+    explain: bool = False
+    """Print source, score and alignment too."""
+    picture: Path | None = None
+    """Draw the alignment into this file (.png, .svg, .pdf); several texts give numbered files."""
+    json: bool = False
+    """Print one JSON object for each text."""
+
+
+def export_command(arguments):
+    """`keras-attention export RUN`.
+
+    Args:
+        arguments: list of str after `export`.
+    """
+    options = tyro.cli(ExportArguments, prog="keras-attention export", args=arguments)
+    console = _console(options.json)
+    to = options.to or Path("exports") / options.run.resolve().name
+    texts = None if options.held_out is None else read_lines(options.held_out)
+    manifest = export(options.run, to, texts, report=console.print)
+    if options.json:
+        print(json.dumps(manifest, ensure_ascii=False, indent=2))
+    console.print(parity_table(manifest["parity"]))
+    console.print(f"The bundle lies in {to}; its README.md says how to serve and call it.")
+
+
+def verify_command(arguments):
+    """`keras-attention verify BUNDLE`.
+
+    Args:
+        arguments: list of str after `verify`.
+    """
+    options = tyro.cli(VerifyArguments, prog="keras-attention verify", args=arguments)
+    console = _console(options.json)
+    report = verify(options.bundle, report=console.print)
+    if options.json:
+        print(json.dumps(report, ensure_ascii=False, indent=2))
+    console.print(parity_table(report["parity"]))
+    console.print(f"{options.bundle} is as it was exported, and answers the same.")
+
+
+def translate_command(arguments):
+    """`keras-attention translate RUN_OR_BUNDLE TEXT ...`.
+
+    Args:
+        arguments: list of str after `translate`.
+    """
+    options = tyro.cli(TranslateArguments, prog="keras-attention translate", args=arguments)
+    predictor = open_predictor(options.model, options.format)
+    blocks = [_readable(options.texts)] if options.texts else blocks_of_lines(sys.stdin.buffer)
+    many = len(options.texts) != 1
+    answers = _answers(predictor, blocks)
+    for number, (source, explanation) in enumerate(answers, start=1):
+        print(_printed(source, explanation, options), flush=True)
+        if options.picture is not None:
+            path = options.picture
+            path = path.with_stem(f"{path.stem}-{number}") if many else path
+            _draw(path, source, explanation)
+
+
+def parity_table(parity):
+    """A report of parity as people read it.
+
+    Args:
+        parity: dict of reports by the name of the format.
+
+    Returns:
+        `rich.table.Table`.
+    """
+    table = Table("file", "sentences", "batch sizes", title="Parity with the trained model")
+    for column in ("ids", "text", "scores", "alignments"):
+        table.add_column(column)
+    for name, report in parity.items():
+        table.add_row(
+            FORMAT_NAMES[name],
+            str(report["sentences"]),
+            ", ".join(map(str, report["batch_sizes"])),
+            "equal" if report["ids_equal"] else "differ",
+            "equal" if report["text_equal"] else "differ",
+            f"± {report['max_score_difference']:.1e}",
+            f"± {report['max_alignment_difference']:.1e}",
+        )
+    return table
+
+
+def blocks_of_lines(stream):
+    """Lists of the lines of a stream, as they come.
+
+    Args:
+        stream: binary file. Invalid UTF-8 is read with U+FFFD in place of what is broken.
+
+    Yields:
+        Lists of str; of one line each from a keyboard.
+    """
+    size = 1 if stream.isatty() else LINES_AT_A_TIME
+    lines = (line.decode("utf-8", "replace").rstrip("\r\n") for line in stream)
+    while block := list(itertools.islice(lines, size)):
+        yield block
+
+
+def read_lines(path):
+    """The lines of a text file.
+
+    Args:
+        path: path of the file.
+
+    Raises:
+        UserError: it cannot be read, or is empty.
+    """
+    try:
+        lines = path.read_bytes().decode("utf-8", "replace").split("\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    if not any(lines):
+        raise UserError(f"{path} is empty.")
+    return [line.rstrip("\r") for line in lines]
+
+
+def _answers(predictor, blocks):
+    before = 0
+    for block in blocks:
+        try:
+            with quiet():  # TensorFlow warns of every new shape.
+                explanations = predictor.predict(block)
+        except UserError as error:
+            if not before:
+                raise
+            raise UserError(f"Counted from line {before + 1}: {error}") from error
+        yield from zip(block, explanations, strict=True)
+        before += len(block)
+
+
+def _printed(source, explanation, options):
+    if options.json:
+        fields = {"source": source, **dataclasses.asdict(explanation)}
+        kept = fields if options.explain else {key: fields[key] for key in list(fields)[:3]}
+        return json.dumps(kept, ensure_ascii=False, default=lambda array: array.tolist())
+    text = " ".join(explanation.text.splitlines())
+    if not options.explain:
+        return text
+    alignment = _alignment_text(explanation)
+    return f"{source}\n{text}\nscore {explanation.score:.4f}\n{alignment}\n"
+
+
+def _alignment_text(explanation):
+    from keras_attention.visualization import alignment_text
+
+    return alignment_text(
+        explanation.alignment, explanation.source_tokens, explanation.target_tokens
+    )
+
+
+def _draw(path, source, explanation):
+    from keras_attention.visualization import save_alignment
+
+    save_alignment(
+        path,
+        explanation.alignment,
+        explanation.source_tokens,
+        explanation.target_tokens,
+        title=f"{source} → {explanation.text}",
+    )
+
+
+def _readable(texts):
+    """Arguments of the command line, with U+FFFD in place of bytes that are not UTF-8."""
+    return [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in texts]
+
+
+def _console(as_json):
+    return Console(stderr=as_json, highlight=False, soft_wrap=True)

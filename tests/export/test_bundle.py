@@ -1,0 +1,175 @@
+"""A bundle is whole or not there; a broken or lying one is found."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+from keras_attention.export import BundleError, ParityError, bundle, export, verify
+from keras_attention.export.to_onnx import write_onnx
+from tiny_translators import TEXTS
+
+from keras_attention import UserError
+
+
+@pytest.fixture
+def copied(lstm, tmp_path):
+    return shutil.copytree(lstm.bundle, tmp_path / "copied")
+
+
+@pytest.fixture
+def without_conversion(lstm, monkeypatch):
+    """Makes `export` copy the files of a finished bundle instead of converting again."""
+
+    def write_files(translator, folder, name, answers, report):
+        shutil.copytree(lstm.bundle, folder, ignore=shutil.ignore_patterns("manifest.json"))
+
+    monkeypatch.setattr(bundle, "write_files", write_files)
+
+
+def spoil_weights(path):
+    """Changes the largest weight of an ONNX file."""
+    model = onnx.load(path)
+    floats = [
+        tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT
+    ]
+    largest = max(floats, key=lambda tensor: np.prod(tensor.dims))
+    values = onnx.numpy_helper.to_array(largest) * -1.0
+    largest.CopyFrom(onnx.numpy_helper.from_array(values.astype("float32"), largest.name))
+    onnx.save(model, path)
+
+
+def sign(folder, name):
+    """Makes the manifest agree with a changed file."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_verify_finds_a_changed_weight_and_names_the_first_sentence(copied):
+    spoil_weights(copied / "onnx/model.onnx")
+    with pytest.raises(BundleError, match=r"onnx/model\.onnx has changed"):
+        verify(copied)
+    sign(copied, "onnx/model.onnx")
+    with pytest.raises(ParityError, match=rf"ONNX.*differs is 1, {TEXTS[0]!r}.*model says"):
+        verify(copied)
+
+
+def test_verify_finds_a_missing_file(copied):
+    (copied / "tokenizer/target/tokenizer.json").unlink()
+    with pytest.raises(BundleError, match=r"tokenizer/target/tokenizer\.json is missing"):
+        verify(copied)
+
+
+def test_verify_finds_a_file_that_cannot_be_opened(copied):
+    path = copied / "saved_model/1/saved_model.pb"
+    path.write_bytes(path.read_bytes()[:1000])
+    sign(copied, "saved_model/1/saved_model.pb")
+    with pytest.raises(ParityError, match="cannot be run in a clean process"):
+        verify(copied)
+
+
+def test_verify_refuses_what_is_no_bundle(tmp_path):
+    with pytest.raises(UserError, match="is not an exported bundle"):
+        verify(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": 0}')
+    with pytest.raises(BundleError, match="another version: expected format 1. Received: format=0"):
+        verify(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(UserError, match="is damaged"):
+        verify(tmp_path)
+
+
+def test_export_that_answers_differently_leaves_the_former_bundle(
+    run_dir, copied, without_conversion, monkeypatch
+):
+    converted = bundle.write_files
+
+    def write_files(translator, folder, name, answers, report):
+        converted(translator, folder, name, answers, report)
+        spoil_weights(folder / "onnx/model.onnx")
+
+    monkeypatch.setattr(bundle, "write_files", write_files)
+    before = snapshot(copied)
+    with pytest.raises(ParityError, match=rf"ONNX.*differs is 1, {TEXTS[0]!r}"):
+        export(run_dir, copied)
+    assert snapshot(copied) == before
+    assert os.listdir(copied.parent) == ["copied"]
+
+
+def test_full_disk_leaves_nothing(run_dir, tmp_path, monkeypatch):
+    def no_space(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(bundle, "write_saved_model", lambda *arguments: None)
+    monkeypatch.setattr(bundle, "write_onnx", no_space)
+    with pytest.raises(UserError, match="cannot be written: No space left on device"):
+        export(run_dir, tmp_path / "exports" / "tiny")
+    assert os.listdir(tmp_path / "exports") == []
+
+
+def test_export_replaces_a_bundle(run_dir, copied, without_conversion):
+    (copied / "stale").touch()
+    manifest = export(run_dir, copied, texts=TEXTS[:3])
+    assert manifest["parity"]["onnx"]["sentences"] == 4
+    assert not (copied / "stale").exists()
+    assert os.listdir(copied.parent) == ["copied"]
+
+
+def test_export_refuses(run_dir, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "letter.txt").touch()
+    with pytest.raises(UserError, match="not an exported bundle: it would be overwritten"):
+        export(run_dir, tmp_path / "precious")
+    with pytest.raises(UserError, match="does not exist"):
+        export(tmp_path / "nowhere", tmp_path / "to")
+    with pytest.raises(UserError, match="neither a run directory, nor a saved translator"):
+        export(tmp_path / "precious", tmp_path / "to")
+    (tmp_path / "young").mkdir()
+    (tmp_path / "young" / "recipe.json").write_text("{}")
+    with pytest.raises(UserError, match="has no translator yet"):
+        export(tmp_path / "young", tmp_path / "to")
+    with pytest.raises(UserError, match=r"translator has no samples\.json"):
+        export(run_dir / "translator", tmp_path / "to")
+    with pytest.raises(UserError, match="no held-out sentence the model takes"):
+        export(run_dir, tmp_path / "to", texts=["x" * 99])
+    assert not (tmp_path / "to").exists()
+
+
+def test_export_needs_the_tensorflow_backend(run_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle.keras.backend, "backend", lambda: "jax")
+    with pytest.raises(UserError, match="set KERAS_BACKEND=tensorflow. Received: jax"):
+        export(run_dir, tmp_path / "to")
+
+
+def test_operation_without_an_onnx_twin_is_an_error(lstm, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    class Unsupported:
+        pad_id, end_id = 0, 3
+
+        def generate(self, source_ids, search):
+            ids = tf.bitwise.invert(source_ids)[:, None]
+            floats = tf.cast(ids, "float32")
+            lengths = ids[:, :, 0]
+            return search(ids, tf.cast(lengths, "float32"), lengths, floats[:, None])
+
+        def _flatten_layers(self):
+            return []
+
+    from types import SimpleNamespace
+
+    from keras_attention.decoding import SearchResult
+
+    translator = SimpleNamespace(model=Unsupported(), search=SearchResult)
+    with pytest.raises(UserError, match="cannot be written as ONNX.*Invert"):
+        write_onnx(translator, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()

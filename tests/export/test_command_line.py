@@ -1,0 +1,156 @@
+"""`keras-attention export`, `verify` and `translate`, as a person calls them."""
+
+import io
+import json
+import sys
+
+import pytest
+from keras_attention.export import cli, open_predictor
+from tiny_translators import TEXTS
+
+from keras_attention import UserError
+from keras_attention.__main__ import main
+
+
+class Lines(io.BytesIO):
+    """Standard input that is a file or a keyboard."""
+
+    def __init__(self, content, keyboard=False):
+        super().__init__(content)
+        self.keyboard = keyboard
+
+    def isatty(self):
+        return self.keyboard
+
+
+@pytest.fixture
+def standard_input(monkeypatch):
+    def give(content):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Lines(content)))
+
+    return give
+
+
+def test_translate_gives_a_line_for_each_text(lstm, run_dir, capsys):
+    expected = lstm.translator(TEXTS[:3])
+    for arguments in ([run_dir], [lstm.bundle], [lstm.bundle, "--format", "onnx"]):
+        assert main(["translate", *map(str, arguments), *TEXTS[:3]]) == 0
+        assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_translate_reads_standard_input(lstm, capsys, standard_input, monkeypatch):
+    monkeypatch.setattr(cli, "LINES_AT_A_TIME", 2)
+    standard_input(b"mei\r\n\ndinsdag\n\xff7")
+    assert main(["translate", str(lstm.bundle)]) == 0
+    expected = lstm.translator(["mei", "", "dinsdag", "\ufffd7"])
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_translate_says_in_which_lines_a_text_is_too_long(
+    lstm, capsys, standard_input, monkeypatch
+):
+    monkeypatch.setattr(cli, "LINES_AT_A_TIME", 2)
+    standard_input(b"mei\n7\nx\n" + b"x" * 99)
+    assert main(["translate", str(lstm.bundle)]) == 2
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 2
+    assert "Counted from line 3: Text 2 has 100 tokens" in captured.err
+
+
+def test_keyboard_is_answered_line_by_line():
+    blocks = cli.blocks_of_lines(Lines(b"a\nb\n", keyboard=True))
+    assert list(blocks) == [["a"], ["b"]]
+
+
+def test_translate_explains_and_draws(lstm, capsys, tmp_path):
+    pictures = tmp_path / "pictures" / "alignment.png"
+    command = ["translate", str(lstm.bundle), "--explain", "--picture", str(pictures)]
+    assert main([*command, "mei"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (explanation,) = lstm.translator.explain(["mei"])
+    assert lines[:2] == ["mei", explanation.text]
+    assert lines[2] == f"score {explanation.score:.4f}"
+    assert len(lines) > 3 + len(explanation.target_tokens)
+    assert pictures.read_bytes().startswith(b"\x89PNG")
+    assert main([*command, "mei", "7"]) == 0
+    names = {path.name for path in pictures.parent.iterdir()}
+    assert names == {"alignment.png", "alignment-1.png", "alignment-2.png"}
+
+
+def test_translate_prints_json(lstm, capsys):
+    assert main(["translate", str(lstm.bundle), "mei", "7", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["text"] for row in rows] == lstm.translator(["mei", "7"])
+    assert [set(row) for row in rows] == [{"source", "text", "score"}] * 2
+    assert main(["translate", str(lstm.bundle), "mei", "--json", "--explain"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert len(row["alignment"]) == len(row["target_tokens"])
+    assert len(row["alignment"][0]) == len(row["source_tokens"]) == 4
+
+
+@pytest.mark.parametrize("format", ["saved_model", "onnx"])
+def test_predictors_name_the_text_that_is_too_long(lstm, format):
+    texts = ["x"] * 70 + ["x" * 40]
+    message = "Text 71 has 41 tokens with the end token; this model takes at most 17."
+    with pytest.raises(UserError, match=message):
+        open_predictor(lstm.bundle, format).predict(texts)
+
+
+def test_text_of_a_broken_terminal(lstm, capsys):
+    assert main(["translate", str(lstm.bundle), "7\udcff"]) == 0
+    assert capsys.readouterr().out.splitlines() == lstm.translator(["7\ufffd"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["translate", "nowhere", "x"], "nowhere does not exist"),
+        (["translate", "RUN", "x", "--format", "onnx"], "not an exported bundle"),
+        (["translate", "RUN", "x" * 99], "Text 1 has 100 tokens"),
+        (["verify", "RUN"], "is not an exported bundle: it has no manifest.json"),
+        (["export", "RUN", "--to", "RUN"], "it would be overwritten"),
+        (
+            ["export", "RUN", "--to", "TO", "--held-out", "nowhere.txt"],
+            "nowhere.txt cannot be read",
+        ),
+        (["export", "RUN", "--to", "TO", "--held-out", "EMPTY"], "is empty"),
+    ],
+)
+def test_errors_are_one_sentence_and_exit_code_2(run_dir, tmp_path, capsys, arguments, message):
+    (tmp_path / "empty.txt").touch()
+    places = {"RUN": run_dir, "TO": tmp_path / "to", "EMPTY": tmp_path / "empty.txt"}
+    assert main([str(places.get(argument, argument)) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert not (tmp_path / "to").exists()
+
+
+def test_verify_prints_a_table_or_json(lstm, capsys):
+    assert main(["verify", str(lstm.bundle), "--json"]) == 0
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    assert report["name"] == "lstm"
+    assert report["parity"]["onnx"]["sentences"] == len(TEXTS) + 1
+    assert "SavedModel" in captured.err and "ONNX" in captured.err
+
+
+def test_export_says_where_the_bundle_lies(run_dir, tmp_path, capsys, monkeypatch, lstm):
+    asked = {}
+
+    def export(source, to, texts, report):
+        asked.update(source=source, to=to, texts=texts)
+        report("Writing ...")
+        return lstm.manifest
+
+    monkeypatch.setattr(cli, "export", export)
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text("mei\r\ndinsdag\n")
+    assert main(["export", str(run_dir), "--held-out", str(held_out)]) == 0
+    assert asked["to"].as_posix() == "exports/tiny"
+    assert asked["texts"][:2] == ["mei", "dinsdag"]
+    output = capsys.readouterr().out
+    assert "Writing ..." in output and "SavedModel" in output and "exports/tiny" in output
+    assert main(["export", str(run_dir), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == lstm.manifest

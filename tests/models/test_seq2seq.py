@@ -1,0 +1,236 @@
+"""The functional model: one pass, step by step, and back from disk."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention import decoding, layers, losses, metrics, models
+
+DECODERS = [models.BahdanauDecoder, models.InputFeedingDecoder, models.ParallelDecoder]
+SOURCE_SIZE, TARGET_SIZE = 11, 13
+
+
+def make_model(decoder=models.ParallelDecoder, cell="lstm", num_layers=1, **kwargs):
+    return models.Seq2Seq(
+        encoder=models.RecurrentEncoder(units=5, cell=cell, num_layers=num_layers),
+        decoder=decoder(units=7, cell=cell, num_layers=num_layers),
+        source_vocabulary_size=SOURCE_SIZE,
+        target_vocabulary_size=TARGET_SIZE,
+        embedding_dim=6,
+        **kwargs,
+    )
+
+
+def make_batch(batch=3, source_length=5, target_length=4, seed=0):
+    """Ragged rows of ids, the first one the longest."""
+    rng = np.random.default_rng(seed)
+    source = rng.integers(4, SOURCE_SIZE, (batch, source_length)).astype("int32")
+    target = rng.integers(4, TARGET_SIZE, (batch, target_length)).astype("int32")
+    for row in range(1, batch):
+        source[row, source_length - row :] = 0
+    target[:, 0] = 2
+    return {"source": source, "target": target}
+
+
+def step_logits(model, batch):
+    state = model.start(model.encode(batch["source"]))
+    logits, alignments = [], []
+    for position in range(batch["target"].shape[1]):
+        step, state, alignment = model.step(batch["target"][:, position], state)
+        logits.append(ops.convert_to_numpy(step))
+        alignments.append(ops.convert_to_numpy(alignment))
+    return np.stack(logits, axis=1), np.stack(alignments, axis=1)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_stepping_equals_the_parallel_pass(decoder, cell, num_layers):
+    model, batch = make_model(decoder, cell, num_layers), make_batch()
+    logits, alignments = step_logits(model, batch)
+    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(batch)), atol=1e-5)
+    np.testing.assert_allclose(alignments.sum(axis=-1), 1, atol=1e-5)
+    assert np.all(alignments[batch["source"][:, None, :].repeat(4, axis=1) == 0] == 0)
+
+
+@pytest.mark.parametrize(
+    "attention",
+    [
+        lambda: layers.DotProductAttention(),
+        lambda: layers.ScaledDotProductAttention(),
+        lambda: layers.LuongAttention("general"),
+        lambda: layers.LuongAttention("concat", units=3),
+        lambda: layers.BahdanauAttention(3),
+    ],
+)
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_any_attention_fits_any_decoder(decoder, attention):
+    # Dot products need annotations as wide as the decoder's state.
+    model = models.Seq2Seq(
+        models.RecurrentEncoder(units=7, bidirectional=False),
+        decoder(units=7, attention=attention()),
+        SOURCE_SIZE,
+        TARGET_SIZE,
+        embedding_dim=6,
+    )
+    batch = make_batch()
+    logits, _ = step_logits(model, batch)
+    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(batch)), atol=1e-5)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_padding_changes_nothing(decoder):
+    model, batch = make_model(decoder), make_batch()
+    wider = {
+        "source": np.pad(batch["source"], ((0, 0), (0, 3))),
+        "target": np.pad(batch["target"], ((0, 0), (0, 2))),
+    }
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model(wider))[:, :4], ops.convert_to_numpy(model(batch)), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_row_does_not_depend_on_its_neighbours(decoder):
+    model, batch = make_model(decoder), make_batch()
+    logits = ops.convert_to_numpy(model(batch))
+    for row in range(3):
+        length = np.count_nonzero(batch["source"][row])
+        alone = {
+            "source": batch["source"][row : row + 1, :length],
+            "target": batch["target"][row : row + 1],
+        }
+        np.testing.assert_allclose(ops.convert_to_numpy(model(alone))[0], logits[row], atol=1e-5)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_later_target_tokens_change_no_earlier_logits(decoder):
+    model, batch = make_model(decoder), make_batch()
+    logits = ops.convert_to_numpy(model(batch))
+    batch["target"][:, 2] = (batch["target"][:, 2] + 1) % TARGET_SIZE
+    changed = ops.convert_to_numpy(model(batch))
+    np.testing.assert_array_equal(changed[:, :2], logits[:, :2])
+    assert np.abs(changed[:, 2:] - logits[:, 2:]).max() > 1e-4
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_saved_and_loaded(decoder, tmp_path):
+    model, batch = make_model(decoder, num_layers=2), make_batch()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(loaded(batch)), ops.convert_to_numpy(model(batch)), atol=1e-6
+    )
+    again = models.Seq2Seq.from_config(model.get_config())
+    assert again.get_config() == model.get_config()
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_tiny_model_learns_one_batch_by_heart(decoder):
+    model = models.Seq2Seq(
+        models.RecurrentEncoder(units=16),
+        decoder(units=32),
+        SOURCE_SIZE,
+        TARGET_SIZE,
+        embedding_dim=16,
+    )
+    batch = make_batch(batch=5, source_length=7, target_length=6)
+    labels = np.concatenate([batch["target"][:, 1:], np.full((5, 1), 3)], axis=1)
+    model.compile(
+        keras.optimizers.Adam(1e-2),
+        loss=losses.SequenceCrossEntropy(),
+        metrics=[metrics.TokenAccuracy()],
+        jit_compile=False,
+    )
+    model.fit(batch, labels, epochs=80, batch_size=5, verbose=0)
+    assert model.evaluate(batch, labels, verbose=0, return_dict=True)["token_accuracy"] == 1.0
+    # What it learnt by teacher forcing it also says by itself.
+    result = model.generate(batch["source"], decoding.Greedy(max_length=6))
+    np.testing.assert_array_equal(ops.convert_to_numpy(result.ids)[:, 0, :5], labels[:, :5])
+    np.testing.assert_array_equal(ops.convert_to_numpy(result.lengths)[:, 0], 5)
+
+
+def test_compiled_search_equals_the_eager_one():
+    model, batch = make_model(), make_batch()
+    search = decoding.Beam(width=3, n_best=2, max_length=6)
+    eager = model.generate(batch["source"], search)
+    compiled = models.CompiledSearch(model, search).generate(batch["source"])
+    np.testing.assert_array_equal(compiled.ids, ops.convert_to_numpy(eager.ids))
+    np.testing.assert_allclose(compiled.scores, ops.convert_to_numpy(eager.scores), atol=1e-5)
+    assert compiled.alignments.shape == (3, 2, 6, 5)
+
+
+def test_greedy_follows_the_highest_logit():
+    model, batch = make_model(), make_batch()
+    result = model.generate(batch["source"], decoding.Greedy(max_length=4))
+    ids = ops.convert_to_numpy(result.ids)[:, 0]
+    forced = np.concatenate([np.full((3, 1), 2), ids[:, :-1]], axis=1).astype("int32")
+    logits = ops.convert_to_numpy(model({"source": batch["source"], "target": forced}))
+    for row, length in enumerate(ops.convert_to_numpy(result.lengths)[:, 0]):
+        np.testing.assert_array_equal(logits[row, :length].argmax(-1), ids[row, :length])
+
+
+def test_frames_of_features_are_a_source_too():
+    model = models.Seq2Seq(
+        models.RecurrentEncoder(units=5),
+        models.BahdanauDecoder(units=7),
+        source_vocabulary_size=None,
+        target_vocabulary_size=TARGET_SIZE,
+        source_features=3,
+        embedding_dim=6,
+    )
+    frames = np.random.default_rng(0).normal(size=(2, 7, 3)).astype("float32")
+    frames[1, 4:] = 0
+    assert model.generate(frames, decoding.Greedy(max_length=4)).ids.shape == (2, 1, 4)
+    short = model.generate(frames[1:, :4], decoding.Greedy(max_length=4))
+    both = model.generate(frames, decoding.Greedy(max_length=4))
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(short.scores)[0], ops.convert_to_numpy(both.scores)[1], atol=1e-5
+    )
+
+
+def test_shared_and_tied_embeddings_save_weights():
+    sizes = {"source_vocabulary_size": 11, "target_vocabulary_size": 11, "embedding_dim": 6}
+
+    def count(**kwargs):
+        return models.Seq2Seq(
+            models.RecurrentEncoder(units=5), models.ParallelDecoder(units=7), **sizes, **kwargs
+        ).count_params()
+
+    separate = count(tie_embeddings=False)
+    assert count(tie_embeddings=True) == separate - 11 * 6
+    assert count(tie_embeddings=True, share_embeddings=True) == separate - 2 * 11 * 6
+
+
+def test_mixed_precision_gives_float16_close_to_float32(request):
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    request.addfinalizer(lambda: keras.mixed_precision.set_global_policy("float32"))
+    half, batch = make_model(), make_batch()
+    keras.mixed_precision.set_global_policy("float32")
+    single = make_model()
+    single.set_weights(half.get_weights())
+    logits = half(batch)
+    assert keras.backend.standardize_dtype(logits.dtype) == "float16"
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(logits), ops.convert_to_numpy(single(batch)), atol=2e-2
+    )
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: models.RecurrentEncoder(3, cell="rnn"), r"`cell` must be one of .*cell='rnn'"),
+        (lambda: models.RecurrentEncoder(3, num_layers=0), r"`num_layers` .*num_layers=0"),
+        (lambda: models.BahdanauDecoder(3, num_layers=0), r"`num_layers` .*num_layers=0"),
+        (
+            lambda: models.BahdanauDecoder(3, attention=layers.BahdanauAttention(3, dropout=0.1)),
+            r"no dropout.*attention.dropout=0.1",
+        ),
+        (lambda: make_model(share_embeddings=True), r"`share_embeddings` needs one joint voc"),
+        (lambda: make_model(source_features=4), r"Exactly one of .*source_features=4"),
+    ],
+)
+def test_bad_arguments_are_told(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
