@@ -124,7 +124,7 @@ class Comparison:
         for text, score in expected:
             near = [other for other, value in actual if abs(score - value) <= TOLERANCE]
             if text not in near:
-                return f"expected {text!r} ({score:.6f}), got {actual!r}"
+                return f"lacks {text!r} of score {score:.6f}"
         return None
 
 

@@ -1,10 +1,8 @@
 """From a run directory to a folder that others serve, and the proof that it answers the same."""
 
 import contextlib
-import importlib.metadata
 import json
 import os
-import platform
 import tempfile
 from pathlib import Path
 
@@ -16,14 +14,13 @@ from keras_attention.translator import Translator
 
 from . import layout
 from .answers import answers_of
+from .manifest import describe, needs_tensorflow_text, origin, scores
 from .parity import prove
 from .predictor import translator_folder
 from .readme import readme
 from .saved_model import write_saved_model
-from .signatures import SIGNATURES
-from .to_onnx import OPSET, write_onnx
+from .to_onnx import write_onnx
 
-LIBRARIES = ("keras-attention", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
 WARMUP_TEXTS = 8
 
 
@@ -121,47 +118,6 @@ def write_files(translator, folder, name, answers, report):
     (folder / layout.ANSWERS).write_text(compact + "\n", encoding="utf-8")
 
 
-def describe(translator, name):
-    """The part of the manifest that does not depend on the files.
-
-    Args:
-        translator: `keras_attention.Translator`.
-        name: str. The bundle's name.
-    """
-    model = translator.model
-    tokenizers = {"source": translator.source_tokenizer, "target": translator.target_tokenizer}
-    return {
-        "format": layout.FORMAT,
-        "name": name,
-        "versions": {
-            "python": platform.python_version(),
-            **{library: importlib.metadata.version(library) for library in LIBRARIES},
-        },
-        "tokenizer": {
-            side: {"kind": tokenizer.kind, "vocabulary_size": tokenizer.vocabulary_size}
-            for side, tokenizer in tokenizers.items()
-        },
-        "needs_tensorflow_text": needs_tensorflow_text(translator),
-        "special_ids": {
-            "pad": model.pad_id,
-            "unknown": translator.source_tokenizer.unknown_id,
-            "start": model.start_id,
-            "end": model.end_id,
-        },
-        "max_source_length": translator.max_source_length,
-        "search": keras.saving.serialize_keras_object(translator.search),
-        "signatures": SIGNATURES,
-        "onnx_opset": OPSET,
-        "parameters": model.count_params(),
-    }
-
-
-def needs_tensorflow_text(translator):
-    """Whether the SavedModel runs only where tensorflow-text is."""
-    tokenizers = (translator.source_tokenizer, translator.target_tokenizer)
-    return any(tokenizer.needs_tensorflow_text for tokenizer in tokenizers)
-
-
 def proof_texts(translator, source, texts=None):
     """The sentences of the proof: held-out ones that the model takes, and the empty one.
 
@@ -184,34 +140,6 @@ def proof_texts(translator, source, texts=None):
     if not texts:
         raise UserError("Parity cannot be proved: there is no held-out sentence the model takes.")
     return [*texts, ""]
-
-
-def origin(source):
-    """Which run, and which recipe, a bundle comes from; no path of this machine."""
-    recipe = Path(source) / "recipe.json"
-    known = {"run": Path(source).resolve().name}
-    if recipe.exists():
-        known["recipe"] = _without_folders(read_json(recipe, "a run directory"))
-    return known
-
-
-def _without_folders(value):
-    if isinstance(value, dict):
-        return {name: _without_folders(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_without_folders(item) for item in value]
-    return Path(value).name if isinstance(value, str) and os.path.isabs(value) else value
-
-
-def scores(source):
-    """The numbers of `evaluation.json`, by split."""
-    path = Path(source) / "evaluation.json"
-    evaluation = read_json(path, "a run directory") if path.exists() else {}
-    return {
-        split: {name: value for name, value in values.items() if isinstance(value, int | float)}
-        for split, values in evaluation.items()
-        if isinstance(values, dict)
-    }
 
 
 def _check_backend():

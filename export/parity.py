@@ -79,9 +79,8 @@ def run(program, exported, request, flags=()):
         )
         if process.returncode:
             reason = process.stderr.strip().splitlines() or [f"status {process.returncode}"]
-            raise ParityError(
-                f"{Path(exported).name} cannot be run in a clean process: {reason[-1]}"
-            )
+            name = "/".join(Path(exported).parts[-2:])
+            raise ParityError(f"{name} cannot be run in a clean process: {reason[-1]}")
         answers = json.loads(answer_file.read_text(encoding="utf-8"))
     return {int(size): rows for size, rows in answers.items()}
 

@@ -3,22 +3,23 @@
     python -I run_saved_model.py SAVED_MODEL REQUEST ANSWER [--tensorflow-text]
 
 Reads texts, source ids and batch sizes from the JSON file REQUEST and writes to ANSWER what the
-endpoints say, text by text, for each batch size. Neither Keras nor the package that wrote the file
-can be imported here, and tensorflow-text only if it is asked for.
+endpoints say, text by text, for each batch size. The package that wrote the file cannot be imported
+here, and neither Keras nor tensorflow-text unless it is asked for.
 """
 
 import json
 import sys
 
-BLOCKED = ["keras", "tf_keras", "keras_attention", "tensorflow_text"]
-if "--tensorflow-text" in sys.argv:
-    BLOCKED.remove("tensorflow_text")
+WITH_TENSORFLOW_TEXT = "--tensorflow-text" in sys.argv
+BLOCKED = ["keras_attention"]
+if not WITH_TENSORFLOW_TEXT:  # Which imports Keras itself.
+    BLOCKED += ["keras", "tf_keras", "tensorflow_text"]
 for name in BLOCKED:
     sys.modules[name] = None  # Makes `import` raise ImportError.
 
 import tensorflow as tf  # noqa: E402
 
-if "--tensorflow-text" in sys.argv:
+if WITH_TENSORFLOW_TEXT:
     import tensorflow_text  # noqa: F401
 
 

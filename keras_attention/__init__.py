@@ -6,6 +6,7 @@ from keras_attention import losses as losses
 from keras_attention import metrics as metrics
 from keras_attention import models as models
 from keras_attention import ops as ops
+from keras_attention import visualization as visualization
 from keras_attention.errors import UserError as UserError
 from keras_attention.translator import Explanation as Explanation
 from keras_attention.translator import Translator as Translator

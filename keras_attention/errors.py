@@ -2,4 +2,4 @@
 
 
 class UserError(ValueError):
-    """Something the user can mend: the message is one clear sentence, and the command line exits with 2."""
+    """Something the user can mend: one clear sentence; the command line exits with code 2."""

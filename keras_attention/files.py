@@ -78,6 +78,8 @@ def read_json(path, what):
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{Path(path).parent} is not {what}: it has no {Path(path).name}.") from None
+        raise UserError(
+            f"{Path(path).parent} is not {what}: it has no {Path(path).name}."
+        ) from None
     except ValueError as error:
         raise UserError(f"{path} is damaged: {error}.") from None

@@ -8,9 +8,9 @@ from keras import ops
 class SequenceCrossEntropy(keras.losses.Loss):
     """Cross-entropy per real target token, with label smoothing.
 
-    The target distribution gives `1 - label_smoothing` to the label and spreads the rest evenly over
-    the vocabulary (Szegedy et al., 2016, section 7). Padding counts for nothing: the value is the
-    mean over real tokens, however much padding a batch has.
+    The target distribution gives `1 - label_smoothing` to the label and spreads the rest evenly
+    over the vocabulary (Szegedy et al., 2016, section 7). Padding counts for nothing: the value is
+    the mean over real tokens, however much padding a batch has.
 
     Args:
         label_smoothing: float in [0, 1).

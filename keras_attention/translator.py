@@ -20,7 +20,8 @@ class Explanation:
 
     Attributes:
         text: str. The translation.
-        score: float. What the search ranked it by: its log-probability, with the search's penalties.
+        score: float. What the search ranked it by: its log-probability, with the search's
+            penalties.
         source_tokens: list of str, ending in the end token.
         target_tokens: list of str.
         alignment: float array `(target, source)`; row by row the attention over source tokens.

@@ -9,7 +9,8 @@ from keras_attention import losses, metrics
 
 
 def numpy_loss(labels, logits, smoothing):
-    """Mean cross-entropy over real tokens against the smoothed distribution, one token at a time."""
+    """Mean cross-entropy over real tokens against the smoothed distribution, one token at a
+    time."""
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     values = []
     for index in np.ndindex(labels.shape):
@@ -35,8 +36,10 @@ def test_padding_does_not_dilute_the_loss():
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(2, 3, 7)), rng.integers(1, 7, (2, 3))
     loss = losses.SequenceCrossEntropy(label_smoothing=0.1)
-    wide = np.pad(logits, ((0, 0), (0, 4), (0, 0))), np.pad(labels, ((0, 0), (0, 4)))
-    np.testing.assert_allclose(float(loss(wide[1], wide[0])), float(loss(labels, logits)), rtol=1e-5)
+    wide_logits = np.pad(logits, ((0, 0), (0, 4), (0, 0)))
+    wide_labels = np.pad(labels, ((0, 0), (0, 4)))
+    expected = float(loss(labels, logits))
+    np.testing.assert_allclose(float(loss(wide_labels, wide_logits)), expected, rtol=1e-5)
 
 
 def test_loss_of_half_precision_logits_is_taken_in_float32():

@@ -1,7 +1,7 @@
 """What happens at the end of an epoch: real decoding, pictures, the best model, a checkpoint.
 
-Each callback puts what it found into Keras' epoch logs, which `keras.callbacks.TensorBoard`, last in
-the list, writes down.
+Each callback puts what it found into Keras' epoch logs, which `keras.callbacks.TensorBoard`, last
+in the list, writes down.
 """
 
 import time
@@ -59,7 +59,8 @@ class TaskScore(keras.callbacks.Callback):
         self.options = options
 
     def on_epoch_end(self, epoch, logs=None):
-        """Puts `val_exact_match`, and `val_bleu` or `val_chrf` where it is the metric, into the logs."""
+        """Puts `val_exact_match`, and `val_bleu` or `val_chrf` where it is the metric, into the
+        logs."""
         translations = self.translator(self.pairs.sources)
         scores = score_texts(
             translations, self.pairs.targets, self.options.bleu_tokenizer, ter=False

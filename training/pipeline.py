@@ -1,8 +1,8 @@
 """From pairs of texts to padded batches, as `tf.data` steps that read in order.
 
-Work per element is what makes input pipelines slow, so whole batches are tokenised once, ids stay in
-memory, and every later step handles vectors of row numbers: shuffle an epoch, sort inside pools of
-batches, cut batches, gather and pad rows.
+Work per element is what makes input pipelines slow, so whole batches are tokenised once, ids stay
+in memory, and every later step handles vectors of row numbers: shuffle an epoch, sort inside pools
+of batches, cut batches, gather and pad rows.
 """
 
 import dataclasses
@@ -48,13 +48,16 @@ class TokenizedPairs:
         return int(self.source_lengths.sum() + self.target_lengths.sum())
 
 
-def tokenize(pairs, source_tokenizer, target_tokenizer, max_source_length, max_target_length):
+def tokenize(
+    pairs, source_tokenizer, target_tokenizer, max_source_length=None, max_target_length=None
+):
     """Tokenises pairs batch by batch and leaves out those that the model cannot take.
 
     Args:
         pairs: `Pairs`.
         source_tokenizer, target_tokenizer: tokenizers of `keras_attention.text`.
-        max_source_length, max_target_length: int. Tokens of a side, the special token included.
+        max_source_length, max_target_length: int. Tokens of a side, the special token included;
+            without them no pair is left out.
 
     Returns:
         `TokenizedPairs`.
@@ -66,8 +69,8 @@ def tokenize(pairs, source_tokenizer, target_tokenizer, max_source_length, max_t
     targets = _encode_all(pairs.targets, target_tokenizer)
     end = tf.fill([sources.nrows(), 1], source_tokenizer.end_id)
     sources = tf.concat([sources, tf.cast(end, tf.int32)], axis=1)
-    fits = (sources.row_lengths() <= max_source_length) & (
-        targets.row_lengths() + 1 <= max_target_length
+    fits = (sources.row_lengths() <= (max_source_length or tf.int64.max)) & (
+        targets.row_lengths() + 1 <= (max_target_length or tf.int64.max)
     )
     rows = tf.where(fits)[:, 0]
     if not len(rows):
@@ -192,13 +195,13 @@ class Batches:
         return inputs, _to_dense(labels, target_length)
 
 
-def make_batches(pairs, batch_size, seed):
+def make_batches(pairs, batch_size, seed=0):
     """Batches whose fixed lengths fit the lengths of `pairs`.
 
     Args:
         pairs: `TokenizedPairs`.
         batch_size: int.
-        seed: int.
+        seed: int. Of the order of pairs.
 
     Returns:
         `Batches`.
@@ -231,7 +234,8 @@ def _longest_of_batches(batches):
 def fixed_lengths(lengths, number):
     """The few lengths to pad to that waste the fewest positions.
 
-    Exact, by dynamic programming over the different lengths: `cost[j]` is the padding of all rows up
+    Exact, by dynamic programming over the different lengths: `cost[j]` is the padding of all rows
+        up
     to the j-th length when that length is one of those chosen.
 
     Args:

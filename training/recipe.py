@@ -14,7 +14,8 @@ TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
-    """Where pairs of texts come from. Exactly one of `embedded`, `train_source`, `train_table`, `tfds`."""
+    """Where pairs of texts come from. Exactly one of `embedded`, `train_source`, `train_table`,
+    `tfds`."""
 
     embedded: Literal["", "dates"] = ""
     """Data that comes with the package: `dates`, as people write them, into ISO 8601."""
@@ -65,7 +66,8 @@ class TextOptions:
     target_tokenizer: TokenizerKind = "sentencepiece"
     """Tokens of the target."""
     vocabulary_size: int = 5000
-    """Size of a learnt vocabulary, special tokens included. Characters and bytes take what they need."""
+    """Size of a learnt vocabulary, special tokens included. Characters and bytes take what they
+    need."""
     joint_vocabulary: bool = False
     """Learn one vocabulary from both sides."""
     lowercase: bool = False
@@ -73,9 +75,11 @@ class TextOptions:
     normalization: Literal["none", "nfkc"] = "none"
     """Unicode normal form of the text before it is split."""
     max_source_length: int = 128
-    """Source tokens a model takes, the end token included; longer pairs are left out and counted."""
+    """Source tokens a model takes, the end token included; longer pairs are left out and
+    counted."""
     max_target_length: int = 128
-    """Target tokens a model makes, the end token included; longer pairs are left out and counted."""
+    """Target tokens a model makes, the end token included; longer pairs are left out and
+    counted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +132,8 @@ class FitOptions:
     clip_norm: float = 1.0
     """Largest global norm of the gradients."""
     average_decay: float = 0.0
-    """Decay of a running average of the weights that validation and the saved model use; 0 for none."""
+    """Decay of a running average of the weights that validation and the saved model use; 0 for
+    none."""
     steps_per_execution: int = 1
     """Steps run in one compiled call; more saves overhead for small models."""
     jit_compile: bool = False

@@ -8,7 +8,8 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("keras_attention")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear rise, then half a cosine down to a share of the peak (Loshchilov & Hutter, 2017, eq. 5).
+    """Linear rise, then half a cosine down to a share of the peak (Loshchilov & Hutter, 2017, eq.
+    5).
 
     Args:
         peak: float. Highest learning rate.

@@ -25,8 +25,8 @@ def score_texts(translations, references, bleu_tokenizer="13a", ter=True):
         ter: bool. Whether to compute TER, the slowest.
 
     Returns:
-        Dict with `exact_match`, `bleu`, `chrf`, `ter` (lower is better) and `signatures`, sacrebleu's
-        own for each of its metrics.
+        Dict with `exact_match`, `bleu`, `chrf`, `ter` (lower is better) and `signatures`,
+        sacrebleu's own for each of its metrics.
     """
     metrics = {"bleu": BLEU(tokenize=bleu_tokenizer, force=True), "chrf": CHRF()}
     if ter:

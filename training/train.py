@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import sys
 from pathlib import Path
 
 import keras
@@ -72,7 +73,9 @@ def claim(run_dir, recipe):
             )
         return
     if run_dir.exists() and any(run_dir.iterdir()):
-        raise UserError(f"{run_dir} is not empty and is no run directory. Choose another --run-dir.")
+        raise UserError(
+            f"{run_dir} is not empty and is no run directory. Choose another --run-dir."
+        )
     versions = {name: importlib.metadata.version(name) for name in VERSIONS}
     write_json(
         path,
@@ -106,9 +109,9 @@ def prepare(name, pairs, tokenizers, recipe, report):
     )
     batches = make_batches(tokenized, recipe.fit.batch_size, recipe.fit.seed)
     report(
-        f"{name}: {len(tokenized):,} pairs, {tokenized.tokens:,} tokens, {batches.steps:,} batches, "
-        f"{batches.padding_waste():.1%} padding; left out: {tokenized.too_long:,} too long, "
-        f"{pairs.dropped:,} with an empty side."
+        f"{name}: {len(tokenized):,} pairs, {tokenized.tokens:,} tokens, "
+        f"{batches.steps:,} batches, {batches.padding_waste():.1%} padding; "
+        f"left out: {tokenized.too_long:,} too long, {pairs.dropped:,} with an empty side."
     )
     return batches
 
@@ -145,7 +148,7 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         steps_per_epoch=batches["train"].steps,
         shuffle=False,  # The pipeline shuffles.
         callbacks=make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done),
-        verbose=2 if not _is_terminal() else 1,
+        verbose=1 if sys.stdout.isatty() else 2,
     )
 
 
@@ -209,9 +212,3 @@ class Averaged(keras.callbacks.Callback):
                 callback.on_epoch_end(epoch, logs)
         finally:
             self.swap.on_test_end()
-
-
-def _is_terminal():
-    import sys
-
-    return sys.stdout.isatty()

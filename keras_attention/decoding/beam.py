@@ -36,16 +36,15 @@ class Beam(Search):
     `max_length` steps compete as they are, by the same score.
 
     With as many beams as there are prefixes this is exact. If fewer than `n_best` hypotheses
-    exist, the rest is empty with a score of -1e30. `Search` describes the call and its
-    result.
+    exist, the rest is empty with a score of -1e30. `Search` describes the call and its result.
 
     Unlike the paper, nothing is pruned by its distance to the best hypothesis.
 
     Args:
         width: Integer of at least 1, the number of live beams.
         length_penalty: Float, alpha of the paper. 0 ranks by log-probability, which favours short
-            sentences; the paper settles on 0.2 to 0.7.
-        coverage_penalty: Float of at least 0, beta of the paper (0.2 there).
+            sentences; 0.2 in the paper.
+        coverage_penalty: Float of at least 0, beta of the paper; 0.2 there.
         n_best: Integer, at most `width`, the number of hypotheses returned.
         max_length: Integer of at least 1, the most steps taken.
 

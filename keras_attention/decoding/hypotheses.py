@@ -149,6 +149,7 @@ def search_result(finished, alignments):
     positions = ops.arange(max_length, dtype="int32")  # (max_length,)
     flat = ops.reshape(alignments, (max_length * rows, source_length))
     alignments = ops.take(flat, positions * rows + origins, axis=0)
+    alignments = ops.reshape(alignments, (*ops.shape(ids), source_length))
     written = positions < finished.lengths[..., None]  # (batch, n_best, max_length)
     alignments = ops.where(written[..., None], alignments, 0.0)
     return SearchResult(ids, finished.scores, finished.lengths, alignments)

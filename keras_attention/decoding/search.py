@@ -32,8 +32,8 @@ class Search:
     Loop, and the weights `step` closes over appear once in the graph.
 
     A row's result does not depend on the other rows of the batch. A batch may be empty, except
-    under XLA on TensorFlow. No token is forbidden: a model
-    that gives probability to the padding or the start token may see them generated.
+    under XLA on TensorFlow. No token is forbidden: a model that gives probability to the padding
+    or the start token may see them generated.
 
     Args:
         max_length: Integer of at least 1, the most steps taken. A sentence that has not ended by

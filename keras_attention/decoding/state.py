@@ -63,7 +63,9 @@ def gather_beams(x, index, sentences):
         sentences: int32 `(batch, 1)`, the place of each sentence in the batch: 0, 1, 2...
     """
     flat = ops.reshape(x, (-1, *x.shape[2:]))
-    return ops.take(flat, sentences * x.shape[1] + index, axis=0)
+    picked = ops.take(flat, sentences * x.shape[1] + index, axis=0)
+    # JAX gives the wrong shape to what it takes from an empty batch.
+    return ops.reshape(picked, (-1, index.shape[1], *x.shape[2:]))
 
 
 def top_log_probs(logits, k):

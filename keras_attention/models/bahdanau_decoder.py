@@ -15,8 +15,8 @@ class BahdanauDecoder(RecurrentDecoder):
 
         c_i = attend(s_{i-1}),   s_i = f(s_{i-1}, y_{i-1}, c_i),   t_i = tanh(W [s_i; c_i; y_{i-1}])
 
-    The paper's deep output is a maxout of width 2; here it is a tanh layer, as in most later systems.
-    Arguments, call arguments and output are those of `RecurrentDecoder`.
+    The paper's deep output is a maxout of width 2; here it is a tanh layer, as in most later
+    systems. Arguments, call arguments and output are those of `RecurrentDecoder`.
 
     Example:
 
@@ -25,7 +25,8 @@ class BahdanauDecoder(RecurrentDecoder):
     TensorShape([2, 3, 5])
 
     Reference:
-        Bahdanau et al., 2015, "Neural Machine Translation by Jointly Learning to Align and Translate".
+        Bahdanau et al., 2015, "Neural Machine Translation by Jointly Learning to Align and
+        Translate".
     """
 
     def cell_input_dim(self, embedded_dim, value_dim):
@@ -39,9 +40,7 @@ class BahdanauDecoder(RecurrentDecoder):
 
     def advance(self, inputs, carry, attend):
         context, alignment = attend(self._top_output(carry["states"]))
-        _, states = self._run_cells(
-            ops.concatenate([inputs, context], axis=-1), carry["states"]
-        )
+        _, states = self._run_cells(ops.concatenate([inputs, context], axis=-1), carry["states"])
         return {"states": states, "context": context}, alignment
 
     def read_out(self, inputs, carry):

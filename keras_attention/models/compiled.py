@@ -15,7 +15,8 @@ class CompiledSearch(keras.Model):
     Args:
         model: model with `generate(source, search)`, such as `Seq2Seq`.
         search: a search of `keras_attention.decoding`.
-        jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape; JAX always does.
+        jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape; JAX always
+            does.
 
     Example:
 

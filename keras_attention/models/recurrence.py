@@ -24,6 +24,15 @@ def make_recurrent_layer(cell, units, **kwargs):
     return RECURRENT_LAYERS[cell](units, return_sequences=True, **kwargs)
 
 
+def xla_pays():
+    """Whether Keras should compile recurrent models by XLA of its own accord.
+
+    Not on TensorFlow: XLA compiles anew for every length, gains nothing on a CPU, and cannot take
+    cuDNN's kernels on a GPU. `compile(jit_compile=True)` still asks for it.
+    """
+    return keras.backend.backend() != "tensorflow"
+
+
 def state_count(layer):
     """Number of state tensors of a recurrent layer: two for LSTM, one for GRU."""
     return len(keras.tree.flatten(layer.cell.state_size))

@@ -4,15 +4,16 @@ import keras
 from keras import ops
 
 from keras_attention.layers import BahdanauAttention
-from keras_attention.models.recurrence import make_recurrent_layer, state_count
+from keras_attention.models.recurrence import make_recurrent_layer, state_count, xla_pays
 
 
 class RecurrentDecoder(keras.layers.Layer):
     """Recurrent decoder with attention over the encoder's annotations.
 
-    A subclass says how cells and attention are wired by one method, `advance`; stepping and the pass
-    over a whole target both run it, so they give the same numbers. The first state of every cell is
-    `tanh(W mean(annotations))`, the mean taken over real positions, so that any encoder fits.
+    A subclass says how cells and attention are wired by one method, `advance`; stepping and the
+    pass over a whole target both run it, so they give the same numbers. The first state of every
+    cell is `tanh(W mean(annotations))`, the mean taken over real positions, so that any encoder
+    fits.
 
     Args:
         units: int. State size of each cell and width of the output.
@@ -38,6 +39,7 @@ class RecurrentDecoder(keras.layers.Layer):
         super().__init__(**kwargs)
         if num_layers < 1:
             raise ValueError(f"`num_layers` must be at least 1. Received: num_layers={num_layers}")
+        self.supports_jit = xla_pays()
         self.units = units
         self.attention = BahdanauAttention(units) if attention is None else attention
         self.cell = cell

@@ -2,29 +2,31 @@
 
 import keras
 
-from keras_attention.models.recurrence import make_recurrent_layer
+from keras_attention.models.recurrence import make_recurrent_layer, xla_pays
 
 
 @keras.saving.register_keras_serializable("keras_attention")
 class RecurrentEncoder(keras.layers.Layer):
     """Annotations of a source sequence by LSTM or GRU layers.
 
-    Each position's annotation is what the last layer emits there; a bidirectional layer concatenates
-    its forward and backward states, as in section 3.2 of the reference. The input may be embedded
-    tokens or frames of features (speech, image patches, sensor rows): only its last axis must be fixed.
+    Each position's annotation is what the last layer emits there; a bidirectional layer
+    concatenates its forward and backward states, as in section 3.2 of the reference. The input may
+    be embedded tokens or frames of features (speech, image patches, sensor rows): only its last
+    axis must be fixed.
 
     Args:
         units: int. State size of each direction of each layer.
         cell: `"lstm"` or `"gru"`.
         num_layers: int. Layers, each reading the annotations of the one below.
         bidirectional: bool. Read each sequence in both directions.
-        dropout: float in [0, 1). Share of features dropped from the input and from each layer's output.
+        dropout: float in [0, 1). Share of features dropped from the input and from each layer's
+            output.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
         inputs: float tensor `(batch, source, features)`.
-        mask: bool tensor `(batch, source)`, `True` at real positions. A masked step leaves the state
-            as it is, so that padding changes no annotation of a real position.
+        mask: bool tensor `(batch, source)`, `True` at real positions. A masked step leaves the
+            state as it is, so that padding changes no annotation of a real position.
         training: bool. Whether dropout is active.
 
     Output:
@@ -37,15 +39,15 @@ class RecurrentEncoder(keras.layers.Layer):
     TensorShape([2, 7, 10])
 
     Reference:
-        Bahdanau et al., 2015, "Neural Machine Translation by Jointly Learning to Align and Translate".
+        Bahdanau et al., 2015, "Neural Machine Translation by Jointly Learning to Align and
+        Translate".
     """
 
-    def __init__(
-        self, units, cell="lstm", num_layers=1, bidirectional=True, dropout=0.0, **kwargs
-    ):
+    def __init__(self, units, cell="lstm", num_layers=1, bidirectional=True, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         if num_layers < 1:
             raise ValueError(f"`num_layers` must be at least 1. Received: num_layers={num_layers}")
+        self.supports_jit = xla_pays()
         self.units = units
         self.cell = cell
         self.num_layers = num_layers

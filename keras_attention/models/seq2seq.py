@@ -11,8 +11,8 @@ class Seq2Seq(keras.Model):
     """Encoder and decoder joined into one functional Keras model.
 
     Called with a dict of ids it gives logits for every target position (teacher forcing). The same
-    weights decode through `encode`, `start`, `step` and `generate`; stepping through a sentence gives
-    the logits of the one pass.
+    weights decode through `encode`, `start`, `step` and `generate`; stepping through a sentence
+    gives the logits of the one pass.
 
     Args:
         encoder: layer from embedded source `(batch, source, features)` and its mask to annotations,
@@ -76,7 +76,7 @@ class Seq2Seq(keras.Model):
                 f"source_vocabulary_size={source_vocabulary_size}, "
                 f"target_vocabulary_size={target_vocabulary_size}"
             )
-        dtype = kwargs.pop("dtype", None)
+        dtype = keras.dtype_policies.get(kwargs.pop("dtype", None))
         self.encoder = encoder
         self.decoder = decoder
         self.pad_id = pad_id
@@ -90,6 +90,8 @@ class Seq2Seq(keras.Model):
             embedding_dim,
             tie_weights=tie_embeddings,
             embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_dim**-0.5),
+            # Left to itself the layer gives float32 in the one pass and float16 in a step.
+            reverse_dtype=dtype.compute_dtype,
             dtype=dtype,
             name="target_embedding",
         )
@@ -125,9 +127,7 @@ class Seq2Seq(keras.Model):
         return keras.layers.Embedding(
             vocabulary_size,
             self.embedding_dim,
-            embeddings_initializer=keras.initializers.RandomNormal(
-                stddev=self.embedding_dim**-0.5
-            ),
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=self.embedding_dim**-0.5),
             dtype=dtype,
             name="source_embedding",
         )
@@ -152,11 +152,13 @@ class Seq2Seq(keras.Model):
         """The memory a decoder looks back at.
 
         Args:
-            source: int tensor `(batch, source)`, or float frames `(batch, source, source_features)`.
+            source: int tensor `(batch, source)`, or float frames `(batch, source,
+                source_features)`.
             training: bool. Whether dropout is active.
 
         Returns:
-            A dict: `values`, float `(batch, source, value_dim)`, and `mask`, bool `(batch, source)`.
+            A dict: `values`, float `(batch, source, value_dim)`, and `mask`, bool `(batch,
+                source)`.
         """
         return self._encode(source, self.source_features, training=training)
 
@@ -193,7 +195,8 @@ class Seq2Seq(keras.Model):
         """Decodes a batch of sources.
 
         Args:
-            source: int tensor `(batch, source)`, or float frames `(batch, source, source_features)`.
+            source: int tensor `(batch, source)`, or float frames `(batch, source,
+                source_features)`.
             search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
 
         Returns:
@@ -215,6 +218,7 @@ class Seq2Seq(keras.Model):
         return {
             "name": self.name,
             "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.target_embedding.dtype_policy),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "source_vocabulary_size": self.source_vocabulary_size,

@@ -1,13 +1,15 @@
 import dataclasses
+import functools
 import json
 import shutil
 from pathlib import Path
 
 import pytest
-from keras_attention.export import export
+import tensorflow as tf
 from tiny_translators import TEXTS, tiny_translator
 
 from keras_attention import Translator, decoding
+from keras_attention.export import export, open_predictor
 
 CONFIGURATIONS = {
     "lstm": {"seed": 16},
@@ -16,9 +18,9 @@ CONFIGURATIONS = {
         "cell": "gru",
         "layers": 2,
         "search": decoding.Greedy(max_length=11),
-        "seed": 12,
+        "seed": 38,
     },
-    "sentencepiece": {"decoder": "input_feeding", "kind": "sentencepiece", "seed": 2},
+    "sentencepiece": {"decoder": "input_feeding", "kind": "sentencepiece", "seed": 30},
 }
 
 
@@ -28,6 +30,17 @@ class Exported:
     bundle: Path
     manifest: dict
     made_in: Path  # A folder that is gone.
+
+    @functools.cached_property
+    def signatures(self):
+        self.saved_model = tf.saved_model.load(str(self.bundle / "saved_model" / "1"))
+        return self.saved_model.signatures
+
+    @functools.cache  # noqa: B019  The fixtures live as long as the session.
+    def predictor(self, format):
+        return open_predictor(self.bundle, format)
+
+    __hash__ = object.__hash__
 
 
 def write_run(translator, folder):
@@ -49,32 +62,34 @@ def run_dir(tmp_path_factory):
     return folder
 
 
+def make(name, tmp_path_factory):
+    """A bundle that was moved away from where it was made, its run deleted."""
+    translator = tiny_translator(**CONFIGURATIONS[name])
+    work = tmp_path_factory.mktemp("work")
+    write_run(translator, work / "run")
+    manifest = export(work / "run", work / "exports" / name)
+    bundle = tmp_path_factory.mktemp("moved") / "elsewhere" / name
+    bundle.parent.mkdir()
+    shutil.move(work / "exports" / name, bundle)
+    shutil.rmtree(work)
+    return Exported(translator, bundle, manifest, work)
+
+
 @pytest.fixture(scope="session")
-def exports(tmp_path_factory):
-    """Bundles by the name of their configuration, each moved away and its run deleted."""
-    done = {}
+def lstm(tmp_path_factory):
+    return make("lstm", tmp_path_factory)
 
-    def get(name):
-        if name not in done:
-            translator = tiny_translator(**CONFIGURATIONS[name])
-            work = tmp_path_factory.mktemp("work")
-            write_run(translator, work / "run")
-            manifest = export(work / "run", work / "exports" / name)
-            bundle = tmp_path_factory.mktemp("moved") / "elsewhere" / name
-            bundle.parent.mkdir()
-            shutil.move(work / "exports" / name, bundle)
-            shutil.rmtree(work)
-            done[name] = Exported(translator, bundle, manifest, work)
-        return done[name]
 
-    return get
+@pytest.fixture(scope="session")
+def gru(tmp_path_factory):
+    return make("gru", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def sentencepiece(tmp_path_factory):
+    return make("sentencepiece", tmp_path_factory)
 
 
 @pytest.fixture(params=list(CONFIGURATIONS))
-def exported(request, exports):
-    return exports(request.param)
-
-
-@pytest.fixture
-def lstm(exports):
-    return exports("lstm")
+def exported(request):
+    return request.getfixturevalue(request.param)

@@ -5,11 +5,11 @@ import json
 import sys
 
 import pytest
-from keras_attention.export import cli, open_predictor
 from tiny_translators import TEXTS
 
 from keras_attention import UserError
 from keras_attention.__main__ import main
+from keras_attention.export import cli
 
 
 class Lines(io.BytesIO):
@@ -93,7 +93,7 @@ def test_predictors_name_the_text_that_is_too_long(lstm, format):
     texts = ["x"] * 70 + ["x" * 40]
     message = "Text 71 has 41 tokens with the end token; this model takes at most 17."
     with pytest.raises(UserError, match=message):
-        open_predictor(lstm.bundle, format).predict(texts)
+        lstm.predictor(format).predict(texts)
 
 
 def test_text_of_a_broken_terminal(lstm, capsys):

@@ -4,6 +4,7 @@ import copy
 import math
 
 import pytest
+
 from keras_attention.export.answers import TOLERANCE, Comparison
 from keras_attention.export.errors import ParityError
 from keras_attention.export.parity import compare

@@ -2,11 +2,11 @@
 
 import pytest
 import tensorflow as tf
-from keras_attention.export.portable import without_cudnn
-from keras_attention.export.signatures import SOURCE_IDS_SPEC
 from tiny_translators import tiny_model
 
 from keras_attention import models
+from keras_attention.export.portable import without_cudnn
+from keras_attention.export.signatures import SOURCE_IDS_SPEC
 
 
 @pytest.fixture

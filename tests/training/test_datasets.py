@@ -3,10 +3,10 @@ import sys
 
 import pytest
 import tensorflow as tf
-from keras_attention.training import datasets
-from keras_attention.training.dates import generate
 
 from keras_attention.errors import UserError
+from keras_attention.training import datasets
+from keras_attention.training.dates import generate
 
 
 def test_dates_are_those_of_the_generator():

@@ -8,6 +8,7 @@ from itertools import islice
 import babel.dates
 import pytest
 from babel import Locale
+
 from keras_attention.training import dates
 from keras_attention.training.dates_forms import form_of_pattern, forms_of
 from keras_attention.training.dates_words import ORDINALS

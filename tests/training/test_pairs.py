@@ -1,7 +1,7 @@
 import pytest
-from keras_attention.training.datasets import Pairs, split_share
 
 from keras_attention.errors import UserError
+from keras_attention.training.datasets import Pairs, split_share
 
 
 def test_split_share_keeps_equal_sources_together():

@@ -1,9 +1,9 @@
 import gzip
 
 import pytest
-from keras_attention.training.datasets import Pairs, parallel_text, table
 
 from keras_attention.errors import UserError
+from keras_attention.training.datasets import Pairs, parallel_text, table
 
 
 def write(path, text):
