@@ -43,12 +43,31 @@ $(STAMP): setup.cfg pyproject.toml
 	@printf '%s\n' '$(CURDIR)' > $@
 	@echo "Installed"
 
+# Ten dates in ten languages, all of the test split: their calendar days are never trained on.
+define DATES
+montag, 3. november 2059
+August 28th, 2048
+mercredi 1 décembre 2004
+sábado, 31 de mayo de 2092
+четверг, 11 октября 1917 г.
+Πέμπτη 27 Οκτωβρίου 2011
+1947年5月10日土曜日
+2048년 4월 3일 (금)
+الثلاثاء ٨ مايو ١٩٥١
+सोमवार, २२ जून १९४२
+endef
+export DATES
+
 demo: setup ## train on dates, evaluate, export, prove, translate: about 12 minutes on 2 cores
-	$(BIN)/python -m keras_attention train dates --run-dir $(RUN)
-	$(BIN)/python -m keras_attention evaluate $(RUN)
-	$(BIN)/python -m keras_attention export $(RUN) --to $(BUNDLE)
-	$(BIN)/python -m keras_attention verify $(BUNDLE)
-	$(BIN)/python -m keras_attention translate $(BUNDLE) "3. März 2021" "14 July 1989" --explain
+	$(BIN)/keras-attention train dates --run-dir $(RUN)
+	$(BIN)/keras-attention export $(RUN) --to $(BUNDLE)
+	printf '%s\n' "$$DATES" | $(BIN)/keras-attention translate $(BUNDLE) --explain
+	$(BIN)/keras-attention translate $(BUNDLE) "mercredi 1 décembre 2004" --picture $(BUNDLE).png
+	@echo
+	@echo "The run:      $(RUN)          scores in $(RUN)/evaluation.json"
+	@echo "The bundle:   $(BUNDLE)       how to serve it in $(BUNDLE)/README.md"
+	@echo "A heatmap:    $(BUNDLE).png"
+	@echo "TensorBoard:  $(BIN)/tensorboard --logdir $(RUN)/logs"
 
 test: setup ## run all tests on TensorFlow, then layers, models, search and algebra on JAX
 	@status=0; \

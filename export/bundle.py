@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_folder, read_json, write_json
@@ -170,3 +171,5 @@ def _disk_errors(to):
         yield
     except OSError as error:
         raise UserError(f"{to} cannot be written: {error.strerror or error}.") from error
+    except tf.errors.ResourceExhaustedError as error:  # What TensorFlow makes of a full disk.
+        raise UserError(f"{to} cannot be written: {error.message.splitlines()[0]}") from error

@@ -67,6 +67,10 @@ def main(arguments=None):
         return getattr(module, function)(arguments[1:]) or 0
     except UserError as error:
         return _fail(str(error))
+    except OSError as error:  # Such as a full disk, or a folder that may not be written to.
+        if error.filename is None:
+            raise
+        return _fail(f"{error.filename}: {error.strerror}.")
     except KeyboardInterrupt:
         return _fail("stopped; the same command goes on from the last checkpoint.")
 

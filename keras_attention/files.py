@@ -77,9 +77,11 @@ def read_json(path, what):
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{Path(path).parent} is not {what}: it has no {Path(path).name}."
         ) from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise UserError(f"{path} is damaged: {error}.") from None

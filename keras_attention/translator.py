@@ -216,22 +216,31 @@ class Translator:
 
         folder = Path(folder)
         config = read_json(folder / "translator.json", "a saved translator")
-        if config.get("format") != FORMAT:
+        found = config.get("format") if isinstance(config, dict) else None
+        if found != FORMAT:
             raise UserError(
                 f"{folder} was written by another version: expected format {FORMAT}. "
-                f"Received: format={config.get('format')}"
+                f"Received: format={found}"
             )
         try:
             model = keras.saving.load_model(folder / "model.keras", compile=False)
-        except (OSError, ValueError, KeyError) as error:  # What Keras raises on a damaged archive.
-            raise UserError(f"{folder / 'model.keras'} cannot be read: {error}") from error
+        # A damaged archive fails in Keras, zipfile or h5py, each with errors of its own.
+        except Exception as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UserError(f"{folder / 'model.keras'} cannot be read: {reason}") from error
+        try:
+            options = {
+                "search": keras.saving.deserialize_keras_object(config["search"]),
+                "max_source_length": config["max_source_length"],
+                "batch_size": config["batch_size"],
+            }
+        except (KeyError, TypeError, ValueError) as error:  # Not what `save` wrote.
+            raise UserError(f"{folder / 'translator.json'} is damaged: {error}.") from error
         return cls(
-            model=model,
-            source_tokenizer=text.load(folder / "source_tokenizer"),
-            target_tokenizer=text.load(folder / "target_tokenizer"),
-            search=keras.saving.deserialize_keras_object(config["search"]),
-            max_source_length=config["max_source_length"],
-            batch_size=config["batch_size"],
+            model,
+            text.load(folder / "source_tokenizer"),
+            text.load(folder / "target_tokenizer"),
+            **options,
         )
 
 

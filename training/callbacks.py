@@ -43,6 +43,22 @@ class Throughput(keras.callbacks.Callback):
         logs["tokens_per_second"] = self.tokens / (self.ended - self.began)
 
 
+class EpochNumber(keras.callbacks.Callback):
+    """Tells the data which epoch begins: each has an order of its own, also in a resumed run.
+
+    Args:
+        number: int64 `tf.Variable` that the dataset reads.
+    """
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the variable."""
+        self.number.assign(epoch)
+
+
 class TaskScore(keras.callbacks.Callback):
     """The task's score on validation, by real decoding.
 

@@ -1,7 +1,9 @@
 """`keras-attention recipes`, `train` and `evaluate`."""
 
+import contextlib
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +11,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from keras_attention.files import read_json
+from keras_attention.errors import UserError
 
 from . import recipes
-from .recipe import Recipe, from_dict
+from .recipe import Recipe, read_recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +64,11 @@ def train_command(arguments):
     )
     from .train import train_and_evaluate  # TensorFlow is not needed for --help.
 
-    console = Console(stderr=options.json, highlight=False, soft_wrap=True)
+    console = make_console(options.json)
     run_dir = options.run_dir or Path("runs") / options.recipe.name
-    result = train_and_evaluate(options.recipe, run_dir, console.print)
+    # Keras prints its progress on standard output, where a program expects JSON and nothing else.
+    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
+        result = train_and_evaluate(options.recipe, run_dir, console.print)
     print_evaluation(result, console, options.json)
     console.print(
         f"\nModel: {run_dir}/translator   scores: {run_dir}/evaluation.json\n"
@@ -86,8 +90,14 @@ def find_recipe(name):
     """The recipe of a name or of a recorded `recipe.json`."""
     if not name.endswith(".json"):
         return recipes.get(name)
-    content = read_json(name, "a recipe")
-    return from_dict(content.get("recipe", content))
+    if not Path(name).exists():
+        raise UserError(f"There is no file {name}.")
+    return read_recipe(name, "a recipe")
+
+
+def make_console(stderr):
+    """Where lines for a person go; what a path or a name holds is never taken for markup."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def evaluate_command(arguments):
@@ -99,7 +109,7 @@ def evaluate_command(arguments):
     options = tyro.cli(EvaluateArguments, prog="keras-attention evaluate", args=arguments)
     from .evaluate import evaluate
 
-    console = Console(stderr=options.json, highlight=False, soft_wrap=True)
+    console = make_console(options.json)
     result = evaluate(options.run_dir, report=console.print)
     print_evaluation(result, console, options.json)
 

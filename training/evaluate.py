@@ -5,9 +5,9 @@ from pathlib import Path
 
 from keras_attention import Translator
 from keras_attention.errors import UserError
-from keras_attention.files import read_json, write_json
+from keras_attention.files import write_json
 
-from .recipe import from_dict
+from .recipe import read_recipe
 from .scores import exact_match, score_texts
 from .splits import load_splits
 
@@ -79,7 +79,7 @@ def evaluate(run_dir, splits=None, report=print):
         UserError: no run directory, or one that has no model yet.
     """
     run_dir = Path(run_dir)
-    recipe = from_dict(read_json(run_dir / "recipe.json", "a run directory")["recipe"])
+    recipe = read_recipe(run_dir / "recipe.json")
     if not (run_dir / "translator").exists():
         raise UserError(f"{run_dir} has no model yet: its training saved none.")
     translator = Translator.load(run_dir / "translator")

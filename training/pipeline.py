@@ -122,12 +122,17 @@ class Batches:
 
     def training(self, first_epoch, epochs):
         """Dataset of the epochs from `first_epoch` on, each in an order of its own."""
-        return (
-            self.rows(first_epoch, epochs)
-            .map(self._padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .apply(tf.data.experimental.assert_cardinality(self.steps * (epochs - first_epoch)))
-            .prefetch(tf.data.AUTOTUNE)
-        )
+        return self._padded_batches(self.rows(first_epoch, epochs), epochs - first_epoch)
+
+    def epoch(self, number):
+        """Dataset of one epoch.
+
+        Args:
+            number: int, or an int64 `tf.Variable` that is read whenever the dataset is read from
+                its beginning, so that one dataset gives Keras a new order in every epoch.
+        """
+        numbers = tf.data.Dataset.range(1).map(lambda _: tf.cast(number, tf.int64))
+        return self._padded_batches(self._rows(numbers), 1)
 
     def once(self):
         """Dataset of all pairs once, in a fixed order."""
@@ -135,11 +140,7 @@ class Batches:
 
     def rows(self, first_epoch, epochs):
         """Dataset of the row numbers of each batch."""
-        return (
-            tf.data.Dataset.range(first_epoch, epochs)
-            .flat_map(self._shuffled_pools)
-            .flat_map(self._sorted_batches)
-        )
+        return self._rows(tf.data.Dataset.range(first_epoch, epochs))
 
     def padding_waste(self):
         """Share of padding among all positions of the first epoch."""
@@ -150,6 +151,9 @@ class Batches:
         return 1 - self.pairs.tokens / positions
 
     # Steps of the pipeline, in the order they run.
+
+    def _rows(self, epochs):
+        return epochs.flat_map(self._shuffled_pools).flat_map(self._sorted_batches)
 
     def _shuffled_pools(self, epoch):
         """Row numbers of an epoch in random order, in pools of some batches."""
@@ -194,6 +198,13 @@ class Batches:
         }
         return inputs, _to_dense(labels, target_length)
 
+    def _padded_batches(self, rows, epochs):
+        return (
+            rows.map(self._padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .apply(tf.data.experimental.assert_cardinality(self.steps * epochs))
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
 
 def make_batches(pairs, batch_size, seed=0):
     """Batches whose fixed lengths fit the lengths of `pairs`.
@@ -235,8 +246,7 @@ def fixed_lengths(lengths, number):
     """The few lengths to pad to that waste the fewest positions.
 
     Exact, by dynamic programming over the different lengths: `cost[j]` is the padding of all rows
-        up
-    to the j-th length when that length is one of those chosen.
+    up to the j-th length when that length is one of those chosen.
 
     Args:
         lengths: int array, one for each row.

@@ -2,20 +2,23 @@
 
 import importlib.metadata
 import platform
+import shutil
 import sys
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
-from keras_attention import Translator
+from keras_attention import Translator, text
 from keras_attention.errors import UserError
-from keras_attention.files import read_json, write_json
+from keras_attention.files import atomic_folder, write_json
 
 from . import build
 from .callbacks import (
     AlignmentImages,
     BestTranslator,
     Checkpoints,
+    EpochNumber,
     TaskScore,
     Throughput,
     read_history,
@@ -23,9 +26,11 @@ from .callbacks import (
 )
 from .evaluate import evaluate
 from .pipeline import make_batches, tokenize
-from .recipe import differences, from_dict, to_dict
+from .recipe import differences, read_recipe, to_dict
 from .splits import load_splits
 
+SIDES = ("source", "target")
+TEMPORARY = (".recipe.", ".history.", ".tokenizers.", ".translator.", ".epoch-", ".evaluation.")
 VERSIONS = ("keras-attention", "keras", "tensorflow", "numpy")
 
 
@@ -46,7 +51,7 @@ def train_and_evaluate(recipe, run_dir, report=print):
     """
     recipe.check()
     run_dir = Path(run_dir)
-    claim(run_dir, recipe)
+    check_run_dir(run_dir, recipe)
     keras.utils.set_random_seed(recipe.fit.seed)
     if recipe.fit.mixed_precision:
         keras.mixed_precision.set_global_policy("mixed_float16")
@@ -56,26 +61,49 @@ def train_and_evaluate(recipe, run_dir, report=print):
         name: prepare(name, getattr(splits, name), tokenizers, recipe, report)
         for name in ("train", "validation")
     }
+    record(run_dir, recipe, tokenizers)  # Not before: a mistyped file must not claim the folder.
     fit(recipe, run_dir, splits, tokenizers, batches, report)
     return evaluate(run_dir, splits, report)
 
 
-def claim(run_dir, recipe):
-    """Records the recipe in a new run directory, or checks that the old one is the same."""
+def check_run_dir(run_dir, recipe):
+    """Raises `UserError` where a folder is no place for this run."""
+    if run_dir.is_file():
+        raise UserError(f"{run_dir} is a file, not a folder. Choose another --run-dir.")
     path = run_dir / "recipe.json"
     if path.exists():
-        rows = differences(from_dict(read_json(path, "a run directory")["recipe"]), recipe)
+        rows = differences(read_recipe(path), recipe)
         if rows:
             option, recorded, asked = rows[0]
             raise UserError(
                 f"{run_dir} was made with another recipe: {option} is {recorded!r} there and "
                 f"{asked!r} here. Choose another --run-dir, or repeat the recorded command."
             )
-        return
-    if run_dir.exists() and any(run_dir.iterdir()):
+    elif run_dir.exists() and any(not is_leftover(path) for path in run_dir.iterdir()):
         raise UserError(
             f"{run_dir} is not empty and is no run directory. Choose another --run-dir."
         )
+
+
+def record(run_dir, recipe, tokenizers):
+    """Writes recipe and tokenizers into a new run directory; tidies up in an old one."""
+    for leftover in filter(is_leftover, [*run_dir.glob(".*"), *run_dir.glob("checkpoints/.*")]):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    if not (run_dir / "recipe.json").exists():
+        record_recipe(run_dir / "recipe.json", recipe)
+    if not (run_dir / "tokenizers").exists():
+        with atomic_folder(run_dir / "tokenizers") as folder:
+            for side, tokenizer in zip(SIDES, tokenizers, strict=True):
+                tokenizer.save(folder / side)
+
+
+def is_leftover(path):
+    """Whether a path is one that `atomic_file` or `atomic_folder` of a killed process left."""
+    return path.name.startswith(TEMPORARY)
+
+
+def record_recipe(path, recipe):
+    """Writes `recipe.json`."""
     versions = {name: importlib.metadata.version(name) for name in VERSIONS}
     write_json(
         path,
@@ -89,14 +117,11 @@ def claim(run_dir, recipe):
 
 def load_or_learn_tokenizers(run_dir, recipe, pairs, report):
     """Source and target tokenizer; learnt once in a run, then read back."""
-    from keras_attention import text
-
-    folders = [run_dir / "tokenizers" / side for side in ("source", "target")]
-    if not all(folder.exists() for folder in folders):
+    folder = run_dir / "tokenizers"
+    if folder.exists():
+        tokenizers = tuple(text.load(folder / side) for side in SIDES)
+    else:
         tokenizers = build.make_tokenizers(recipe.text, pairs)
-        for tokenizer, folder in zip(tokenizers, folders, strict=True):
-            tokenizer.save(folder)
-    tokenizers = tuple(text.load(folder) for folder in folders)
     sizes = " and ".join(f"{tokenizer.vocabulary_size:,}" for tokenizer in tokenizers)
     report(f"Vocabularies of source and target: {sizes} tokens.")
     return tokenizers
@@ -140,14 +165,18 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         build.make_search(recipe.search, recipe.text.max_target_length),
         max_source_length=recipe.text.max_source_length,
     )
+    number = tf.Variable(epochs_done, dtype=tf.int64)
     model.fit(
-        batches["train"].training(epochs_done, recipe.fit.epochs),
+        # Without `steps_per_epoch`: Keras would run a multiple of `steps_per_execution` steps.
+        batches["train"].epoch(number),
         validation_data=batches["validation"].once(),
         initial_epoch=epochs_done,
         epochs=recipe.fit.epochs,
-        steps_per_epoch=batches["train"].steps,
         shuffle=False,  # The pipeline shuffles.
-        callbacks=make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done),
+        callbacks=[
+            EpochNumber(number),
+            *make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done),
+        ],
         verbose=1 if sys.stdout.isatty() else 2,
     )
 

@@ -1,0 +1,122 @@
+import dataclasses
+import json
+import typing
+
+import pytest
+from tiny_runs import TINY, changed
+
+from keras_attention import UserError
+from keras_attention.training import recipes
+from keras_attention.training.recipe import (
+    Recipe,
+    differences,
+    from_dict,
+    read_recipe,
+    to_dict,
+)
+
+GROUPS = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_named_recipes_fit_and_survive_json(name):
+    recipe = recipes.get(name)
+    recipe.check()
+    assert recipe.name == name
+    assert from_dict(json.loads(json.dumps(to_dict(recipe)))) == recipe
+
+
+def test_options_that_are_not_given_have_their_defaults():
+    assert from_dict({"name": "x", "fit": {"epochs": 7}}) == changed(
+        dataclasses.replace(Recipe(), name="x"), fit={"epochs": 7}
+    )
+
+
+def test_options_have_names_of_their_own():
+    # The command line leaves out the names of the groups.
+    names = ["name"] + [
+        field.name for kind in GROUPS.values() for field in dataclasses.fields(kind)
+    ]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"fit": {"epoch": 3}}, r"unknown option: fit\.epoch\."),
+        ({"fitting": {}}, "unknown part: fitting"),
+        ({"fit": 3}, "wrong value: fit cannot be 3"),
+        ({"fit": {"epochs": "ten"}}, r"wrong value: fit\.epochs cannot be 'ten'"),
+        ({"fit": {"epochs": 2.5}}, r"wrong value: fit\.epochs cannot be 2\.5"),
+        ({"fit": {"epochs": True}}, r"wrong value: fit\.epochs cannot be True"),
+        ({"model": {"wiring": "wired"}}, r"wrong value: model\.wiring cannot be 'wired'"),
+    ],
+)
+def test_dicts_that_are_no_recipe(content, message):
+    with pytest.raises(UserError, match=message):
+        from_dict(content)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "{", "\ufffe"])
+def test_files_that_are_no_recipe(tmp_path, text):
+    path = tmp_path / "recipe.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"recipe\.json is damaged"):
+        read_recipe(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UserError, match=r"is not a run directory: it has no recipe\.json"):
+        read_recipe(tmp_path / "recipe.json")
+
+
+@pytest.mark.parametrize(
+    ("group", "options", "message"),
+    [
+        ("model", {"share_embeddings": True}, "--share-embeddings needs --joint-vocabulary"),
+        (
+            "text",
+            {"joint_vocabulary": True, "target_tokenizer": "byte"},
+            "--source-tokenizer character --target-tokenizer byte",
+        ),
+        ("fit", {"epochs": 0}, "--epochs must be positive. Received: 0"),
+        ("fit", {"batch_size": -3}, "--batch-size must be positive. Received: -3"),
+        ("fit", {"clip_norm": 0.0}, "--clip-norm must be positive"),
+        ("fit", {"seed": -1}, "--seed must not be negative. Received: -1"),
+        ("fit", {"seed": 2**31}, "--seed must be below 2147483648"),
+        ("fit", {"label_smoothing": 1.0}, "--label-smoothing must be at least 0 and below 1"),
+        ("fit", {"average_decay": 1.5}, "--average-decay must be at least 0 and below 1"),
+        ("model", {"dropout": -0.1}, "--dropout must be at least 0 and below 1. Received: -0.1"),
+        ("data", {"train_size": -1}, "--train-size must not be negative"),
+        ("score", {"heatmaps": -1}, "--heatmaps must not be negative"),
+        ("search", {"beam_width": 0}, "--beam-width must be positive"),
+        ("text", {"max_target_length": 1}, "--max-target-length must be at least 2"),
+    ],
+)
+def test_check_names_the_option(group, options, message):
+    TINY.check()
+    with pytest.raises(UserError, match=message):
+        changed(TINY, **{group: options}).check()
+
+
+def test_differences():
+    assert differences(TINY, TINY) == []
+    other = changed(TINY, fit={"epochs": 7}, model={"cell": "lstm"})
+    other = dataclasses.replace(other, name="other")
+    assert sorted(differences(TINY, other)) == [
+        ("cell", "gru", "lstm"),
+        ("epochs", 3, 7),
+        ("name", "tiny", "other"),
+    ]
+
+
+def test_unknown_name():
+    with pytest.raises(UserError, match="No recipe is named 'date'; there are: dates, translation"):
+        recipes.get("date")
+
+
+def test_every_option_is_checked_by_type():
+    # A type that `from_dict` does not know would refuse every value.
+    for kind in GROUPS.values():
+        for field in dataclasses.fields(kind):
+            assert field.type in (int, float, str, bool) or typing.get_args(field.type), field.name
