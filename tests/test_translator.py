@@ -1,0 +1,278 @@
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from keras_attention import Translator, UserError, decoding, models, text
+from keras_attention.decoding import SearchResult
+
+TEXTS = [
+    "3 mai 2021",
+    "dinsdag",
+    "",
+    "7",
+    "2021年3月3日",
+    "a b c d e f g h",
+    "среда 3",
+    "x",
+    "vrijdag 5",
+    "14e",
+    "yy",
+]
+MAX_SOURCE_LENGTH = 17
+SEARCHES = {
+    "greedy": decoding.Greedy(max_length=7),
+    "beam": decoding.Beam(width=3, length_penalty=0.6, max_length=7),
+}
+
+
+def make_translator(search, batch_size=64):
+    tokenizer = text.CharacterTokenizer.train(TEXTS)
+    model = models.Seq2Seq(
+        models.RecurrentEncoder(units=5),
+        models.ParallelDecoder(units=7),
+        source_vocabulary_size=tokenizer.vocabulary_size,
+        target_vocabulary_size=tokenizer.vocabulary_size,
+        embedding_dim=6,
+    )
+    # Spread so wide that texts get different answers.
+    generator = np.random.default_rng(31)
+    for weight in model.weights:
+        weight.assign(generator.normal(scale=1.3, size=weight.shape))
+    return Translator(model, tokenizer, tokenizer, search, MAX_SOURCE_LENGTH, batch_size=batch_size)
+
+
+@pytest.fixture(scope="module", params=SEARCHES)
+def translator(request):
+    return make_translator(SEARCHES[request.param])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "translator"
+    make_translator(SEARCHES["greedy"]).save(folder)
+    return folder
+
+
+def test_texts_get_different_answers(translator):
+    assert len(set(translator(TEXTS))) > len(TEXTS) // 2
+
+
+def test_one_text_or_a_list(translator):
+    assert translator("dinsdag") == translator(["dinsdag"])[0]
+    assert isinstance(translator("dinsdag"), str)
+    assert translator.explain("dinsdag").text == translator("dinsdag")
+    assert translator(tuple(TEXTS)) == translator(TEXTS)
+
+
+def test_ragged_batch_equals_one_by_one_in_the_order_given(translator):
+    together = translator.explain(TEXTS)
+    assert [row.text for row in together] == translator(TEXTS)
+    for source, row in zip(TEXTS, together, strict=True):
+        alone = translator.explain(source)
+        assert alone.text == row.text
+        assert alone.score == pytest.approx(row.score, abs=1e-4)
+        assert alone.source_tokens == row.source_tokens
+        assert alone.target_tokens == row.target_tokens
+        np.testing.assert_allclose(alone.alignment, row.alignment, atol=1e-5)
+
+
+def test_batches_smaller_than_the_list():
+    small = make_translator(SEARCHES["greedy"], batch_size=3)
+    assert small(TEXTS) == make_translator(SEARCHES["greedy"])(TEXTS)
+
+
+def test_explain(translator):
+    for source, row in zip(TEXTS, translator.explain(TEXTS), strict=True):
+        assert row.source_tokens == [*source, "</s>"]
+        # What is generated may hold special tokens, which no text shows.
+        shown = [token for token in row.target_tokens if token not in ("", "<s>", "<unk>")]
+        assert "".join(shown) == row.text.replace("\ufffd", "")
+        assert row.alignment.shape == (len(row.target_tokens), len(row.source_tokens))
+        np.testing.assert_allclose(row.alignment.sum(axis=1), 1, atol=1e-5)
+        assert row.score <= 0
+
+
+def test_score_is_the_log_probability_of_the_translation():
+    """Teacher forcing of what greedy search found gives its score (the parallel pass)."""
+    translator = make_translator(SEARCHES["greedy"])
+    for source in TEXTS:
+        if not source:
+            continue
+        ids = translator.source_ids([source])[0][None]
+        result = SearchResult(*translator.model.generate(ids, translator.search))
+        length = int(result.lengths[0, 0])
+        target = [*np.asarray(result.ids)[0, 0, :length], 3][: translator.search.max_length]
+        logits = np.asarray(
+            translator.model({"source": ids, "target": np.array([[2, *target[:-1]]], "int32")})
+        )[0].astype("float64")
+        log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+        expected = log_probs[np.arange(len(target)), target].sum()
+        assert translator.explain(source).score == pytest.approx(expected, abs=1e-3)
+
+
+def test_empty_text(translator):
+    assert translator("") == ""
+    row = translator.explain("")
+    assert (row.text, row.score) == ("", 0.0)
+    assert row.source_tokens == ["</s>"] and row.target_tokens == []
+    assert row.alignment.shape == (0, 1)
+    hypotheses = translator.nbest([""])[0]
+    assert all(hypothesis == ("", 0.0) for hypothesis in hypotheses)
+
+
+def test_no_text(translator):
+    assert translator([]) == []
+    assert translator.explain([]) == []
+    assert translator.nbest([]) == []
+
+
+def test_text_that_is_too_long(translator):
+    just = "x" * (MAX_SOURCE_LENGTH - 1)
+    assert isinstance(translator(just), str)
+    message = "Text 2 has 18 tokens with the end token; this model takes at most 17"
+    for call in (translator, translator.explain, translator.nbest):
+        with pytest.raises(UserError, match=message):
+            call(["7", just + "x"])
+
+
+@pytest.mark.parametrize("value", [7, None, b"7", ["7"]])
+def test_text_that_is_no_string(translator, value):
+    with pytest.raises(UserError, match="Text 2 must be a string. Received: "):
+        translator(["7", value])
+
+
+def test_odd_characters(translator):
+    odd = ["\U0001f600", "\udcff7", "\x00", "e\u0301", "\u202e3"]
+    answers = translator(odd)
+    assert answers[1] == translator("\ufffd7")
+    for answer in answers:
+        answer.encode("utf-8")
+
+
+def test_nbest(translator):
+    rows = translator.nbest(TEXTS)
+    best = translator.explain(TEXTS)
+    for hypotheses, first in zip(rows, best, strict=True):
+        assert len(hypotheses) == getattr(translator.search, "width", 1)
+        scores = [score for _, score in hypotheses]
+        assert scores == sorted(scores, reverse=True)
+        assert hypotheses[0][0] == first.text
+        assert scores[0] == pytest.approx(first.score, abs=1e-4)
+
+
+def test_save_and_load(translator, tmp_path):
+    folder = tmp_path / "deep" / "translator"
+    translator.save(folder)
+    assert {path.name for path in folder.iterdir()} == {
+        "translator.json",
+        "model.keras",
+        "source_tokenizer",
+        "target_tokenizer",
+    }
+    moved = shutil.move(folder, tmp_path / "elsewhere")
+    loaded = Translator.load(moved)
+    assert repr(loaded.search) == repr(translator.search)
+    assert (loaded.max_source_length, loaded.batch_size) == (MAX_SOURCE_LENGTH, 64)
+    for ours, theirs in zip(loaded.explain(TEXTS), translator.explain(TEXTS), strict=True):
+        assert ours.text == theirs.text
+        assert ours.score == pytest.approx(theirs.score, abs=1e-5)
+        np.testing.assert_allclose(ours.alignment, theirs.alignment, atol=1e-5)
+
+
+def test_save_that_fails_keeps_what_was_there(tmp_path, monkeypatch):
+    translator = make_translator(SEARCHES["greedy"])
+    translator.save(tmp_path / "translator")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def no_space(folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(translator.target_tokenizer, "save", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        translator.save(tmp_path / "translator")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["translator"]
+
+
+def rewrite(path, change):
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(change(content)))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+def without_weights(path):
+    with zipfile.ZipFile(path) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in contents.items():
+            if not name.endswith(".h5"):
+                new.writestr(name, content)
+
+
+def change_bytes(path):
+    content = bytearray(path.read_bytes())
+    content[3000:9000] = bytes(6000)
+    path.write_bytes(content)
+
+
+GUESS = {"class_name": "Guess", "registered_name": "keras_attention>Guess"}
+DAMAGES = {
+    "nothing there": (shutil.rmtree, r"is not a saved translator: it has no translator\.json"),
+    "no configuration": (lambda f: (f / "translator.json").unlink(), "is not a saved translator"),
+    "half a configuration": (
+        lambda f: (f / "translator.json").write_text('{"format": 1,'),
+        r"translator\.json is damaged",
+    ),
+    "a list": (
+        lambda f: (f / "translator.json").write_text("[]"),
+        "expected format 1. Received: format=None",
+    ),
+    "of the future": (
+        lambda f: rewrite(f / "translator.json", lambda content: {**content, "format": 2}),
+        "expected format 1. Received: format=2",
+    ),
+    "no search": (
+        lambda f: rewrite(f / "translator.json", lambda content: {"format": 1}),
+        r"translator\.json is damaged",
+    ),
+    "unknown search": (
+        lambda f: rewrite(
+            f / "translator.json",
+            lambda content: {**content, "search": {**content["search"], **GUESS}},
+        ),
+        r"translator\.json is damaged",
+    ),
+    "no model": (lambda f: (f / "model.keras").unlink(), r"model\.keras cannot be read"),
+    "empty model": (
+        lambda f: (f / "model.keras").write_bytes(b""),
+        r"model\.keras cannot be read",
+    ),
+    "truncated model": (lambda f: cut(f / "model.keras"), r"model\.keras cannot be read"),
+    "changed model": (lambda f: change_bytes(f / "model.keras"), r"model\.keras cannot be read"),
+    "model without weights": (
+        lambda f: without_weights(f / "model.keras"),
+        r"model\.keras cannot be read",
+    ),
+    "no tokenizer": (lambda f: shutil.rmtree(f / "target_tokenizer"), "No tokenizer in "),
+    "broken tokenizer": (
+        lambda f: (f / "source_tokenizer" / "tokenizer.json").write_text("{"),
+        "tokenizer file .* is broken",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.filterwarnings("default")  # What Keras and h5py say on the way.
+def test_damaged_folder(folder, tmp_path, name):
+    damage, message = DAMAGES[name]
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    damage(broken)
+    with pytest.raises(UserError, match=message) as error:
+        Translator.load(broken)
+    assert len(str(error.value).splitlines()) == 1

@@ -1,0 +1,83 @@
+"""`keras-attention train` and `evaluate`, as a person and as a program call them."""
+
+import json
+
+import pytest
+from tiny_runs import TINY
+
+from keras_attention.__main__ import main
+from keras_attention.training import cli, recipes
+from keras_attention.training import train as train_module
+
+
+@pytest.fixture
+def asked(monkeypatch, run):
+    """What the command asks to train, without training it."""
+    found = {}
+
+    def train_and_evaluate(recipe, run_dir, report):
+        found.update(recipe=recipe, run_dir=run_dir)
+        report("Reading [/data] of [bold]run[/bold] :smile:")
+        print("Epoch 1/3")  # As Keras does.
+        return run.result
+
+    monkeypatch.setattr(train_module, "train_and_evaluate", train_and_evaluate)
+    return found
+
+
+def test_name_of_a_recipe_and_flags(asked, capsys):
+    assert main(["train", "dates", "--epochs", "2", "--cell", "gru", "--no-bidirectional"]) == 0
+    expected = recipes.get("dates")
+    assert asked["recipe"].fit.epochs == 2
+    assert asked["recipe"].model.cell == "gru"
+    assert not asked["recipe"].model.bidirectional and expected.model.bidirectional
+    assert asked["recipe"].data == expected.data
+    assert asked["run_dir"].as_posix() == "runs/dates"
+    output = capsys.readouterr().out
+    assert "Reading [/data] of [bold]run[/bold] :smile:" in output
+    assert "tensorboard --logdir runs/dates/logs" in output
+    assert "validation" in output and "test" in output and "exact match" in output
+
+
+def test_recorded_recipe_stands_in_for_the_name(asked, run, tmp_path):
+    recorded = str(run.folder / "recipe.json")
+    assert main(["train", recorded, "--run-dir", str(tmp_path / "again"), "--seed", "7"]) == 0
+    assert asked["recipe"].fit.seed == 7
+    assert asked["recipe"].text == TINY.text and asked["recipe"].name == "tiny"
+    assert asked["run_dir"] == tmp_path / "again"
+
+
+def test_json_is_alone_on_standard_output(asked, run, capsys):
+    assert main(["train", "dates", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == run.result
+    assert "Epoch 1/3" in captured.err and "Reading" in captured.err
+
+
+def test_train_goes_on_with_a_finished_run(copied_run, capsys):
+    arguments = [str(copied_run.folder / "recipe.json"), "--run-dir", str(copied_run.folder)]
+    assert main(["train", *arguments, "--json"]) == 0
+    captured = capsys.readouterr()
+    scores = json.loads(captured.out)["test"]
+    assert scores["exact_match"] == copied_run.result["test"]["exact_match"]
+    assert scores["groups"] == copied_run.result["test"]["groups"]
+    assert "has all its 3 epochs" in captured.err
+
+
+def test_evaluate(copied_run, capsys):
+    (copied_run.folder / "evaluation.json").unlink()
+    assert main(["evaluate", str(copied_run.folder), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == copied_run.read("evaluation.json")
+    assert "Decoding 43 pairs of test" in captured.err
+    assert main(["evaluate", str(copied_run.folder)]) == 0
+    output = capsys.readouterr().out
+    assert copied_run.result["test"]["signatures"]["bleu"] in output
+
+
+def test_defaults_of_the_flags_are_those_of_the_recipe(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.train_command(["dates", "--help"])
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    epochs = recipes.get("dates").fit.epochs
+    assert f"Passes over the training pairs. (default: {epochs})" in text
