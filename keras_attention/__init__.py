@@ -1,5 +1,15 @@
 """Attention layers and sequence-to-sequence models for Keras 3."""
 
+try:
+    import keras as _keras  # noqa: F401
+except ModuleNotFoundError as error:  # Keras imports its backend, TensorFlow if none is chosen.
+    raise ModuleNotFoundError(
+        f"keras_attention needs a backend of Keras, and {error.name.split('.')[0]} is missing: "
+        'pip install "keras-attention[training]" brings TensorFlow; '
+        "or set KERAS_BACKEND to jax or torch, and install that.",
+        name=error.name,
+    ) from error
+
 from keras_attention import decoding as decoding
 from keras_attention import layers as layers
 from keras_attention import losses as losses

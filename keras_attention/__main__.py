@@ -1,8 +1,9 @@
 """The command line: `keras-attention COMMAND ...`, or `python -m keras_attention COMMAND ...`."""
 
 import importlib
-import os
 import sys
+
+from keras_attention import UserError, __version__
 
 COMMANDS = {
     "recipes": ("training", "recipes_command", "list the named recipes, their cost and score"),
@@ -37,22 +38,15 @@ def main(arguments=None):
     Returns:
         Exit code: 0, or 2 after one sentence on standard error where the user can mend something.
     """
-    from keras_attention.errors import UserError
-
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
         return 0
     if arguments[0] == "--version":
-        from keras_attention import __version__
-
         print(__version__)
         return 0
     if arguments[0] not in COMMANDS:
         return _fail(f"unknown command {arguments[0]!r}; there are: {', '.join(COMMANDS)}.")
-    # Keras decides when it is imported; tf.data, SavedModel and ONNX need its TensorFlow backend.
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     wing, function, _ = COMMANDS[arguments[0]]
     try:
         module = importlib.import_module(f"keras_attention.{wing}.cli")

@@ -11,7 +11,8 @@ import pytest
 
 import keras_attention
 from keras_attention.__main__ import COMMANDS, main
-from keras_attention.training.recipe import Recipe, from_dict
+from keras_attention.training.recipe import Recipe
+from keras_attention.training.recipe_file import from_dict
 from keras_attention.training.recipes import RECIPES
 
 
@@ -113,3 +114,16 @@ def test_missing_extra(missing, command, extra):
     sentence = process.stderr.strip().splitlines()[-1]
     assert missing in sentence
     assert f'pip install "keras-attention[{extra}]"' in sentence
+
+
+def test_a_missing_backend_of_keras():
+    program = "import sys; sys.modules['tensorflow'] = None; import keras_attention"
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=house.ROOT,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 1
+    assert "needs a backend of Keras, and tensorflow is missing" in process.stderr

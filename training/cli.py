@@ -14,7 +14,8 @@ from rich.table import Table
 from keras_attention.errors import UserError
 
 from . import recipes
-from .recipe import Recipe, read_recipe
+from .recipe import Recipe
+from .recipe_file import read_recipe
 
 
 @dataclasses.dataclass(frozen=True)

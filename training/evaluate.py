@@ -7,7 +7,7 @@ from keras_attention import Translator
 from keras_attention.errors import UserError
 from keras_attention.files import write_json
 
-from .recipe import read_recipe
+from .recipe_file import read_recipe
 from .scores import exact_match, score_texts
 from .splits import load_splits
 

@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from keras_attention.errors import UserError
 
+from .lengths import fixed_lengths, round_up, round_up_in_graph, to_dense
+
 START_ID, END_ID = 2, 3  # The same in every tokenizer.
 TOKENIZE_AT_ONCE = 2048
 POOL_OF_BATCHES = 50
@@ -146,7 +148,7 @@ class Batches:
         """Share of padding among all positions of the first epoch."""
         rows, sources, targets = _longest_of_batches(self)
         positions = rows @ (
-            _round_up(sources, self.source_lengths) + _round_up(targets, self.target_lengths)
+            round_up(sources, self.source_lengths) + round_up(targets, self.target_lengths)
         )
         return 1 - self.pairs.tokens / positions
 
@@ -191,12 +193,12 @@ class Batches:
         special = tf.ones([tf.shape(rows)[0], 1], tf.int32)
         previous = tf.concat([special * START_ID, targets], axis=1)
         labels = tf.concat([targets, special * END_ID], axis=1)
-        target_length = _round_up_in_graph(labels, self.target_lengths)
+        target_length = round_up_in_graph(labels, self.target_lengths)
         inputs = {
-            "source": _to_dense(sources, _round_up_in_graph(sources, self.source_lengths)),
-            "target": _to_dense(previous, target_length),
+            "source": to_dense(sources, round_up_in_graph(sources, self.source_lengths)),
+            "target": to_dense(previous, target_length),
         }
-        return inputs, _to_dense(labels, target_length)
+        return inputs, to_dense(labels, target_length)
 
     def _padded_batches(self, rows, epochs):
         return (
@@ -240,64 +242,3 @@ def _longest_of_batches(batches):
         np.array([batches.pairs.source_lengths[row].max() for row in rows]),
         np.array([batches.pairs.target_lengths[row].max() for row in rows]),
     )
-
-
-def fixed_lengths(lengths, number):
-    """The few lengths to pad to that waste the fewest positions.
-
-    Exact, by dynamic programming over the different lengths: `cost[j]` is the padding of all rows
-    up to the j-th length when that length is one of those chosen.
-
-    Args:
-        lengths: int array, one for each row.
-        number: int. How many lengths may be chosen.
-
-    Returns:
-        Ascending tuple of at most `number` ints; the last is the longest row's.
-
-    Example:
-
-    >>> fixed_lengths([3, 3, 4, 9, 10], 2)
-    (4, 10)
-    """
-    values, counts = np.unique(np.asarray(lengths), return_counts=True)
-    if len(values) <= number:
-        return tuple(int(value) for value in values)
-    rows = np.concatenate([[0], np.cumsum(counts)])
-    tokens = np.concatenate([[0], np.cumsum(values * counts)])
-    # waste[i, j]: padding of the lengths i..j when all are padded to values[j].
-    waste = values[None] * (rows[1:][None] - rows[:-1][:, None]) - (
-        tokens[1:][None] - tokens[:-1][:, None]
-    )
-    waste = np.where(np.tri(len(values), k=-1, dtype=bool), np.inf, waste)
-    cost, choices = waste[0], []
-    for _ in range(number - 1):
-        # The length chosen before j ends at i - 1; without a split, i = 0.
-        split = np.concatenate([[np.inf], cost[:-1]])[:, None] + waste
-        split[0] = cost
-        choices.append(split.argmin(axis=0))
-        cost = split.min(axis=0)
-    chosen, position = [], len(values) - 1
-    for choice in reversed(choices):
-        begin = choice[position]
-        if begin:
-            chosen.append(position)
-            position = begin - 1
-    chosen.append(position)
-    return tuple(int(values[position]) for position in sorted(set(chosen)))
-
-
-def _round_up(length, lengths):
-    return np.asarray(lengths)[np.searchsorted(lengths, length)]
-
-
-def _round_up_in_graph(ragged, lengths):
-    longest = tf.reduce_max(ragged.row_lengths())
-    # A batch of another epoch may be longer than all of the first; the longest row is always there.
-    lengths = tf.constant(lengths, tf.int64)
-    return lengths[tf.searchsorted(lengths, longest[None])[0]]
-
-
-def _to_dense(ragged, length):
-    dense = ragged.to_tensor()
-    return tf.pad(dense, [[0, 0], [0, tf.cast(length, tf.int32) - tf.shape(dense)[1]]])

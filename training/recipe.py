@@ -5,10 +5,9 @@ described here and nowhere else.
 """
 
 import dataclasses
-from typing import Literal, get_args
+from typing import Literal
 
-from keras_attention.errors import UserError
-from keras_attention.files import read_json
+from .recipe_checks import check_numbers, check_pairs_of_options
 
 TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
 
@@ -186,126 +185,5 @@ class Recipe:
 
     def check(self):
         """Raises `UserError` where two options do not fit each other or a number makes no sense."""
-        if self.model.share_embeddings and not self.text.joint_vocabulary:
-            raise UserError("--share-embeddings needs --joint-vocabulary.")
-        if self.text.joint_vocabulary and self.text.source_tokenizer != self.text.target_tokenizer:
-            raise UserError(
-                "--joint-vocabulary needs one kind of tokenizer. Received: "
-                f"--source-tokenizer {self.text.source_tokenizer} "
-                f"--target-tokenizer {self.text.target_tokenizer}"
-            )
-        positive = {
-            "epochs": self.fit.epochs,
-            "batch-size": self.fit.batch_size,
-            "learning-rate": self.fit.learning_rate,
-            "clip-norm": self.fit.clip_norm,
-            "steps-per-execution": self.fit.steps_per_execution,
-            "beam-width": self.search.beam_width,
-            "vocabulary-size": self.text.vocabulary_size,
-            "encoder-units": self.model.encoder_units,
-            "encoder-layers": self.model.encoder_layers,
-            "decoder-units": self.model.decoder_units,
-            "decoder-layers": self.model.decoder_layers,
-            "embedding-dim": self.model.embedding_dim,
-        }
-        for name, value in positive.items():
-            if value <= 0:
-                raise UserError(f"--{name} must be positive. Received: {value}")
-        not_negative = {
-            "train-size": self.data.train_size,
-            "validation-size": self.data.validation_size,
-            "test-size": self.data.test_size,
-            "warmup-steps": self.fit.warmup_steps,
-            "seed": self.fit.seed,
-            "coverage-penalty": self.search.coverage_penalty,
-            "validation-decodes": self.score.validation_decodes,
-            "heatmaps": self.score.heatmaps,
-        }
-        for name, value in not_negative.items():
-            if value < 0:
-                raise UserError(f"--{name} must not be negative. Received: {value}")
-        if self.fit.seed >= 2**31:
-            raise UserError(f"--seed must be below 2147483648. Received: {self.fit.seed}")
-        shares = {
-            "dropout": self.model.dropout,
-            "label-smoothing": self.fit.label_smoothing,
-            "average-decay": self.fit.average_decay,
-        }
-        for name, value in shares.items():
-            if not 0 <= value < 1:
-                raise UserError(f"--{name} must be at least 0 and below 1. Received: {value}")
-        if min(self.text.max_source_length, self.text.max_target_length) < 2:
-            raise UserError("--max-source-length and --max-target-length must be at least 2.")
-
-
-def to_dict(recipe):
-    """Nested dict of a recipe, as `recipe.json` records it."""
-    return dataclasses.asdict(recipe)
-
-
-def from_dict(content):
-    """Recipe of a nested dict.
-
-    Raises:
-        UserError: the dict has an unknown option, or a value of the wrong type.
-    """
-    groups = {field.name: field.type for field in dataclasses.fields(Recipe)}
-    arguments = {}
-    for name, value in content.items():
-        if name not in groups:
-            raise UserError(f"The recipe has an unknown part: {name}.")
-        arguments[name] = _value(groups[name], name, value)
-    return Recipe(**arguments)
-
-
-def read_recipe(path, what="a run directory"):
-    """Recipe of a recorded `recipe.json`.
-
-    Args:
-        path: path of the file.
-        what: str. What its folder should be, for the message of an error.
-
-    Raises:
-        UserError: the file is missing or damaged, or has an unknown option.
-    """
-    content = read_json(path, what)
-    if not isinstance(content, dict):
-        raise UserError(f"{path} is damaged: it holds no recipe.")
-    return from_dict(content.get("recipe", content))
-
-
-def _value(kind, name, value):
-    """`value` if it is of the type that a field of a recipe has; a group is made from its dict."""
-    if dataclasses.is_dataclass(kind):
-        if isinstance(value, dict):
-            return _group(kind, name, value)
-        fits = False
-    elif choices := get_args(kind):
-        fits = value in choices
-    else:
-        fits = type(value) is kind or (kind is float and type(value) is int)
-    if not fits:
-        raise UserError(f"The recipe has a wrong value: {name} cannot be {value!r}.")
-    return value
-
-
-def _group(group, name, options):
-    known = {field.name: field.type for field in dataclasses.fields(group)}
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise UserError(f"The recipe has an unknown option: {name}.{unknown[0]}.")
-    return group(
-        **{
-            option: _value(known[option], f"{name}.{option}", value)
-            for option, value in options.items()
-        }
-    )
-
-
-def differences(recipe, other):
-    """Options in which two recipes differ, each as `(name, value, other value)`."""
-    ours, theirs = to_dict(recipe), to_dict(other)
-    rows = [("name", ours.pop("name"), theirs.pop("name"))]
-    for group, options in ours.items():
-        rows += [(option, value, theirs[group][option]) for option, value in options.items()]
-    return [row for row in rows if row[1] != row[2]]
+        check_numbers(self)
+        check_pairs_of_options(self)

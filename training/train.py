@@ -26,7 +26,7 @@ from .callbacks import (
 )
 from .evaluate import evaluate
 from .pipeline import make_batches, tokenize
-from .recipe import differences, read_recipe, to_dict
+from .recipe_file import differences, read_recipe, to_dict
 from .splits import load_splits
 
 SIDES = ("source", "target")

@@ -7,13 +7,8 @@ from tiny_runs import TINY, changed
 
 from keras_attention import UserError
 from keras_attention.training import recipes
-from keras_attention.training.recipe import (
-    Recipe,
-    differences,
-    from_dict,
-    read_recipe,
-    to_dict,
-)
+from keras_attention.training.recipe import Recipe
+from keras_attention.training.recipe_file import differences, from_dict, read_recipe, to_dict
 
 GROUPS = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
 

@@ -18,7 +18,7 @@ from keras_attention import Translator, decoding
 from keras_attention.files import read_json
 from keras_attention.training import load_splits
 from keras_attention.training.callbacks import BestTranslator, checkpoints
-from keras_attention.training.recipe import read_recipe
+from keras_attention.training.recipe_file import read_recipe
 
 EPOCHS = TINY.fit.epochs
 
@@ -245,7 +245,7 @@ import sys
 import time
 import keras
 from keras_attention.training import train_and_evaluate
-from keras_attention.training.recipe import read_recipe
+from keras_attention.training.recipe_file import read_recipe
 from keras_attention.training import train
 
 class Slow(keras.callbacks.Callback):

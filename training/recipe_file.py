@@ -1,0 +1,82 @@
+"""A recipe as `recipe.json` holds it, read back and compared."""
+
+import dataclasses
+from typing import get_args
+
+from keras_attention.errors import UserError
+from keras_attention.files import read_json
+
+from .recipe import Recipe
+
+
+def to_dict(recipe):
+    """Nested dict of a recipe, as `recipe.json` records it."""
+    return dataclasses.asdict(recipe)
+
+
+def from_dict(content):
+    """Recipe of a nested dict.
+
+    Raises:
+        UserError: the dict has an unknown option, or a value of the wrong type.
+    """
+    groups = {field.name: field.type for field in dataclasses.fields(Recipe)}
+    arguments = {}
+    for name, value in content.items():
+        if name not in groups:
+            raise UserError(f"The recipe has an unknown part: {name}.")
+        arguments[name] = _value(groups[name], name, value)
+    return Recipe(**arguments)
+
+
+def read_recipe(path, what="a run directory"):
+    """Recipe of a recorded `recipe.json`.
+
+    Args:
+        path: path of the file.
+        what: str. What its folder should be, for the message of an error.
+
+    Raises:
+        UserError: the file is missing or damaged, or has an unknown option.
+    """
+    content = read_json(path, what)
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is damaged: it holds no recipe.")
+    return from_dict(content.get("recipe", content))
+
+
+def _value(kind, name, value):
+    """`value` if it is of the type that a field of a recipe has; a group is made from its dict."""
+    if dataclasses.is_dataclass(kind):
+        if isinstance(value, dict):
+            return _group(kind, name, value)
+        fits = False
+    elif choices := get_args(kind):
+        fits = value in choices
+    else:
+        fits = type(value) is kind or (kind is float and type(value) is int)
+    if not fits:
+        raise UserError(f"The recipe has a wrong value: {name} cannot be {value!r}.")
+    return value
+
+
+def _group(group, name, options):
+    known = {field.name: field.type for field in dataclasses.fields(group)}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise UserError(f"The recipe has an unknown option: {name}.{unknown[0]}.")
+    return group(
+        **{
+            option: _value(known[option], f"{name}.{option}", value)
+            for option, value in options.items()
+        }
+    )
+
+
+def differences(recipe, other):
+    """Options in which two recipes differ, each as `(name, value, other value)`."""
+    ours, theirs = to_dict(recipe), to_dict(other)
+    rows = [("name", ours.pop("name"), theirs.pop("name"))]
+    for group, options in ours.items():
+        rows += [(option, value, theirs[group][option]) for option, value in options.items()]
+    return [row for row in rows if row[1] != row[2]]
