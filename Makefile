@@ -14,7 +14,6 @@ BIN := .venv/bin
 STAMP := .venv/.installed-here
 RUN := runs/dates
 BUNDLE := exports/dates
-PACKAGES := keras_attention training export tests benchmarks
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -72,20 +71,17 @@ demo: setup ## train on dates, evaluate, export, prove, translate: about 12 minu
 # The corpus is https://github.com/multi30k/dataset, task 1, folder `tok`: not for commercial use.
 MULTI30K ?= ../shared/data/multi30k/tok
 MINUTES ?= 50
-multi30k: setup ## train on Multi30k en-de for MINUTES=50 and score it; MULTI30K=folder with its tok files
+multi30k: setup ## train Multi30k en-de for MINUTES=50, score it; MULTI30K=folder
 	@test -f $(MULTI30K)/train.lc.norm.tok.en || { \
 	  echo "There is no train.lc.norm.tok.en in $(MULTI30K); name the folder: make multi30k MULTI30K=..." >&2; \
 	  exit 1; }
-	timeout --signal=INT $(MINUTES)m $(BIN)/keras-attention train translation \
+	timeout $(MINUTES)m $(BIN)/keras-attention train translation \
 	  --run-dir runs/multi30k --name multi30k-en-de \
 	  --train-source $(MULTI30K)/train.lc.norm.tok.en --train-target $(MULTI30K)/train.lc.norm.tok.de \
 	  --validation-source $(MULTI30K)/val.lc.norm.tok.en \
 	  --validation-target $(MULTI30K)/val.lc.norm.tok.de \
 	  --test-source $(MULTI30K)/test_2016_flickr.lc.norm.tok.en \
-	  --test-target $(MULTI30K)/test_2016_flickr.lc.norm.tok.de \
-	  --vocabulary-size 3000 --wiring bahdanau --attention bahdanau \
-	  --encoder-units 192 --decoder-units 320 --batch-size 96 --learning-rate 0.002 \
-	  --warmup-steps 300 --epochs 20 --average-decay 0.999 --bleu-tokenizer none \
+	  --test-target $(MULTI30K)/test_2016_flickr.lc.norm.tok.de --bleu-tokenizer none \
 	  || $(BIN)/keras-attention evaluate runs/multi30k
 
 test: setup ## run all tests on TensorFlow, then layers, models, search and algebra on JAX

@@ -17,6 +17,7 @@ from . import layout
 from .answers import answers_of
 from .manifest import describe, needs_tensorflow_text, origin, scores
 from .parity import prove
+from .portable import without_cudnn
 from .predictor import translator_folder
 from .readme import readme
 from .saved_model import write_saved_model
@@ -48,10 +49,13 @@ def export(source, to, texts=None, report=print):
     source, to = Path(source), Path(to)
     _check_backend()
     _check_destination(to)
-    translator = Translator.load(translator_folder(source))
-    texts = proof_texts(translator, source, texts)
-    report(f"Asking the trained model {len(texts)} held-out sentences ...")
-    answers = answers_of(translator, texts)
+    # On the CPU and without cuDNN, as the proof: GPUs round otherwise, TF32 by more than it allows.
+    with keras.device("cpu"):
+        translator = Translator.load(translator_folder(source))
+        texts = proof_texts(translator, source, texts)
+        report(f"Asking the trained model {len(texts)} held-out sentences ...")
+        with without_cudnn(translator.model):
+            answers = answers_of(translator, texts)
     with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
         made = workspace / "made"
         write_files(translator, made, to.name, answers, report)
@@ -153,6 +157,7 @@ def _check_backend():
 
 def _check_destination(to):
     if to.is_dir() and (to / layout.MANIFEST).exists():
+        layout.read_manifest(to)  # Another program's manifest is not ours to replace.
         return
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise UserError(f"{to} exists and is not an exported bundle: it would be overwritten.")

@@ -61,10 +61,12 @@ def main(arguments=None):
         return getattr(module, function)(arguments[1:]) or 0
     except UserError as error:
         return _fail(str(error))
+    except BrokenPipeError:  # Who reads our output has seen enough, as `head` has.
+        sys.stdout = None
+        return 0
     except OSError as error:  # Such as a full disk, or a folder that may not be written to.
-        if error.filename is None:
-            raise
-        return _fail(f"{error.filename}: {error.strerror}.")
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}.")
     except KeyboardInterrupt:
         return _fail("stopped; the same command goes on from the last checkpoint.")
 

@@ -92,11 +92,13 @@ class Translator:
         """All hypotheses that the search kept, best first.
 
         Args:
-            texts: list of str.
+            texts: list of str, or one str.
 
         Returns:
-            For each text a list of `(text, score)`.
+            For each text a list of `(text, score)`, or one such list for one str.
         """
+        if isinstance(texts, str):
+            return self.nbest([texts])[0]
         sources = self.source_ids(texts)
         results = self._search_all(sources, self.search.all_beams())
         rows = []
@@ -189,7 +191,18 @@ class Translator:
         return [token.decode() for token in tokenizer.tokens(np.asarray(ids)).numpy()]
 
     def save(self, folder):
-        """Writes model, tokenizers and search into `folder`, whole or not at all."""
+        """Writes model, tokenizers and search into `folder`, whole or not at all.
+
+        Args:
+            folder: path. It is made, or it is empty, or a saved translator that is replaced.
+
+        Raises:
+            UserError: the folder holds something else, which would be lost.
+        """
+        folder = Path(folder)
+        taken = folder.is_dir() and any(folder.iterdir())
+        if folder.is_file() or (taken and not (folder / "translator.json").exists()):
+            raise UserError(f"{folder} holds something else than a saved translator; it is kept.")
         with atomic_folder(folder) as temporary:
             self.model.save(temporary / "model.keras")
             self.source_tokenizer.save(temporary / "source_tokenizer")

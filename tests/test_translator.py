@@ -276,3 +276,16 @@ def test_damaged_folder(folder, tmp_path, name):
     with pytest.raises(UserError, match=message) as error:
         Translator.load(broken)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_save_keeps_what_is_no_translator(translator, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="holds something else than a saved translator"):
+        translator.save(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(UserError, match="holds something else"):
+        translator.save(tmp_path / "thesis.txt")
+
+
+def test_nbest_of_one_text_or_a_list(translator):
+    assert translator.nbest(TEXTS[0]) == translator.nbest([TEXTS[0]])[0]

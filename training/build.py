@@ -78,7 +78,9 @@ def make_optimizer(options, total_steps):
     """Adam of `FitOptions` over a run of `total_steps`."""
     averaging = {}
     if options.average_decay:
-        averaging = {"use_ema": True, "ema_momentum": options.average_decay}
+        # The average starts at the first weights: it must forget them well within the run.
+        decay = min(options.average_decay, max(0.0, 1 - 10 / total_steps))
+        averaging = {"use_ema": True, "ema_momentum": decay}
     return keras.optimizers.Adam(
         make_schedule(options, total_steps),
         beta_2=0.98,

@@ -180,12 +180,14 @@ def checkpoints(folder):
     return sorted(Path(folder).glob("epoch-*.keras"), reverse=True)
 
 
-def resume(folder, report):
+def resume(folder, report, seed=0):
     """The newest checkpoint that can be read.
 
     Args:
         folder: path of the checkpoints.
         report: function that tells the user one line.
+        seed: int. A checkpoint does not hold the state of dropout's generators: they start anew,
+            from this seed and the epoch, so that a run killed often does not repeat its masks.
 
     Returns:
         Model with its optimizer, and the number of epochs it has seen; `(None, 0)` without a
@@ -196,6 +198,8 @@ def resume(folder, report):
     """
     files = checkpoints(folder)
     for path in files:
+        epochs_done = int(path.stem.removeprefix("epoch-"))
+        keras.utils.set_random_seed(seed + epochs_done)
         try:
             model = keras.saving.load_model(path)
         # A damaged archive fails in Keras, zipfile or h5py, each with errors of its own; the reason
@@ -204,7 +208,7 @@ def resume(folder, report):
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             report(f"The checkpoint {path} is damaged ({reason}); trying the one before.")
             continue
-        return model, int(path.stem.removeprefix("epoch-"))
+        return model, epochs_done
     if files:
         raise UserError(
             f"None of the checkpoints in {folder} can be read. Remove the folder to train anew."

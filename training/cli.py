@@ -54,6 +54,9 @@ def train_command(arguments):
         arguments: list of str after `train`.
     """
     named = bool(arguments) and not arguments[0].startswith("-")
+    late = [argument for argument in arguments[1:] if argument in recipes.RECIPES]
+    if not named and late:
+        raise UserError(f"The recipe comes first: keras-attention train {late[0]} [options].")
     name = arguments[0] if named else "translation"
     defaults = TrainArguments(recipe=find_recipe(name))
     options = tyro.cli(
@@ -63,7 +66,7 @@ def train_command(arguments):
         default=defaults,
         args=arguments[named:],
     )
-    from .train import train_and_evaluate  # TensorFlow is not needed for --help.
+    from .train import train_and_evaluate  # Slow to import, and not needed for --help.
 
     console = make_console(options.json)
     run_dir = options.run_dir or Path("runs") / options.recipe.name

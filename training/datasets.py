@@ -77,6 +77,37 @@ def tfds_translation(
     Raises:
         UserError: if there is no such set or split, it is no translation, or it cannot be had.
     """
+    builder, keys = _prepared(name, data_dir)
+    try:
+        dataset = builder.as_dataset(split=split, shuffle_files=False)
+    except (ValueError, KeyError) as error:
+        there = ", ".join(builder.info.splits)
+        raise UserError(f"The TFDS set {name} has no split {split!r}: it has {there}.") from error
+    columns: dict[str, list[str]] = {key: [] for key in keys}
+    for batch in dataset.batch(1024).as_numpy_iterator():
+        for key, column in columns.items():
+            column.extend(text.decode("utf-8") for text in batch[key])
+    first, second = reversed(keys) if swap else keys
+    origin = f"The split {split!r} of {name}"
+    return without_empty_sides(columns[first], columns[second], None, origin)
+
+
+def tfds_splits(name: str, data_dir: str | os.PathLike | None = None) -> tuple[str, ...]:
+    """Names of the splits of a translation set, downloaded if it is not there yet.
+
+    Args:
+        name: as for `tfds_translation`.
+        data_dir: as for `tfds_translation`.
+
+    Raises:
+        UserError: as `tfds_translation`.
+    """
+    builder, _ = _prepared(name, data_dir)
+    return tuple(builder.info.splits)
+
+
+def _prepared(name: str, data_dir: str | os.PathLike | None) -> tuple[Any, tuple[str, str]]:
+    """The builder of a set that lies on the disk, and the names of its two texts."""
     tfds = _import_tfds()
     try:
         builder = tfds.builder(name, data_dir=data_dir)
@@ -92,18 +123,7 @@ def tfds_translation(
         raise UserError(
             f"The TFDS set {name} cannot be prepared in {builder.data_dir}: {_first_line(error)}"
         ) from error
-    try:
-        dataset = builder.as_dataset(split=split, shuffle_files=False)
-    except (ValueError, KeyError) as error:
-        there = ", ".join(builder.info.splits)
-        raise UserError(f"The TFDS set {name} has no split {split!r}: it has {there}.") from error
-    columns: dict[str, list[str]] = {key: [] for key in keys}
-    for batch in dataset.batch(1024).as_numpy_iterator():
-        for key, column in columns.items():
-            column.extend(text.decode("utf-8") for text in batch[key])
-    first, second = reversed(keys) if swap else keys
-    origin = f"The split {split!r} of {name}"
-    return without_empty_sides(columns[first], columns[second], None, origin)
+    return builder, keys
 
 
 def _import_tfds() -> Any:

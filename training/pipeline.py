@@ -168,6 +168,7 @@ class Batches:
 
     def _sorted_batches(self, pool):
         """Row numbers of a pool cut into batches of like lengths, the batches in random order."""
+        drawn = tf.cast(pool[0], tf.int32)  # Other pools and other epochs begin with another row.
         sources = tf.gather(tf.constant(self.pairs.source_lengths), pool)
         targets = tf.gather(tf.constant(self.pairs.target_lengths), pool)
         # By the longer side: it bounds both, and wastes least of all single keys that we tried.
@@ -176,7 +177,7 @@ class Batches:
         count = -(-size // self.batch_size)
         order = tf.random.experimental.index_shuffle(
             tf.range(count),
-            tf.stack([self.seed, tf.cast(pool[0], tf.int32)]),
+            tf.stack([self.seed, drawn]),
             count - 1,
         )
 

@@ -133,11 +133,11 @@ class FitOptions:
     """Largest global norm of the gradients."""
     average_decay: float = 0.0
     """Decay of a running average of the weights that validation and the saved model use; 0 for
-    none."""
+    none. It is lowered where the average would hold more than a tenth of the run."""
     steps_per_execution: int = 1
     """Steps run in one compiled call; more saves overhead for small models."""
     jit_compile: bool = False
-    """Compile by XLA; pays on GPUs and for Transformers, not for recurrent layers on CPU."""
+    """Compile by XLA, anew for every length; does not pay for recurrent layers."""
     mixed_precision: bool = False
     """Compute in float16 with float32 weights, for GPUs."""
     seed: int = 0
@@ -146,7 +146,8 @@ class FitOptions:
 
 @dataclasses.dataclass(frozen=True)
 class SearchOptions:
-    """How the model decodes, in validation, in the test and in the exported file."""
+    """How the saved model decodes: in the test and in the exported file. The scores of each epoch
+    are those of greedy search."""
 
     beam_width: int = 1
     """Hypotheses kept at each step; 1 is greedy search."""

@@ -7,7 +7,7 @@ from keras_attention.errors import UserError
 from . import datasets
 from .pairs import Pairs, split_share
 
-TFDS_SPLITS = {"train": "train", "validation": "validation", "test": "test"}
+SPLITS = ("train", "validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _embedded(options, seed):
 def _files(options, seed):
     named = {
         split: (getattr(options, f"{split}_source"), getattr(options, f"{split}_target"))
-        for split in TFDS_SPLITS
+        for split in SPLITS
     }
     for split, paths in named.items():
         if any(paths) != all(paths):
@@ -80,7 +80,7 @@ def _tfds(options, seed):
         datasets.tfds_translation(options.tfds, split, data_dir=options.tfds_data_dir or None)
         if split in available
         else None
-        for split in TFDS_SPLITS
+        for split in SPLITS
     ]
 
 

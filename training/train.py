@@ -30,7 +30,15 @@ from .recipe_file import differences, read_recipe, to_dict
 from .splits import load_splits
 
 SIDES = ("source", "target")
-TEMPORARY = (".recipe.", ".history.", ".tokenizers.", ".translator.", ".epoch-", ".evaluation.")
+TEMPORARY = (
+    ".recipe.",
+    ".history.",
+    ".tokenizers.",
+    ".translator.",
+    ".epoch-",
+    ".evaluation.",
+    ".samples.",
+)
 VERSIONS = ("keras-attention", "keras", "tensorflow", "numpy")
 
 
@@ -50,6 +58,7 @@ def train_and_evaluate(recipe, run_dir, report=print):
         UserError: an option, the data or the run directory does not fit; the disk is full.
     """
     recipe.check()
+    check_backend()
     run_dir = Path(run_dir)
     check_run_dir(run_dir, recipe)
     keras.utils.set_random_seed(recipe.fit.seed)
@@ -64,6 +73,15 @@ def train_and_evaluate(recipe, run_dir, report=print):
     record(run_dir, recipe, tokenizers)  # Not before: a mistyped file must not claim the folder.
     fit(recipe, run_dir, splits, tokenizers, batches, report)
     return evaluate(run_dir, splits, report)
+
+
+def check_backend():
+    """Raises `UserError` where Keras runs on a backend that `tf.data` and export do not fit."""
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            "Recipes are trained with Keras' TensorFlow backend: set KERAS_BACKEND=tensorflow. "
+            f"Received: {keras.backend.backend()}"
+        )
 
 
 def check_run_dir(run_dir, recipe):
@@ -143,7 +161,7 @@ def prepare(name, pairs, tokenizers, recipe, report):
 
 def fit(recipe, run_dir, splits, tokenizers, batches, report):
     """Fits a new model, or the one of the last checkpoint, to the last epoch."""
-    model, epochs_done = resume(run_dir / "checkpoints", report)
+    model, epochs_done = resume(run_dir / "checkpoints", report, recipe.fit.seed)
     if epochs_done >= recipe.fit.epochs:
         report(f"{run_dir} has all its {epochs_done} epochs.")
         return

@@ -41,7 +41,9 @@ class RecurrentDecoder(keras.layers.Layer):
             raise ValueError(f"`num_layers` must be at least 1. Received: num_layers={num_layers}")
         self.supports_jit = xla_pays()
         self.units = units
-        self.attention = BahdanauAttention(units) if attention is None else attention
+        if attention is None:
+            attention = BahdanauAttention(units, dtype=self.dtype_policy)
+        self.attention = attention
         self.cell = cell
         self.num_layers = num_layers
         self.dropout = dropout

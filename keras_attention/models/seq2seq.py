@@ -112,6 +112,7 @@ class Seq2Seq(keras.Model):
         )
         logits = self._logits(outputs)
         super().__init__(inputs={"source": source, "target": target}, outputs=logits, **kwargs)
+        self.dtype_policy = dtype  # `compile` scales the loss where it is mixed_float16.
 
         self.source_vocabulary_size = source_vocabulary_size
         self.target_vocabulary_size = target_vocabulary_size

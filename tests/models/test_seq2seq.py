@@ -212,9 +212,20 @@ def test_mixed_precision_gives_float16_close_to_float32(request):
     single.set_weights(half.get_weights())
     logits = half(batch)
     assert keras.backend.standardize_dtype(logits.dtype) == "float16"
+    stepped, _ = step_logits(half, batch)
+    np.testing.assert_allclose(stepped, ops.convert_to_numpy(logits), atol=2e-2)
+    assert half.generate(batch["source"], decoding.Beam(width=2, max_length=4)).ids.shape[1] == 1
     np.testing.assert_allclose(
         ops.convert_to_numpy(logits), ops.convert_to_numpy(single(batch)), atol=2e-2
     )
+
+
+def test_half_precision_by_argument_scales_the_loss():
+    model = make_model(dtype="mixed_float16")
+    assert model.target_embedding.compute_dtype == "float16"
+    model.compile("adam", loss=losses.SequenceCrossEntropy())
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert models.Seq2Seq.from_config(model.get_config()).dtype_policy.name == "mixed_float16"
 
 
 @pytest.mark.parametrize(

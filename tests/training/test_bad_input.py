@@ -10,9 +10,11 @@ import sys
 import keras
 import numpy as np
 import pytest
+from tiny_runs import TINY
 
 from keras_attention import Translator, UserError
 from keras_attention.__main__ import main
+from keras_attention.training import train_and_evaluate
 from keras_attention.training.callbacks import Checkpoints, checkpoints, resume
 
 
@@ -274,3 +276,22 @@ def test_translate_of_no_text(run, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     assert main(["translate", str(run.folder)]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_write_that_fails_without_a_name(fails, copied_run, monkeypatch):
+    def no_space(self, *arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pathlib.Path.write_text", no_space)
+    assert "No space left on device" in fails("evaluate", copied_run.folder)
+
+
+def test_the_recipe_comes_first(fails, tmp_path):
+    sentence = fails("train", "--run-dir", tmp_path / "run", "dates")
+    assert "The recipe comes first: keras-attention train dates" in sentence
+
+
+def test_recipes_are_trained_on_tensorflow(tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(UserError, match="set KERAS_BACKEND=tensorflow. Received: jax"):
+        train_and_evaluate(TINY, tmp_path / "run")

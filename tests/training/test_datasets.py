@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.errors import UserError
-from keras_attention.training import datasets
+from keras_attention.training import DataOptions, datasets, load_splits
 from keras_attention.training.dates import generate
 
 
@@ -135,3 +135,16 @@ def test_without_the_libraries(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(UserError, match=r'pip install "keras-attention\[training\]"'):
         datasets.tfds_translation("toy_translate/pt_to_en", "train")
+
+
+def test_a_recipe_reads_the_splits_of_a_tfds_set_and_holds_out_the_rest(data_dir, no_network):
+    assert set(datasets.tfds_splits("toy_translate/pt_to_en", data_dir)) == set(TEXTS)
+    options = DataOptions(
+        tfds="toy_translate/pt_to_en", tfds_data_dir=str(data_dir), validation_share=0.4
+    )
+    splits = load_splits(options, seed=3)
+    whole = datasets.tfds_translation("toy_translate/pt_to_en", "test", data_dir=data_dir)
+    assert splits.test == whole
+    train = datasets.tfds_translation("toy_translate/pt_to_en", "train", data_dir=data_dir)
+    assert sorted(splits.train.sources + splits.validation.sources) == sorted(train.sources)
+    assert len(splits.train) and len(splits.validation)

@@ -184,3 +184,9 @@ def test_padding_waste_on_multi30k():
     tokenizers = [text.WordTokenizer.train(side) for side in (pairs.sources, pairs.targets)]
     batches = make_batches(tokenize(pairs, *tokenizers, 128, 128), batch_size=128, seed=1)
     assert batches.padding_waste() <= 0.17
+
+
+def test_batches_of_one_pool_come_in_another_order_each_epoch(batches):
+    # Sorted by length, the batches of a pool are alike in every epoch: their order must not be.
+    orders = {tuple(y.shape[1] for _, y in batches.epoch(epoch)) for epoch in range(8)}
+    assert len(orders) > 1

@@ -16,7 +16,8 @@ from tiny_runs import TINY, changed, train
 
 from keras_attention import Translator, decoding
 from keras_attention.files import read_json
-from keras_attention.training import load_splits
+from keras_attention.training import FitOptions, load_splits
+from keras_attention.training.build import make_optimizer
 from keras_attention.training.callbacks import BestTranslator, checkpoints
 from keras_attention.training.recipe_file import read_recipe
 
@@ -290,3 +291,10 @@ def test_killed_in_the_middle_of_an_epoch(run, tmp_path):
     assert any("Going on after epoch 1 of 3" in line for line in resumed.lines)
     assert len(resumed.read("history.json")) == EPOCHS
     assert_same_weights(run.folder, folder)
+
+
+def test_the_running_average_forgets_where_a_short_run_began():
+    options = FitOptions(average_decay=0.999)
+    assert make_optimizer(options, total_steps=100_000).ema_momentum == 0.999
+    # 480 steps at 0.999 would leave 0.999 ** 480 = 62 % of the first weights in the average.
+    assert make_optimizer(options, total_steps=480).ema_momentum ** 480 < 1e-4
