@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..errors import UserError
-from .dates import dates_of, generate
+from .dates_data import dates_of, generate
 from .pairs import Pairs as Pairs
 from .pairs import split_share as split_share
 from .pairs import without_empty_sides

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_attention.errors import UserError
 from keras_attention.training import DataOptions, datasets, load_splits
-from keras_attention.training.dates import generate
+from keras_attention.training.dates_data import generate
 
 
 def test_dates_are_those_of_the_generator():
