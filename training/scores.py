@@ -34,6 +34,7 @@ def score_texts(translations, references, bleu_tokenizer="13a", ter=True):
     scores = {"exact_match": exact_match(translations, references)}
     signatures = {}
     for name, metric in metrics.items():
-        scores[name] = metric.corpus_score(translations, [references]).score / 100
+        score = metric.corpus_score(translations, [references]).score / 100
+        scores[name] = round(score, 9)  # A perfect BLEU comes as 100.00000000000004.
         signatures[name] = str(metric.get_signature())
     return {**scores, "signatures": signatures}
