@@ -2,7 +2,15 @@
 
 import importlib.util
 
-REQUIRED = ("tensorflow", "tf2onnx", "onnx", "onnxruntime")
+REQUIRED = (
+    "tensorflow",
+    "tensorflow_serving",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "tyro",
+    "rich",
+)
 
 missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
 if missing:

@@ -68,7 +68,8 @@ def main(arguments=None):
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}.")
     except KeyboardInterrupt:
-        return _fail("stopped; the same command goes on from the last checkpoint.")
+        goes_on = "; the same command goes on from the last checkpoint"
+        return _fail(f"stopped{goes_on if arguments[0] == 'train' else ''}.")
 
 
 def _fail(message):

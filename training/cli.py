@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -54,7 +55,11 @@ def train_command(arguments):
         arguments: list of str after `train`.
     """
     named = bool(arguments) and not arguments[0].startswith("-")
-    late = [argument for argument in arguments[1:] if argument in recipes.RECIPES]
+    late = [
+        argument
+        for before, argument in zip(arguments, arguments[1:], strict=False)
+        if argument in recipes.RECIPES and before != "--name"
+    ]
     if not named and late:
         raise UserError(f"The recipe comes first: keras-attention train {late[0]} [options].")
     name = arguments[0] if named else "translation"
@@ -68,6 +73,8 @@ def train_command(arguments):
     )
     from .train import train_and_evaluate  # Slow to import, and not needed for --help.
 
+    quiet_tensorflow()
+
     console = make_console(options.json)
     run_dir = options.run_dir or Path("runs") / options.recipe.name
     # Keras prints its progress on standard output, where a program expects JSON and nothing else.
@@ -78,6 +85,11 @@ def train_command(arguments):
         f"\nModel: {run_dir}/translator   scores: {run_dir}/evaluation.json\n"
         f"TensorBoard: tensorboard --logdir {run_dir}/logs"
     )
+
+
+def quiet_tensorflow():
+    """Leaves TensorFlow's errors only: it warns of every new length that decoding traces."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def train_help():
@@ -113,6 +125,7 @@ def evaluate_command(arguments):
     options = tyro.cli(EvaluateArguments, prog="keras-attention evaluate", args=arguments)
     from .evaluate import evaluate
 
+    quiet_tensorflow()
     console = make_console(options.json)
     result = evaluate(options.run_dir, report=console.print)
     print_evaluation(result, console, options.json)

@@ -14,8 +14,7 @@ TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
-    """Where pairs of texts come from. Exactly one of `embedded`, `train_source`, `train_table`,
-    `tfds`."""
+    """Where pairs come from: exactly one of `embedded`, `train_source`, `train_table`, `tfds`."""
 
     embedded: Literal["", "dates"] = ""
     """Data that comes with the package: `dates`, as people write them, into ISO 8601."""
