@@ -64,12 +64,7 @@ class Seq2Seq(keras.Model):
         end_id=3,
         **kwargs,
     ):
-        if (source_vocabulary_size is None) == (source_features is None):
-            raise ValueError(
-                "Exactly one of `source_vocabulary_size` and `source_features` must be given. "
-                f"Received: source_vocabulary_size={source_vocabulary_size}, "
-                f"source_features={source_features}"
-            )
+        _check_source(source_vocabulary_size, source_features)
         if share_embeddings and source_vocabulary_size != target_vocabulary_size:
             raise ValueError(
                 "`share_embeddings` needs one joint vocabulary. Received: "
@@ -83,17 +78,8 @@ class Seq2Seq(keras.Model):
         self.start_id = start_id
         self.end_id = end_id
         self.embedding_dim = embedding_dim
-        # Rows of norm one: the tied logits start small, and `_embed` scales the input back to a
-        # variance of one, without which recurrent models stay at unigram statistics for long.
-        self.target_embedding = keras.layers.ReversibleEmbedding(
-            target_vocabulary_size,
-            embedding_dim,
-            tie_weights=tie_embeddings,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_dim**-0.5),
-            # Left to itself the layer gives float32 in the one pass and float16 in a step.
-            reverse_dtype=dtype.compute_dtype,
-            dtype=dtype,
-            name="target_embedding",
+        self.target_embedding = self._make_target_embedding(
+            target_vocabulary_size, tie_embeddings, dtype
         )
         self.source_embedding = self._make_source_embedding(
             source_vocabulary_size, source_features, share_embeddings, dtype
@@ -119,6 +105,20 @@ class Seq2Seq(keras.Model):
         self.tie_embeddings = tie_embeddings
         self.share_embeddings = share_embeddings
         self.source_features = source_features
+
+    def _make_target_embedding(self, vocabulary_size, tie, dtype):
+        # Rows of norm one: the tied logits start small, and `_embed` scales the input back to a
+        # variance of one, without which recurrent models stay at unigram statistics for long.
+        return keras.layers.ReversibleEmbedding(
+            vocabulary_size,
+            self.embedding_dim,
+            tie_weights=tie,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=self.embedding_dim**-0.5),
+            # Left to itself the layer gives float32 in the one pass and float16 in a step.
+            reverse_dtype=dtype.compute_dtype,
+            dtype=dtype,
+            name="target_embedding",
+        )
 
     def _make_source_embedding(self, vocabulary_size, features, share, dtype):
         if share:
@@ -244,4 +244,12 @@ class Seq2Seq(keras.Model):
                 "encoder": restore(config["encoder"]),
                 "decoder": restore(config["decoder"]),
             }
+        )
+
+
+def _check_source(vocabulary_size, features):
+    if (vocabulary_size is None) == (features is None):
+        raise ValueError(
+            "Exactly one of `source_vocabulary_size` and `source_features` must be given. "
+            f"Received: source_vocabulary_size={vocabulary_size}, source_features={features}"
         )
