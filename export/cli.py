@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from keras_attention.arguments import parse
 from keras_attention.errors import UserError
 
 from .bundle import export, verify
@@ -70,7 +71,7 @@ def export_command(arguments):
     Args:
         arguments: list of str after `export`.
     """
-    options = tyro.cli(ExportArguments, prog="keras-attention export", args=arguments)
+    options = parse(ExportArguments, arguments, "export")
     console = _console(options.json)
     to = options.to or Path("exports") / options.run.resolve().name
     texts = None if options.held_out is None else read_lines(options.held_out)
@@ -87,7 +88,7 @@ def verify_command(arguments):
     Args:
         arguments: list of str after `verify`.
     """
-    options = tyro.cli(VerifyArguments, prog="keras-attention verify", args=arguments)
+    options = parse(VerifyArguments, arguments, "verify")
     console = _console(options.json)
     report = verify(options.bundle, report=console.print)
     if options.json:
@@ -102,7 +103,7 @@ def translate_command(arguments):
     Args:
         arguments: list of str after `translate`.
     """
-    options = tyro.cli(TranslateArguments, prog="keras-attention translate", args=arguments)
+    options = parse(TranslateArguments, arguments, "translate")
     predictor = open_predictor(options.model, options.format)
     blocks = [_readable(options.texts)] if options.texts else blocks_of_lines(sys.stdin.buffer)
     many = len(options.texts) != 1

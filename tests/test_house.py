@@ -23,7 +23,17 @@ SOURCE = [
 ]
 
 # Every floor of the house and those it may stand on.
-GROUND = {"errors", "files", "labels", "fonts", "terminal", "losses", "metrics", "visualization"}
+GROUND = {
+    "arguments",
+    "errors",
+    "files",
+    "labels",
+    "fonts",
+    "terminal",
+    "losses",
+    "metrics",
+    "visualization",
+}
 MAY_IMPORT = {
     "ops": set(),
     "layers": {"ops"},

@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from keras_attention.arguments import parse
 from keras_attention.errors import UserError
 
 from . import recipes
@@ -64,12 +65,12 @@ def train_command(arguments):
         raise UserError(f"The recipe comes first: keras-attention train {late[0]} [options].")
     name = arguments[0] if named else "translation"
     defaults = TrainArguments(recipe=find_recipe(name))
-    options = tyro.cli(
+    options = parse(
         TrainArguments,
-        prog=f"keras-attention train {name if named else 'RECIPE'}",
+        arguments[named:],
+        f"train {name if named else 'RECIPE'}",
         description=train_help(),
         default=defaults,
-        args=arguments[named:],
     )
     from .train import train_and_evaluate  # Slow to import, and not needed for --help.
 
@@ -122,7 +123,7 @@ def evaluate_command(arguments):
     Args:
         arguments: list of str after `evaluate`.
     """
-    options = tyro.cli(EvaluateArguments, prog="keras-attention evaluate", args=arguments)
+    options = parse(EvaluateArguments, arguments, "evaluate")
     from .evaluate import evaluate
 
     quiet_tensorflow()
@@ -137,7 +138,7 @@ def recipes_command(arguments):
     Args:
         arguments: list of str after `recipes`.
     """
-    options = tyro.cli(RecipesArguments, prog="keras-attention recipes", args=arguments)
+    options = parse(RecipesArguments, arguments, "recipes")
     if options.json:
         entries = {name: dataclasses.asdict(entry) for name, entry in recipes.RECIPES.items()}
         print(json.dumps(entries, indent=2))
