@@ -1,11 +1,8 @@
 """The checklist that every attention layer passes (STYLE.md, rule 6).
 
-A layer's test file says how to make the layer and which sizes its query and key have, and runs all
-`CHECKS` over that:
-
-    @pytest.mark.parametrize("check", CHECKS, ids=check_name)
-    def test_checklist(check, tmp_path):
-        check(LayerCase(make=LuongAttention, query_dim=7, key_dim=7), tmp_path)
+The `CASES` of the files `tests/cases_*.py` say how to make each layer and which sizes its query and
+key have; `tests/layers/test_checklist.py` runs all `CHECKS` over all of them, and the table of
+`docs/conformance.md` is made from the outcome.
 
 Every size is a different prime, so that a swapped axis cannot pass.
 """
@@ -13,26 +10,70 @@ Every size is a different prime, so that a swapped axis cannot pass.
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from keras_attention.ops import Masks
+
 BATCH, QUERY, KEY, VALUE_DIM = 2, 3, 5, 13
 
 
 @dataclass(frozen=True)
 class LayerCase:
-    """How to make a layer, and the sizes it is called with."""
+    """How to make a layer, and the sizes it is called with.
+
+    Args:
+        make: Function of keyword arguments (`normalizer`, `dropout`, ...) that makes the layer.
+        query_dim, key_dim: Last dimensions.
+        heads: Number of heads where the weights have that axis second; the context then has the
+            query's last dimension, otherwise the values'.
+        self_attention: Whether query and key must have one length.
+        options: Arguments for the round trip of the configuration, not their defaults.
+        refuses: From a check's name to the message of the error with which the layer says that it
+            cannot do this, and why.
+        leaves_out: From a check's name to the reason why it says nothing about this layer.
+        multiply: Function `(layer, weights, value) -> context` in NumPy, from the weights that the
+            layer returned; the plain sum of the values if not given.
+    """
 
     make: Callable[..., keras.layers.Layer]
     query_dim: int
     key_dim: int
+    heads: int | None = None
+    self_attention: bool = False
+    options: dict = field(
+        default_factory=lambda: {"normalizer": "sparsemax", "dropout": 0.25, "seed": 31}
+    )
+    refuses: dict = field(default_factory=dict)
+    leaves_out: dict = field(default_factory=dict)
+    multiply: Callable | None = None
 
-    def arrays(self, batch=BATCH, query=QUERY, key=KEY, seed=29):
+    @property
+    def context_dim(self):
+        return VALUE_DIM if self.heads is None else self.query_dim
+
+    @property
+    def queries(self):
+        return KEY if self.self_attention else QUERY
+
+    def of_head(self, weights):
+        """An array that broadcasts to the weights, from one that does to (batch, query, key)."""
+        return weights if self.heads is None else np.expand_dims(weights, 1)
+
+    def query_mask(self):
+        """The last query of the first sentence and all but the first of the last are padding."""
+        mask = np.ones((BATCH, self.queries), bool)
+        mask[0, -1] = False
+        mask[-1, 1:] = False
+        return mask
+
+    def arrays(self, batch=BATCH, query=None, key=KEY, seed=29):
         """Query, value and key; values are of another size than keys."""
+        query = query or (key if self.self_attention else QUERY)
         generator = np.random.default_rng(seed)
         sizes = (query, self.query_dim), (key, VALUE_DIM), (key, self.key_dim)
         return tuple(generator.normal(size=(batch, *size)).astype("float32") for size in sizes)
@@ -82,7 +123,7 @@ def gradients(function, *arrays):
 
 
 def check_config(case, tmp_path):
-    layer = case.make(normalizer="sparsemax", dropout=0.25, seed=31, name="attention")
+    layer = case.make(**case.options, name="attention")
     config = json.loads(json.dumps(layer.get_config()))
     again = type(layer).from_config(config)
     assert again.get_config() == layer.get_config()
@@ -111,7 +152,10 @@ def check_symbolic_shape(case, tmp_path):
         for one, other in zip(keras.tree.flatten(symbolic), keras.tree.flatten(eager), strict=True):
             assert tuple(one.shape) == tuple(other.shape)
             assert one.dtype == keras.backend.standardize_dtype(other.dtype)
-    assert layer.compute_output_shape(query.shape, value.shape) == (BATCH, QUERY, VALUE_DIM)
+    assert layer.compute_output_shape(query.shape, value.shape) == (
+        *query.shape[:2],
+        case.context_dim,
+    )
 
 
 def check_fit_step(case, tmp_path):
@@ -122,7 +166,7 @@ def check_fit_step(case, tmp_path):
     model.compile(keras.optimizers.SGD(0.1), loss="mse")
     before = model.get_weights()
     inputs = [*case.arrays(), key_mask()]
-    history = model.fit(inputs, np.ones((BATCH, QUERY, 1)), epochs=1, verbose=0)
+    history = model.fit(inputs, np.ones((BATCH, case.queries, 1)), epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     for one, other in zip(before, model.get_weights(), strict=True):
         assert np.isfinite(other).all()
@@ -150,7 +194,8 @@ def check_overflow(case, tmp_path):
     # 60 is harmless in float16, and the products of 60 times 60 summed are not.
     context, weights = layer(60 * query, value, 60 * key, return_attention_scores=True)
     assert np.isfinite(to_numpy(context)).all()
-    assert_close(ops.sum(ops.cast(weights, "float32"), axis=-1), np.ones((BATCH, QUERY)), 2e-3)
+    sums = to_numpy(ops.sum(ops.cast(weights, "float32"), axis=-1))
+    assert_close(sums, np.ones(sums.shape), 2e-3)
 
 
 def check_masks(case, tmp_path):
@@ -158,33 +203,65 @@ def check_masks(case, tmp_path):
     layer = case.make()
     mask = key_mask()
     context, weights = layer(query, value, key, value_mask=mask, return_attention_scores=True)
-    assert (to_numpy(weights)[~np.broadcast_to(mask[:, None], weights.shape)] == 0).all()
-    for row in range(BATCH):  # masked positions might as well not be there
-        cut = [array[row : row + 1, : mask[row].sum()] for array in (value, key)]
-        assert_close(layer(query[row : row + 1], *cut), context[row : row + 1])
+    ruled_out = np.broadcast_to(case.of_head(~mask[:, None]), weights.shape)
+    assert (to_numpy(weights)[ruled_out] == 0).all()
     assert_close(layer(query, value, key, key_mask=mask), context)
-    full = np.broadcast_to(mask[:, None], (BATCH, QUERY, KEY))
+    full = np.broadcast_to(mask[:, None], (BATCH, case.queries, KEY))
     assert_close(layer(query, value, key, attention_mask=full), context)
 
-    query_mask = np.array([[True, True, False], [True, False, False]])
+    query_mask = case.query_mask()
     masked = to_numpy(layer(query, value, key, query_mask=query_mask, value_mask=mask))
-    assert_close(masked, np.where(query_mask[..., None], to_numpy(context), 0.0))
+    assert (masked[~query_mask] == 0).all()
+    assert_close(masked[query_mask], to_numpy(context)[query_mask])
 
-    outputs = layer(query, value, key, value_mask=~full[:, 0] & mask, return_attention_scores=True)
-    for output in outputs:
+    some = np.random.default_rng(43).random((BATCH, case.queries, KEY)) < 0.6
+    masks = {"query_mask": query_mask, "value_mask": mask, "attention_mask": some}
+    all_masks = some & query_mask[..., None] & mask[:, None]
+    assert_close(
+        layer(query, value, key, **masks, return_attention_scores=True),
+        layer(query, value, key, attention_mask=all_masks, return_attention_scores=True),
+    )
+    nothing = np.zeros((BATCH, KEY), bool)
+    for output in layer(query, value, key, value_mask=nothing, return_attention_scores=True):
         assert (to_numpy(output) == 0).all()
 
-    causal = to_numpy(layer(query, value, key, use_causal_mask=True))
-    for position in range(QUERY):
-        seen = [array[:, : position + 1] for array in (value, key)]
-        expected = layer(query[:, position : position + 1], *seen)
-        assert_close(causal[:, position : position + 1], expected)
+
+def check_padding_might_as_well_not_be_there(case, tmp_path):
+    query, value, key = case.arrays()
+    layer = case.make()
+    mask = key_mask()
+    context = to_numpy(layer(query, value, key, value_mask=mask))
+    for row in range(BATCH):
+        length = mask[row].sum()
+        cut = [array[row : row + 1, :length] for array in (value, key)]
+        rows = length if case.self_attention else QUERY
+        alone = layer(query[row : row + 1, :rows], *cut)
+        assert_close(alone, context[row : row + 1, :rows])
+
+
+def check_causal(case, tmp_path):
+    query, value, key = case.arrays()
+    layer = case.make()
+    causal = layer(query, value, key, use_causal_mask=True, return_attention_scores=True)
+    context, weights = to_numpy(causal)
+    assert (weights[np.triu(np.ones(weights.shape), 1) > 0] == 0).all()
+    explicit = np.broadcast_to(
+        np.tril(np.ones((case.queries, KEY), bool)), (BATCH, case.queries, KEY)
+    )
+    assert_close(layer(query, value, key, attention_mask=explicit), context)
+    generator = np.random.default_rng(47)
+    for position in range(case.queries):  # what comes later changes nothing
+        late = [generator.normal(size=array.shape).astype("float32") for array in (value, key)]
+        for new, old in zip(late, (value, key), strict=True):
+            new[:, : position + 1] = old[:, : position + 1]
+        changed = to_numpy(layer(query, *late, use_causal_mask=True))
+        assert_close(changed[:, position], context[:, position])
 
 
 def check_implicit_masks(case, tmp_path):
     query, value, key = case.arrays()
     mask = key_mask()
-    query_mask = np.array([[True, True, False], [True, False, False]])
+    query_mask = case.query_mask()
     masking = keras.layers.Masking()
     inputs = (
         masking(query * query_mask[..., None]),
@@ -200,12 +277,15 @@ def check_implicit_masks(case, tmp_path):
 def check_gradients(case, tmp_path):
     query, value, key = case.arrays()
     mask = key_mask()
-    query_mask = np.array([[True, True, False], [False, False, False]])
+    query_mask = case.query_mask()
+    query_mask[-1] = False
     layer = case.make()
     layer.build(query.shape, value.shape, key.shape)
+    direction = np.random.default_rng(53).normal(size=(*query.shape[:2], case.context_dim))
 
     def loss(*inputs):
-        return ops.sum(ops.square(layer(*inputs, query_mask=query_mask, value_mask=mask)))
+        context = layer(*inputs, query_mask=query_mask, value_mask=mask)
+        return ops.sum(context * ops.cast(direction, context.dtype))
 
     results = gradients(loss, query, value, key)
     seen = mask & query_mask.any(axis=-1, keepdims=True)
@@ -215,16 +295,59 @@ def check_gradients(case, tmp_path):
         assert (result[alive] != 0).any(axis=-1).all()
 
 
+def check_finite_differences(case, tmp_path):
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float64 unless the whole process asks for it")
+    arrays = [array.astype("float64") for array in case.arrays()]
+    mask = key_mask()
+    layer = case.make(dtype="float64")
+    layer.build(*(array.shape for array in arrays))
+    generator = np.random.default_rng(59)
+    direction = generator.normal(size=(*arrays[0].shape[:2], case.context_dim))
+
+    def loss(*inputs):
+        return ops.sum(layer(*inputs, value_mask=mask) * ops.cast(direction, "float64"))
+
+    results = gradients(loss, *arrays)
+    step = 1e-6
+    for index, result in enumerate(results):
+        along = generator.normal(size=arrays[index].shape)
+        ahead, behind = list(arrays), list(arrays)
+        ahead[index], behind[index] = arrays[index] + step * along, arrays[index] - step * along
+        slope = (to_numpy(loss(*ahead)) - to_numpy(loss(*behind))) / (2 * step)
+        np.testing.assert_allclose((result * along).sum(), slope, rtol=1e-5, atol=1e-7)
+
+
+def check_compiled(case, tmp_path):
+    arrays = case.arrays()
+    mask = key_mask()
+    layer = case.make()
+    eager = layer(*arrays, value_mask=mask, return_attention_scores=True)
+
+    def call(*inputs):
+        return layer(*inputs, value_mask=mask, return_attention_scores=True)
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        assert_close(jax.jit(call)(*arrays), eager)
+        return
+    tf = _tensorflow()
+    for jit_compile in (False, True):
+        assert_close(tf.function(call, jit_compile=jit_compile)(*arrays), eager)
+
+
 def check_stepping(case, tmp_path):
     query, value, key = case.arrays()
     mask = key_mask()
     layer = case.make()
     context, weights = layer(query, value, key, value_mask=mask, return_attention_scores=True)
-    value, projected_key = ops.convert_to_tensor(value), layer.project_key(key)
-    for position in range(QUERY):
+    memory = layer.project_memory(ops.convert_to_tensor(value), ops.convert_to_tensor(key))
+    state = layer.start(memory)
+    for position in range(case.queries):
         here = slice(position, position + 1)
-        stepped = layer.attend(query[:, here], value, projected_key, mask[:, None])
-        assert_close(stepped, (context[:, here], weights[:, here]))
+        *stepped, state = layer.step(query[:, here], memory, Masks(key=mask), state)
+        assert_close(stepped, (context[:, here], weights[..., here, :]))
 
 
 def check_weights_are_what_was_multiplied(case, tmp_path):
@@ -232,7 +355,11 @@ def check_weights_are_what_was_multiplied(case, tmp_path):
     layer = case.make(dropout=0.5, seed=37)
     context, weights = layer(query, value, key, return_attention_scores=True, training=True)
     assert (to_numpy(weights) == 0).any()
-    assert_close(context, np.einsum("bqk,bkd->bqd", to_numpy(weights), value))
+    if case.multiply is None:
+        expected = np.einsum("bqk,bkd->bqd", to_numpy(weights), value)
+    else:
+        expected = case.multiply(layer, to_numpy(weights), value)
+    assert_close(context, expected)
 
 
 def check_saved_model(case, tmp_path):
@@ -260,7 +387,7 @@ def check_onnx(case, tmp_path):
 def _two_shapes(case):
     return (
         [*case.arrays(), key_mask()],
-        [*case.arrays(batch=3, query=1, key=7), key_mask(batch=3, key=7)],
+        [*case.arrays(batch=3, query=7 if case.self_attention else 1, key=7), key_mask(3, 7)],
     )
 
 
@@ -270,8 +397,24 @@ def _tensorflow():
     return pytest.importorskip("tensorflow")
 
 
-CHECKS = [function for name, function in list(globals().items()) if name.startswith("check_")]
+def run_check(check, case, tmp_path):
+    """Runs a check, or proves that the layer refuses what is checked with the right words."""
+    name = check_name(check)
+    if name in case.leaves_out:
+        pytest.skip(case.leaves_out[name])
+    if name in case.refuses:
+        with pytest.raises((ValueError, NotImplementedError), match=case.refuses[name]):
+            check(case, tmp_path)
+    else:
+        check(case, tmp_path)
 
 
 def check_name(check):
     return check.__name__.removeprefix("check_")
+
+
+CHECKS = [
+    function
+    for name, function in list(globals().items())
+    if name.startswith("check_") and name != "check_name"
+]

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.ops import causal_mask, combine_masks, normalizers, weighted_sum
+from keras_attention.ops import NO_MASKS, Masks, normalizers, weighted_sum
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -15,12 +15,13 @@ class Attention(keras.layers.Layer):
     that of `keras.layers.MultiHeadAttention`; masks, Keras' implicit ones included; the weights,
     which are exactly what multiplied the values.
 
-    What depends on the memory alone is in `project_key`, so that a decoder computes it once for a
-    sentence and then steps with `attend`:
+    What depends on the memory alone is in `project_memory`, so that a decoder computes it once for
+    a sentence and then steps, one query position at a time:
 
     ```python
-    projected_key = layer.project_key(memory)
-    context, weights = layer.attend(query, memory, projected_key, mask)
+    memory = layer.project_memory(values)
+    state = layer.start(memory)
+    context, weights, state = layer.step(query, memory, masks, state)
     ```
 
     A query that may attend to nothing has zero weights and a zero context.
@@ -105,24 +106,90 @@ class Attention(keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement `score`.")
 
-    def attend(self, query, value, projected_key, mask=None, training=None):
-        """Attention of a query, not yet projected, to a memory that is.
+    def project_memory(self, value, key=None):
+        """All that depends on the memory alone, computed once for a memory.
+
+        Args:
+            value: Float tensor of shape `(batch, key, value_dim)`.
+            key: Float tensor of shape `(batch, key, key_dim)`; `value` if not given.
+
+        Returns:
+            A dict of tensors that all start with the batch axis; here `key`, as `project_key`
+            returns it, and `value`.
+        """
+        return {"key": self.project_key(value if key is None else key), "value": value}
+
+    def weigh(self, scores, mask=None, training=None):
+        """From scores to weights: the normaliser, then dropout.
+
+        Args:
+            scores: Float tensor of shape `(batch, query, key)`.
+            mask: Bool tensor that broadcasts to the scores, True = may attend, or None.
+            training: Whether to apply dropout.
+
+        Returns:
+            Weights of the shape of `scores`, in the layer's compute dtype.
+        """
+        return self.drop(ops.cast(self.normalizer(scores, mask), self.compute_dtype), training)
+
+    def drop(self, weights, training=None):
+        """Dropout.
+
+        Args:
+            weights: Float tensor of any shape.
+            training: Whether to apply dropout.
+
+        Returns:
+            The weights, a share of them zero and the others larger where `training`.
+        """
+        if training and self.dropout > 0:
+            return keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
+        return weights
+
+    def attend(self, query, memory, masks=NO_MASKS, training=None):
+        """Attention of queries, not yet projected, to a memory that is.
 
         Args:
             query: Float tensor of shape `(batch, query, query_dim)`.
-            value: Float tensor of shape `(batch, key, value_dim)`.
-            projected_key: What `project_key` returned.
-            mask: Bool tensor that broadcasts to `(batch, query, key)`, True = may attend, or None.
+            memory: What `project_memory` returned.
+            masks: `keras_attention.ops.Masks`.
             training: Whether to apply dropout.
 
         Returns:
             Pair of context `(batch, query, value_dim)` and weights `(batch, query, key)`.
         """
-        scores = self.score(self.project_query(query), projected_key)  # (batch, query, key)
-        weights = ops.cast(self.normalizer(scores, mask), self.compute_dtype)
-        if training and self.dropout > 0:
-            weights = keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
-        return weighted_sum(weights, value), weights
+        scores = self.score(self.project_query(query), memory["key"])  # (batch, query, key)
+        mask = masks.dense(ops.shape(scores)[1], ops.shape(scores)[2])
+        weights = self.weigh(scores, mask, training)
+        return weighted_sum(weights, memory["value"]), weights
+
+    def start(self, memory):
+        """The state before the first step; none for an attention that looks at each query alone.
+
+        Args:
+            memory: What `project_memory` returned.
+
+        Returns:
+            A dict of tensors that all start with the batch axis; here an empty one.
+        """
+        return {}
+
+    def step(self, query, memory, masks=NO_MASKS, state=None, training=None):
+        """Attention of the next query position.
+
+        Stepping through all positions gives the same as `attend` over them at once.
+
+        Args:
+            query: Float tensor of shape `(batch, 1, query_dim)`.
+            memory: What `project_memory` returned.
+            masks: `keras_attention.ops.Masks` for this one position; never `causal`.
+            state: What `start` or the step before returned.
+            training: Whether to apply dropout.
+
+        Returns:
+            Context `(batch, 1, value_dim)`, weights `(batch, 1, key)`, and the new state.
+        """
+        return *self.attend(query, memory, masks, training), state
 
     def call(
         self,
@@ -138,13 +205,9 @@ class Attention(keras.layers.Layer):
         training=None,
     ):
         """Attends from every query position at once; see the class."""
-        key = value if key is None else key
-        causal = None
-        if use_causal_mask:
-            causal = causal_mask(ops.shape(query)[1], ops.shape(key)[1])
-        mask = combine_masks(query_mask, value_mask, attention_mask, causal)
-        mask = combine_masks(key_mask=key_mask, attention_mask=mask)  # (batch, query, key)
-        context, weights = self.attend(query, value, self.project_key(key), mask, training)
+        masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
+        memory = self.project_memory(value, key)
+        context, weights = self.attend(query, memory, masks, training)
         return (context, weights) if return_attention_scores else context
 
     def compute_mask(self, inputs, previous_mask=None):

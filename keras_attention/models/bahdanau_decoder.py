@@ -29,19 +29,20 @@ class BahdanauDecoder(RecurrentDecoder):
         Translate".
     """
 
-    def cell_input_dim(self, embedded_dim, value_dim):
-        return embedded_dim + value_dim
+    def cell_input_dim(self, embedded_dim, context_dim):
+        return embedded_dim + context_dim
 
-    def readout_input_dim(self, embedded_dim, value_dim):
-        return self.units + value_dim + embedded_dim
+    def readout_input_dim(self, embedded_dim, context_dim):
+        return self.units + context_dim + embedded_dim
 
-    def start_carry(self, states, values):
-        return {"states": states, "context": ops.zeros_like(values[:, 0])}
+    def start_carry(self, states, context):
+        return {"states": states, "context": context}
 
     def advance(self, inputs, carry, attend):
-        context, alignment = attend(self._top_output(carry["states"]))
+        query = self._top_output(carry["states"])
+        context, alignment, attention = attend(query, carry["attention"])
         _, states = self._run_cells(ops.concatenate([inputs, context], axis=-1), carry["states"])
-        return {"states": states, "context": context}, alignment
+        return {"states": states, "context": context, "attention": attention}, alignment
 
     def read_out(self, inputs, carry):
         output = self._top_output(carry["states"])

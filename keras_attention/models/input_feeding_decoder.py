@@ -27,21 +27,22 @@ class InputFeedingDecoder(RecurrentDecoder):
         Luong et al., 2015, "Effective Approaches to Attention-based Neural Machine Translation".
     """
 
-    def cell_input_dim(self, embedded_dim, value_dim):
+    def cell_input_dim(self, embedded_dim, context_dim):
         return embedded_dim + self.units
 
-    def readout_input_dim(self, embedded_dim, value_dim):
-        return value_dim + self.units
+    def readout_input_dim(self, embedded_dim, context_dim):
+        return context_dim + self.units
 
-    def start_carry(self, states, values):
+    def start_carry(self, states, context):
         return {"states": states, "attentional": ops.zeros_like(states[0])}
 
     def advance(self, inputs, carry, attend):
         cell_inputs = ops.concatenate([inputs, carry["attentional"]], axis=-1)
         output, states = self._run_cells(cell_inputs, carry["states"])
-        context, alignment = attend(output)
+        context, alignment, attention = attend(output, carry["attention"])
         attentional = self.readout(ops.concatenate([context, output], axis=-1))
-        return {"states": states, "attentional": attentional}, alignment
+        carry = {"states": states, "attentional": attentional, "attention": attention}
+        return carry, alignment
 
     def read_out(self, inputs, carry):
         return carry["attentional"]

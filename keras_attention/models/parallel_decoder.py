@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.models.recurrent_decoder import RecurrentDecoder
+from keras_attention.ops import Masks
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -29,23 +30,24 @@ class ParallelDecoder(RecurrentDecoder):
         Luong et al., 2015, "Effective Approaches to Attention-based Neural Machine Translation".
     """
 
-    def cell_input_dim(self, embedded_dim, value_dim):
+    def cell_input_dim(self, embedded_dim, context_dim):
         return embedded_dim
 
-    def readout_input_dim(self, embedded_dim, value_dim):
-        return value_dim + self.units
+    def readout_input_dim(self, embedded_dim, context_dim):
+        return context_dim + self.units
 
-    def start_carry(self, states, values):
+    def start_carry(self, states, context):
         return {
             "states": states,
             "output": ops.zeros_like(states[0]),
-            "context": ops.zeros_like(values[:, 0]),
+            "context": context,
         }
 
     def advance(self, inputs, carry, attend):
         output, states = self._run_cells(inputs, carry["states"])
-        context, alignment = attend(output)
-        return {"states": states, "output": output, "context": context}, alignment
+        context, alignment, attention = attend(output, carry["attention"])
+        carry = {"states": states, "output": output, "context": context, "attention": attention}
+        return carry, alignment
 
     def read_out(self, inputs, carry):
         return self.readout(ops.concatenate([carry["context"], carry["output"]], axis=-1))
@@ -56,7 +58,5 @@ class ParallelDecoder(RecurrentDecoder):
             states = state["carry"]["states"][position : position + size]
             outputs = layer(outputs, initial_state=states)
             position += size
-        context, _ = self.attention.attend(
-            outputs, state["values"], state["keys"], mask=state["mask"][:, None, :]
-        )
+        context, _ = self.attention.attend(outputs, state["memory"], Masks(key=state["mask"]))
         return {"output": outputs, "context": context}

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers import BahdanauAttention
 from keras_attention.models.recurrence import make_recurrent_layer, state_count, xla_pays
+from keras_attention.ops import Masks
 
 
 class RecurrentDecoder(keras.layers.Layer):
@@ -71,16 +72,16 @@ class RecurrentDecoder(keras.layers.Layer):
 
     # What a subclass says.
 
-    def cell_input_dim(self, embedded_dim, value_dim):
+    def cell_input_dim(self, embedded_dim, context_dim):
         """Width of what the first cell reads."""
         raise NotImplementedError(f"{type(self).__name__} must define `cell_input_dim`.")
 
-    def readout_input_dim(self, embedded_dim, value_dim):
+    def readout_input_dim(self, embedded_dim, context_dim):
         """Width of what the readout reads."""
         raise NotImplementedError(f"{type(self).__name__} must define `readout_input_dim`.")
 
-    def start_carry(self, states, values):
-        """What the first step is given: a dict of tensors, the cells' states among them."""
+    def start_carry(self, states, context):
+        """What the first step is given: a dict of the cells' states and a context of zeros."""
         raise NotImplementedError(f"{type(self).__name__} must define `start_carry`.")
 
     def advance(self, inputs, carry, attend):
@@ -88,9 +89,10 @@ class RecurrentDecoder(keras.layers.Layer):
 
         Args:
             inputs: float tensor `(batch, features)`.
-            carry: dict, as `start_carry` makes it.
-            attend: function from a query `(batch, units)` to a context `(batch, value_dim)` and its
-                alignment `(batch, source)`.
+            carry: dict, as `start_carry` makes it, and `attention`, the state of the attention.
+            attend: function from a query `(batch, units)` and the attention's state,
+                `carry["attention"]`, to a context `(batch, value_dim)`, its alignment
+                `(batch, source)`, and the attention's new state.
 
         Returns:
             The new carry, of the same structure, and the alignment.
@@ -105,14 +107,15 @@ class RecurrentDecoder(keras.layers.Layer):
 
     def build(self, inputs_shape, values_shape):
         embedded_dim, value_dim = inputs_shape[-1], values_shape[-1]
-        width = self.cell_input_dim(embedded_dim, value_dim)
+        context_dim = self._context_dim(values_shape)
+        width = self.cell_input_dim(embedded_dim, context_dim)
         for layer in self.recurrent_layers:
             layer.build((None, None, width))
             width = self.units
         if not self.attention.built:  # Keras builds nested layers of a saved model by themselves.
             self.attention.build((None, None, self.units), tuple(values_shape))
         self.bridge.build((None, value_dim))
-        self.readout.build((None, self.readout_input_dim(embedded_dim, value_dim)))
+        self.readout.build((None, self.readout_input_dim(embedded_dim, context_dim)))
         self.built = True
 
     def start(self, values, values_mask=None):
@@ -127,11 +130,15 @@ class RecurrentDecoder(keras.layers.Layer):
         """
         if values_mask is None:
             values_mask = ops.ones(ops.shape(values)[:2], dtype="bool")
+        memory = self.attention.project_memory(values)
+        context = ops.zeros(
+            (ops.shape(values)[0], self._context_dim(values.shape)), dtype=values.dtype
+        )
+        carry = self.start_carry(self._start_states(values, values_mask), context)
         return {
-            "values": values,
-            "keys": self.attention.project_key(values),
+            "memory": memory,
             "mask": values_mask,
-            "carry": self.start_carry(self._start_states(values, values_mask), values),
+            "carry": {**carry, "attention": self.attention.start(memory)},
         }
 
     def step(self, inputs, state):
@@ -161,18 +168,24 @@ class RecurrentDecoder(keras.layers.Layer):
             return carry, carry
 
         _, carries = ops.scan(body, state["carry"], ops.transpose(inputs, (1, 0, 2)))
-        return keras.tree.map_structure(lambda leaf: ops.transpose(leaf, (1, 0, 2)), carries)
+        return keras.tree.map_structure(lambda leaf: ops.swapaxes(leaf, 0, 1), carries)
 
     def _attend_over(self, state):
-        mask = state["mask"][:, None, :]  # (batch, 1, source)
+        masks = Masks(key=state["mask"])
 
-        def attend(query):
-            context, weights = self.attention.attend(
-                query[:, None, :], state["values"], state["keys"], mask=mask
+        def attend(query, attention_state):
+            context, weights, attention_state = self.attention.step(
+                query[:, None, :], state["memory"], masks, attention_state
             )
-            return context[:, 0], weights[:, 0]
+            if len(weights.shape) == 4:  # (batch, heads, 1, source)
+                weights = ops.mean(weights, axis=1)
+            return context[:, 0], weights[:, 0], attention_state
 
         return attend
+
+    def _context_dim(self, values_shape):
+        query_shape = (None, 1, self.units)
+        return self.attention.compute_output_shape(query_shape, tuple(values_shape))[-1]
 
     def _start_states(self, values, values_mask):
         weights = ops.cast(values_mask, values.dtype)[:, :, None]

@@ -5,6 +5,8 @@ from keras_attention.ops.additive import additive_scores as additive_scores
 from keras_attention.ops.attention import dot_product_attention as dot_product_attention
 from keras_attention.ops.attention import dot_product_scores as dot_product_scores
 from keras_attention.ops.attention import weighted_sum as weighted_sum
+from keras_attention.ops.masks import NO_MASKS as NO_MASKS
+from keras_attention.ops.masks import Masks as Masks
 from keras_attention.ops.masks import causal_mask as causal_mask
 from keras_attention.ops.masks import combine_masks as combine_masks
 from keras_attention.ops.masks import padding_mask as padding_mask

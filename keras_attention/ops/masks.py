@@ -1,8 +1,72 @@
 """Masks: bool, True = may attend, shaped `(batch, query, key)` once combined."""
 
+from dataclasses import dataclass, replace
 from functools import reduce
+from typing import Any
 
 from keras import ops
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What rules positions out, each mask in its own small shape until all are needed as one.
+
+    Cheap paths of attention never make the whole `(batch, query, key)` block; they read the parts.
+
+    Args:
+        query: Bool tensor of shape `(batch, query)`, or None. The context of a query that is False
+            is zero.
+        key: Bool tensor of shape `(batch, key)`, or None.
+        attention: Bool tensor of shape `(batch, query, key)`, `(query, key)`, or with a heads axis
+            second `(batch, heads, query, key)`, or None.
+        causal: Whether query position `i` may attend to no key position after `i`.
+    """
+
+    query: Any = None
+    key: Any = None
+    attention: Any = None
+    causal: bool = False
+
+    def with_keys(self, key_mask):
+        """The same masks, and `key_mask` with them.
+
+        Args:
+            key_mask: Bool tensor of shape `(batch, key)`, or None.
+
+        Returns:
+            A `Masks`.
+        """
+        if key_mask is None:
+            return self
+        key_mask = _as_bool(key_mask)
+        return replace(
+            self,
+            key=key_mask if self.key is None else ops.logical_and(_as_bool(self.key), key_mask),
+        )
+
+    def dense(self, query_length, key_length, heads=False):
+        """All masks as one.
+
+        Args:
+            query_length: Number of query positions, an integer or a scalar tensor.
+            key_length: Number of key positions, likewise.
+            heads: Whether to give the mask a heads axis second.
+
+        Returns:
+            Bool tensor that broadcasts to `(batch, query, key)`, or with `heads` to
+            `(batch, heads, query, key)`; None where nothing is ruled out.
+        """
+        causal = causal_mask(query_length, key_length) if self.causal else None
+        attention, parts = self.attention, []
+        if attention is not None and len(attention.shape) == 4:
+            parts, attention = [_as_bool(attention)], None
+        mask = combine_masks(self.query, self.key, attention, causal)
+        if mask is not None:
+            parts.append(ops.expand_dims(mask, axis=1) if heads or parts else mask)
+        return reduce(ops.logical_and, parts) if parts else None
+
+
+NO_MASKS = Masks()
 
 
 def padding_mask(ids, pad_id=0):

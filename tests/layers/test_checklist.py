@@ -1,32 +1,19 @@
-import pytest
-from layer_checks import CHECKS, LayerCase, check_name
+"""Every attention layer passes the checklist of `tests/layer_checks.py`."""
 
-from keras_attention import layers
+import importlib
+from pathlib import Path
+
+import pytest
+from layer_checks import CHECKS, check_name, run_check
 
 CASES = {
-    "dot_product": LayerCase(layers.DotProductAttention, query_dim=7, key_dim=7),
-    "scaled_dot_product": LayerCase(layers.ScaledDotProductAttention, query_dim=7, key_dim=7),
-    "luong_dot": LayerCase(layers.LuongAttention, query_dim=7, key_dim=7),
-    "luong_general": LayerCase(
-        lambda **options: layers.LuongAttention("general", **options), query_dim=7, key_dim=11
-    ),
-    "luong_concat": LayerCase(
-        lambda **options: layers.LuongAttention("concat", units=17, **options),
-        query_dim=7,
-        key_dim=11,
-    ),
-    "bahdanau": LayerCase(
-        lambda **options: layers.BahdanauAttention(17, **options), query_dim=7, key_dim=11
-    ),
-    "bahdanau_normalized": LayerCase(
-        lambda **options: layers.BahdanauAttention(17, normalize=True, **options),
-        query_dim=7,
-        key_dim=11,
-    ),
+    name: case
+    for path in sorted(Path(__file__).parents[1].glob("cases_*.py"))
+    for name, case in importlib.import_module(path.stem).CASES.items()
 }
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=check_name)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_checklist(case, check, tmp_path):
-    check(case, tmp_path)
+    run_check(check, case, tmp_path)
