@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attention.ops.heads import group_rows, ungroup_rows
 from keras_attention.ops.normalizers import softmax
 from keras_attention.ops.precision import at_least_float32
 
@@ -13,7 +14,8 @@ def dot_product_scores(query, key, scale=None):
 
     Args:
         query: Float tensor of shape `(batch, query, dim)`, or with a heads axis second.
-        key: Float tensor of shape `(batch, key, dim)`, or with a heads axis second.
+        key: Float tensor of shape `(batch, key, dim)`, or with a heads axis second; several query
+            heads in a row may share one key head.
         scale: A number that multiplies the scores, or None for the plain product.
 
     Returns:
@@ -25,7 +27,12 @@ def dot_product_scores(query, key, scale=None):
     query, key = at_least_float32(query), at_least_float32(key)
     if scale is not None:
         query = query * scale
-    return ops.matmul(query, ops.swapaxes(key, -2, -1))
+    if len(query.shape) < 4:
+        return ops.matmul(query, ops.swapaxes(key, -2, -1))
+    heads = query.shape[1]
+    return ungroup_rows(
+        ops.matmul(group_rows(query, key.shape[1]), ops.swapaxes(key, -2, -1)), heads
+    )
 
 
 def weighted_sum(weights, value):
@@ -33,12 +40,17 @@ def weighted_sum(weights, value):
 
     Args:
         weights: Float tensor of shape `(batch, query, key)`, or with a heads axis second.
-        value: Float tensor of shape `(batch, key, value_dim)`, or with a heads axis second.
+        value: Float tensor of shape `(batch, key, value_dim)`, or with a heads axis second; several
+            heads of weights in a row may share one value head.
 
     Returns:
         Context of shape `(batch, query, value_dim)`, in the dtype of `value`.
     """
-    return ops.matmul(ops.cast(weights, value.dtype), value)
+    weights = ops.cast(weights, value.dtype)
+    if len(weights.shape) < 4:
+        return ops.matmul(weights, value)
+    heads = weights.shape[1]
+    return ungroup_rows(ops.matmul(group_rows(weights, value.shape[1]), value), heads)
 
 
 def dot_product_attention(query, key, value, mask=None, scale=None):

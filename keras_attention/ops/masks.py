@@ -65,6 +65,51 @@ class Masks:
             parts.append(ops.expand_dims(mask, axis=1) if heads or parts else mask)
         return reduce(ops.logical_and, parts) if parts else None
 
+    def at(self, query_positions, key_length):
+        """The masks of chosen queries.
+
+        Args:
+            query_positions: Int32 tensor of shape `(chosen,)`.
+            key_length: Number of key positions.
+
+        Returns:
+            A `Masks` for queries of length `chosen`.
+        """
+        query, attention = self.query, self.attention
+        if query is not None:
+            query = ops.take(query, query_positions, axis=1)
+        if attention is not None:
+            attention = ops.take(attention, query_positions, axis=-2)
+        if self.causal:
+            past = ops.expand_dims(query_positions, -1) >= ops.arange(key_length, dtype="int32")
+            attention = past if attention is None else ops.logical_and(past, _as_bool(attention))
+        return Masks(query, self.key, attention)
+
+    def rows(self, query_length, key_length):
+        """Which queries may attend to anything at all, without ever making the whole mask.
+
+        Args:
+            query_length: Number of query positions, an integer or a scalar tensor.
+            key_length: Number of key positions, likewise.
+
+        Returns:
+            Bool tensor that broadcasts to `(batch, query)`, or None where every query may.
+        """
+        if self.attention is not None:
+            mask = self.dense(query_length, key_length)  # the caller made a block as large already
+            mask = mask if len(mask.shape) == 3 else ops.any(mask, axis=1)
+            return ops.any(mask, axis=-1)
+        rows = None
+        if self.key is not None:
+            rows = ops.any(_as_bool(self.key), axis=-1, keepdims=True)  # (batch, 1)
+            if self.causal:
+                first = ops.argmax(ops.cast(self.key, "int32"), axis=-1, keepdims=True)
+                rows = ops.logical_and(rows, ops.arange(query_length) >= ops.cast(first, "int32"))
+        if self.query is not None:
+            query = _as_bool(self.query)
+            rows = query if rows is None else ops.logical_and(rows, query)
+        return rows
+
 
 NO_MASKS = Masks()
 

@@ -1,0 +1,77 @@
+"""Splitting features into heads, and heads that share keys and values."""
+
+from keras import ops
+
+
+def split_heads(x, num_heads, like=None):
+    """Features to heads.
+
+    Args:
+        x: Tensor of shape `(batch, length, num_heads * dim)`.
+        num_heads: Number of heads.
+        like: A tensor with the first two axes of `x`, `x` itself if not given. Of the product of a
+            tensor and a matrix, tf2onnx 1.17 takes the shape for that of the flattened product:
+            then the factor is given here.
+
+    Returns:
+        Tensor of shape `(batch, num_heads, length, dim)`.
+    """
+    batch, length, _ = ops.shape(x if like is None else like)
+    x = ops.reshape(x, (batch, length, num_heads, x.shape[-1] // num_heads))
+    return ops.transpose(x, (0, 2, 1, 3))
+
+
+def join_heads(x):
+    """The inverse of `split_heads`.
+
+    Args:
+        x: Tensor of shape `(batch, heads, length, dim)`.
+
+    Returns:
+        Tensor of shape `(batch, length, heads * dim)`.
+    """
+    batch, _, length, _ = ops.shape(x)
+    x = ops.transpose(x, (0, 2, 1, 3))
+    return ops.reshape(x, (batch, length, x.shape[2] * x.shape[3]))
+
+
+def repeat_heads(x, num_heads):
+    """Key and value heads, each repeated for the query heads that share it.
+
+    Args:
+        x: Tensor of shape `(batch, key_value_heads, key, dim)`.
+        num_heads: Number of query heads, a multiple of `key_value_heads`.
+
+    Returns:
+        Tensor of shape `(batch, num_heads, key, dim)`; `x` itself where nothing is shared.
+    """
+    repeats = num_heads // x.shape[1]
+    return x if repeats == 1 else ops.repeat(x, repeats, axis=1)
+
+
+def group_rows(x, num_groups):
+    """Heads that share a key head, written as one head with more rows: no copy is made.
+
+    Args:
+        x: Tensor of shape `(batch, heads, query, dim)`.
+        num_groups: Number of key heads.
+
+    Returns:
+        Tensor of shape `(batch, num_groups, heads / num_groups * query, dim)`.
+    """
+    batch, heads, query, dim = ops.shape(x)
+    return x if num_groups == heads else ops.reshape(x, (batch, num_groups, -1, dim))
+
+
+def ungroup_rows(x, num_heads):
+    """The inverse of `group_rows`.
+
+    Args:
+        x: Tensor of shape `(batch, num_groups, heads / num_groups * query, dim)`.
+        num_heads: Number of query heads.
+
+    Returns:
+        Tensor of shape `(batch, num_heads, query, dim)`.
+    """
+    batch, groups, _, dim = ops.shape(x)
+    return x if groups == num_heads else ops.reshape(x, (batch, num_heads, -1, dim))

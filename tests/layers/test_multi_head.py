@@ -1,0 +1,292 @@
+"""Multi-head attention against Vaswani et al., 2017, in NumPy, and against other libraries."""
+
+import keras
+import numpy as np
+import pytest
+from cases_heads import joined, projected
+from keras import ops
+from layer_checks import assert_close, key_mask, to_numpy
+
+from keras_attention import layers
+
+BATCH, QUERY, KEY, DIM, MEMORY_DIM, HEADS, KEY_DIM, VALUE_DIM = 2, 3, 5, 7, 11, 6, 13, 17
+
+
+def random(*shape, seed):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+QUERIES = random(BATCH, QUERY, DIM, seed=1)
+MEMORY = random(BATCH, KEY, MEMORY_DIM, seed=2)
+
+
+def built(**options):
+    """A layer all of whose weights are random, biases and gains too."""
+    layer = layers.MultiHeadAttention(HEADS, KEY_DIM, value_dim=VALUE_DIM, **options)
+    layer.build(QUERIES.shape, MEMORY.shape)
+    for number, weight in enumerate(layer.weights):
+        if weight.dtype == "float32":
+            weight.assign(random(*weight.shape, seed=3 + number) / 3)
+    return layer
+
+
+def softmax(scores, mask=True):
+    """Softmax row by row; a row without an allowed position is zero."""
+    weights = np.zeros(scores.shape)
+    mask = np.broadcast_to(mask, scores.shape)
+    for index in np.ndindex(scores.shape[:-1]):
+        allowed = np.exp(scores[index][mask[index]])
+        if allowed.size:
+            weights[index][mask[index]] = allowed / allowed.sum()
+    return weights
+
+
+def heads_of(layer):
+    """Queries, keys and values of each head, in float64, groups repeated."""
+    groups = layer.num_key_value_heads
+    query = projected(layer, "query", QUERIES.astype("float64"), HEADS)
+    key = projected(layer, "key", MEMORY.astype("float64"), groups)
+    value = projected(layer, "value", MEMORY.astype("float64"), groups)
+    return query, *(x.repeat(HEADS // groups, axis=1) for x in (key, value))
+
+
+def scores_of(query, key):
+    scores = np.zeros((BATCH, HEADS, query.shape[2], key.shape[2]))
+    for batch, head, i, j in np.ndindex(*scores.shape):
+        scores[batch, head, i, j] = query[batch, head, i] @ key[batch, head, j] / np.sqrt(KEY_DIM)
+    return scores
+
+
+@pytest.mark.parametrize("groups", [None, 1, 2, 3])
+def test_the_formula(groups):
+    layer = built(num_key_value_heads=groups)
+    query, key, value = heads_of(layer)
+    weights = softmax(scores_of(query, key))
+    context = joined(layer, np.einsum("bhqk,bhkd->bhqd", weights, value))
+    assert_close(layer(QUERIES, MEMORY, return_attention_scores=True), (context, weights))
+
+
+def test_bias_is_added_to_the_scaled_scores():
+    layer = built()
+    query, key, _ = heads_of(layer)
+    for shape in ((BATCH, HEADS, QUERY, KEY), (1, HEADS, 1, KEY), (BATCH, 1, QUERY, 1)):
+        bias = random(*shape, seed=19)
+        _, weights = layer(QUERIES, MEMORY, bias=bias, return_attention_scores=True)
+        assert_close(weights, softmax(scores_of(query, key) + bias))
+
+
+def test_a_mask_for_each_head():
+    layer = built()
+    query, key, _ = heads_of(layer)
+    mask = np.random.default_rng(23).random((BATCH, HEADS, QUERY, KEY)) < 0.5
+    mask[0, :, 1] = False
+    padding = key_mask(BATCH, KEY)
+    context, weights = layer(
+        QUERIES, MEMORY, attention_mask=mask, value_mask=padding, return_attention_scores=True
+    )
+    assert_close(weights, softmax(scores_of(query, key), mask & padding[:, None, None]))
+    assert (to_numpy(context)[0, 1] == 0).all()
+
+
+def test_the_bias_of_the_output_does_not_reach_queries_that_attend_to_nothing():
+    layer = built()
+    query_mask = np.array([[True, True, False], [True, False, False]])
+    nothing = np.array([[True] * KEY, [False] * KEY])
+    context = to_numpy(layer(QUERIES, MEMORY, query_mask=query_mask, value_mask=nothing))
+    alive = query_mask & [[True], [False]]
+    assert (context[~alive] == 0).all()
+    assert (context[alive] != 0).all()
+
+
+def test_causal_rows_before_the_first_real_key_are_zero():
+    layer = built()
+    late = np.array([[False, True, True, True, True], [True] * KEY])
+    context = to_numpy(layer(QUERIES, MEMORY, value_mask=late, use_causal_mask=True))
+    assert (context[0, 0] == 0).all()
+    assert (context[0, 1:] != 0).all() and (context[1] != 0).all()
+
+
+def test_query_key_norm():
+    layer = built(parts=[layers.QueryKeyNorm()])
+    query, key, _ = heads_of(layer)
+    part = layer.parts[0]
+
+    def normed(x, gain):
+        return x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + 1e-6) * to_numpy(gain)
+
+    _, weights = layer(QUERIES, MEMORY, return_attention_scores=True)
+    scores = scores_of(normed(query, part.query_gain), normed(key, part.key_gain))
+    assert_close(weights, softmax(scores))
+
+
+def test_talking_heads():
+    layer = built(parts=[layers.TalkingHeads()])
+    query, key, _ = heads_of(layer)
+    scores_kernel, weights_kernel = (to_numpy(w) for w in layer.parts[0].weights)
+    scores = np.einsum("hg,bhqk->bgqk", scores_kernel, scores_of(query, key))
+    mask = key_mask(BATCH, KEY)[:, None, None]
+    expected = np.einsum("hg,bhqk->bgqk", weights_kernel, softmax(scores, mask))
+    _, weights = layer(
+        QUERIES, MEMORY, value_mask=key_mask(BATCH, KEY), return_attention_scores=True
+    )
+    assert_close(weights, expected)
+
+
+def test_talking_heads_start_as_plain_ones():
+    layer = layers.MultiHeadAttention(HEADS, KEY_DIM, parts=[layers.TalkingHeads()])
+    plain = layers.MultiHeadAttention(HEADS, KEY_DIM)
+    context = layer(QUERIES, MEMORY)
+    plain.build(QUERIES.shape, MEMORY.shape)
+    plain.set_weights(layer.get_weights()[: len(plain.weights)])
+    assert_close(plain(QUERIES, MEMORY), context)
+
+
+def test_learned_sinks():
+    layer = built(parts=[layers.LearnedSinks()])
+    query, key, _ = heads_of(layer)
+    sinks = to_numpy(layer.parts[0].sinks)
+    mask = key_mask(BATCH, KEY)
+    exponentials = np.where(mask[:, None, None], np.exp(scores_of(query, key)), 0.0)
+    total = exponentials.sum(axis=-1, keepdims=True) + np.exp(sinks)[:, None, None]
+    _, weights = layer(QUERIES, MEMORY, value_mask=mask, return_attention_scores=True)
+    assert_close(weights, exponentials / total)
+
+
+def test_output_gate():
+    layer = built(parts=[layers.OutputGate()])
+    query, key, value = heads_of(layer)
+    kernel, bias = (to_numpy(weight) for weight in layer.parts[0].weights)
+    gate = 1 / (1 + np.exp(-(QUERIES @ kernel + bias)))
+    gate = gate.reshape(BATCH, QUERY, HEADS, VALUE_DIM).swapaxes(1, 2)
+    context = np.einsum("bhqk,bhkd->bhqd", softmax(scores_of(query, key)), value)
+    assert_close(layer(QUERIES, MEMORY), joined(layer, context * gate))
+
+
+def test_keras_has_the_same():
+    layer = built()
+    theirs = keras.layers.MultiHeadAttention(HEADS, KEY_DIM, value_dim=VALUE_DIM)
+    theirs(QUERIES, MEMORY)
+    theirs.set_weights(
+        [
+            ours.reshape(weight.shape)
+            for ours, weight in zip(layer.get_weights(), theirs.weights, strict=True)
+        ]
+    )
+    mask = key_mask(BATCH, KEY)
+    for options in ({"value_mask": mask}, {"use_causal_mask": True}):
+        options["return_attention_scores"] = True
+        assert_close(layer(QUERIES, MEMORY, **options), theirs(QUERIES, MEMORY, **options))
+
+
+def test_torch_has_the_same():
+    torch = pytest.importorskip("torch", reason="torch is an extra of the benchmarks")
+    layer = built()
+    query, key, value = heads_of(layer)
+    mask = key_mask(BATCH, KEY)[:, None, None]
+    theirs = torch.nn.functional.scaled_dot_product_attention(
+        *(torch.from_numpy(x) for x in (query, key, value)), attn_mask=torch.from_numpy(mask)
+    )
+    ours = layer(QUERIES, MEMORY, value_mask=key_mask(BATCH, KEY))
+    assert_close(ours, joined(layer, theirs.numpy()))
+
+
+def test_scores_of_chosen_heads_and_queries(monkeypatch):
+    layer = built(position=layers.ALiBiPosition())
+    mask = np.random.default_rng(29).random((BATCH, QUERY, KEY)) < 0.7
+    bias = random(1, HEADS, QUERY, KEY, seed=31)
+    options = {
+        "attention_mask": mask,
+        "bias": bias,
+        "query_mask": np.array([[True, False, True]] * BATCH),
+        "use_causal_mask": True,
+    }
+    _, weights = layer(QUERIES, MEMORY, return_attention_scores=True, **options)
+    weights = to_numpy(weights)
+    chosen = layer.attention_scores(QUERIES, MEMORY, heads=[4, 1], queries=[2, 0], **options)
+    assert_close(chosen, weights[:, [4, 1]][:, :, [2, 0]])
+    monkeypatch.setattr("keras_attention.layers.multi_head_attention.QUERIES_AT_ONCE", 2)
+    assert_close(layer.attention_scores(QUERIES, MEMORY, **options), weights)
+
+
+def test_scores_of_a_head_that_is_not_there():
+    with pytest.raises(ValueError, match=r"numbers from 0 to 5. Received: heads=\[6\]"):
+        built().attention_scores(QUERIES, MEMORY, heads=[6])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_heads": 0}, "`num_heads` to be positive. Received: num_heads=0"),
+        ({"num_key_value_heads": 4}, "Received: num_heads=6, num_key_value_heads=4"),
+        ({"parts": [layers.LearnedSinks()], "normalizer": "sparsemax"}, "softmax normalizer"),
+    ],
+)
+def test_arguments_that_do_not_fit(options, message):
+    with pytest.raises(ValueError, match=message):
+        layers.MultiHeadAttention(**{"num_heads": 6, "key_dim": 5, **options})
+
+
+def test_a_part_is_not_called():
+    with pytest.raises(NotImplementedError, match="TalkingHeads is a part"):
+        layers.TalkingHeads().call(QUERIES)
+
+
+def test_named_presets_are_multi_head_attention():
+    for preset, groups in (
+        (layers.MultiQueryAttention(HEADS, KEY_DIM), 1),
+        (layers.GroupedQueryAttention(HEADS, KEY_DIM, 3), 3),
+    ):
+        again = type(preset).from_config(preset.get_config())
+        assert again.num_key_value_heads == groups
+        context = again(QUERIES, MEMORY)
+        plain = layers.MultiHeadAttention(HEADS, KEY_DIM, num_key_value_heads=groups)
+        plain.build(QUERIES.shape, MEMORY.shape)
+        plain.set_weights(again.get_weights())
+        assert_close(plain(QUERIES, MEMORY), context)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_residual_attention(norm, tmp_path):
+    inputs = keras.Input((None, DIM))
+    mask = keras.Input((None,), dtype="bool")
+    layer = layers.ResidualAttention(layers.MultiHeadAttention(2, 5), norm=norm)
+    outputs = layer(inputs, mask=mask, use_causal_mask=True, return_attention_scores=True)
+    model = keras.Model([inputs, mask], outputs)
+    for number, weight in enumerate(model.weights):
+        weight.assign(random(*weight.shape, seed=37 + number))
+    real = np.array([[True, True, False], [True, False, False]])
+    out, weights = to_numpy(model([QUERIES, real]))
+
+    gain, shift = (to_numpy(weight) for weight in layer.normalization.weights)
+
+    def normalized(x):
+        centred = x - x.mean(axis=-1, keepdims=True)
+        return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5) * gain + shift
+
+    x = normalized(QUERIES) if norm == "pre" else QUERIES
+    context = to_numpy(
+        layer.attention(x, x, query_mask=real, value_mask=real, use_causal_mask=True)
+    )
+    expected = QUERIES + context
+    assert_close(out, expected if norm == "pre" else normalized(expected), atol=1e-4)
+    assert weights.shape == (BATCH, 2, QUERY, QUERY)
+    assert (weights[1, :, :, 1:] == 0).all()
+
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert_close(again([QUERIES, real]), (out, weights), atol=1e-6)
+
+
+def test_residual_attention_needs_a_context_it_can_add():
+    with pytest.raises(ValueError, match="can be added to its query"):
+        inputs = ops.ones((2, 3, 7))
+        layers.ResidualAttention(WiderAttention(2, 5))(inputs)
+    with pytest.raises(ValueError, match="Received: norm='middle'"):
+        layers.ResidualAttention(layers.MultiHeadAttention(2, 5), norm="middle")
+
+
+class WiderAttention(layers.MultiHeadAttention):
+    """An attention whose context has another size than its query."""
+
+    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+        return (*query_shape[:-1], query_shape[-1] + 1)
