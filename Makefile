@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo multi30k test test-wheel lint format clean
+.PHONY: help setup demo multi30k test test-wheel conformance pictures benchmark lint format clean
 MAKEFLAGS += --no-print-directory
 
 # TensorFlow 2.21 is built for Python 3.11 to 3.13; the first of these that fits is taken.
@@ -100,6 +100,17 @@ test-wheel: setup ## build the wheel and run all tests on it, not on this folder
 	$(BIN)/python tests/wheel_files.py build/wheel
 	PYTHONSAFEPATH=1 PYTHONPATH='$(CURDIR)/build/wheel/site' KERAS_ATTENTION_WHEEL=1 \
 	  $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+
+conformance: setup ## make docs/conformance.md by running every layer's checklist: about 10 minutes
+	$(BIN)/python tests/conformance.py
+
+pictures: setup ## draw the pictures of docs/attention.md
+	$(BIN)/python docs/pictures.py
+
+benchmark: setup ## time layers against their peers (installs the peers, 3 GB); about 20 minutes
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -e '.[benchmark]'
+	$(BIN)/python benchmarks/attention_layers.py
+	$(BIN)/python benchmarks/attention_scaling.py
 
 lint: setup ## check style and formatting
 	$(BIN)/ruff check .

@@ -50,7 +50,21 @@ def _train(kind, texts, options):
 
 
 def make_model(options, source_vocabulary_size, target_vocabulary_size):
-    """Recurrent `Seq2Seq` of `ModelOptions`."""
+    """`Seq2Seq` of `ModelOptions`."""
+    if options.model == "recurrent":
+        return make_recurrent_model(options, source_vocabulary_size, target_vocabulary_size)
+    return models.transformer(
+        options.model.removeprefix("transformer-"),
+        source_vocabulary_size,
+        target_vocabulary_size,
+        dropout=options.dropout,
+        tie_embeddings=options.tie_embeddings,
+        share_embeddings=options.share_embeddings,
+    )
+
+
+def make_recurrent_model(options, source_vocabulary_size, target_vocabulary_size):
+    """The recurrent `Seq2Seq` of `ModelOptions`."""
     return models.Seq2Seq(
         encoder=models.RecurrentEncoder(
             units=options.encoder_units,

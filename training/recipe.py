@@ -11,6 +11,10 @@ from .recipe_checks import check_numbers, check_pairs_of_options
 
 TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
 
+ModelKind = Literal[
+    "recurrent", "transformer-tiny", "transformer-small", "transformer-base", "transformer-big"
+]
+
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
@@ -83,8 +87,15 @@ class TextOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ModelOptions:
-    """A recurrent encoder and decoder with attention."""
+    """The model: a recurrent encoder and decoder with attention, or a Transformer of a named size.
 
+    Cell, units, layers, wiring, attention and embedding width are those of the recurrent model;
+    the size of a Transformer fixes its own.
+    """
+
+    model: ModelKind = "recurrent"
+    """Family and size: a recurrent model, or a Transformer (tiny 4+4 blocks of width 128, small
+    3+3 of 256, base 6+6 of 512, big 6+6 of 1024)."""
     cell: Literal["lstm", "gru"] = "gru"
     """Kind of recurrent cell."""
     encoder_units: int = 256
@@ -105,7 +116,7 @@ class ModelOptions:
     embedding_dim: int = 256
     """Width of the token embeddings."""
     dropout: float = 0.3
-    """Share of features dropped around recurrent layers while training."""
+    """Share of features dropped while training, around every layer."""
     tie_embeddings: bool = True
     """Use the target embedding as the output projection too."""
     share_embeddings: bool = False

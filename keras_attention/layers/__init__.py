@@ -14,6 +14,18 @@ from keras_attention.layers.parts import LearnedSinks as LearnedSinks
 from keras_attention.layers.parts import OutputGate as OutputGate
 from keras_attention.layers.parts import QueryKeyNorm as QueryKeyNorm
 from keras_attention.layers.parts import TalkingHeads as TalkingHeads
+from keras_attention.layers.positions import ALiBiPosition as ALiBiPosition
+from keras_attention.layers.positions import LearnedPosition as LearnedPosition
+from keras_attention.layers.positions import LinearScaling as LinearScaling
+from keras_attention.layers.positions import NTKScaling as NTKScaling
+from keras_attention.layers.positions import Position as Position
+from keras_attention.layers.positions import RotaryPosition as RotaryPosition
+from keras_attention.layers.positions import RotaryScaling as RotaryScaling
+from keras_attention.layers.positions import ShawPosition as ShawPosition
+from keras_attention.layers.positions import SinusoidalPosition as SinusoidalPosition
+from keras_attention.layers.positions import T5Position as T5Position
+from keras_attention.layers.positions import TransformerXLPosition as TransformerXLPosition
+from keras_attention.layers.positions import YaRNScaling as YaRNScaling
 from keras_attention.layers.residual_attention import ResidualAttention as ResidualAttention
 from keras_attention.layers.scaled_dot_product_attention import (
     ScaledDotProductAttention as ScaledDotProductAttention,

@@ -30,6 +30,8 @@ class ParallelDecoder(RecurrentDecoder):
         Luong et al., 2015, "Effective Approaches to Attention-based Neural Machine Translation".
     """
 
+    steps_in_training = False
+
     def cell_input_dim(self, embedded_dim, context_dim):
         return embedded_dim
 
@@ -52,11 +54,13 @@ class ParallelDecoder(RecurrentDecoder):
     def read_out(self, inputs, carry):
         return self.readout(ops.concatenate([carry["context"], carry["output"]], axis=-1))
 
-    def unroll(self, inputs, state):
+    def unroll(self, inputs, state, training=None):
         outputs, position = inputs, 0
         for layer, size in zip(self.recurrent_layers, self.state_sizes, strict=True):
             states = state["carry"]["states"][position : position + size]
             outputs = layer(outputs, initial_state=states)
             position += size
-        context, _ = self.attention.attend(outputs, state["memory"], Masks(key=state["mask"]))
+        context, _ = self.attention.attend(
+            outputs, state["memory"], Masks(key=state["mask"]), training=training
+        )
         return {"output": outputs, "context": context}

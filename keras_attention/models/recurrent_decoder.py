@@ -20,7 +20,8 @@ class RecurrentDecoder(keras.layers.Layer):
         units: int. State size of each cell and width of the output.
         attention: attention layer of `keras_attention.layers`, or `None` for
             `BahdanauAttention(units)`. It must have no dropout of its own: the same mask at each
-            step of a compiled loop would be wrong, and dropping outputs does its work.
+            step of a compiled loop would be wrong, and dropping outputs does its work. It must
+            have no noise either, except in a decoder that attends to all positions in one pass.
         cell: `"lstm"` or `"gru"`.
         num_layers: int. Cells on top of each other; the attention sees the last.
         dropout: float in [0, 1). Share of features dropped from the input and the output.
@@ -30,7 +31,7 @@ class RecurrentDecoder(keras.layers.Layer):
         inputs: float tensor `(batch, target, features)`, the embedded previous tokens.
         values: float tensor `(batch, source, value_dim)`, the encoder's annotations.
         values_mask: bool tensor `(batch, source)`, `True` at real positions.
-        training: bool. Whether dropout is active.
+        training: bool. Whether dropout is active; the attention is told too.
 
     Output:
         Float tensor `(batch, target, units)`, from which logits are projected.
@@ -69,8 +70,17 @@ class RecurrentDecoder(keras.layers.Layer):
                 "The attention of a decoder that steps must have no dropout; give `dropout` to the "
                 f"decoder instead. Received: attention.dropout={self.attention.dropout}"
             )
+        if self.steps_in_training and getattr(self.attention, "noise", 0.0):
+            raise ValueError(
+                "The attention of a decoder that steps in training must have no noise, which "
+                "cannot be drawn anew in a compiled loop; `ParallelDecoder` may have it. "
+                f"Received: attention.noise={self.attention.noise}"
+            )
 
     # What a subclass says.
+
+    # Whether the pass over a whole target attends in one step after the other.
+    steps_in_training = True
 
     def cell_input_dim(self, embedded_dim, context_dim):
         """Width of what the first cell reads."""
@@ -118,12 +128,13 @@ class RecurrentDecoder(keras.layers.Layer):
         self.readout.build((None, self.readout_input_dim(embedded_dim, context_dim)))
         self.built = True
 
-    def start(self, values, values_mask=None):
+    def start(self, values, values_mask=None, max_length=None):
         """State before the first step.
 
         Args:
             values: float tensor `(batch, source, value_dim)`.
             values_mask: bool tensor `(batch, source)`.
+            max_length: not needed; the state of a recurrent decoder does not grow.
 
         Returns:
             A dict of tensors, all with the batch as first axis. The keys are projected here, once.
@@ -156,12 +167,12 @@ class RecurrentDecoder(keras.layers.Layer):
 
     def call(self, inputs, values, values_mask=None, training=None):
         inputs = self.input_dropout(inputs, training=training)
-        carries = self.unroll(inputs, self.start(values, values_mask))
+        carries = self.unroll(inputs, self.start(values, values_mask), training=training)
         return self.output_dropout(self.read_out(inputs, carries), training=training)
 
-    def unroll(self, inputs, state):
+    def unroll(self, inputs, state, training=None):
         """Carries at every position, each leaf `(batch, target, features)`."""
-        attend = self._attend_over(state)
+        attend = self._attend_over(state, training)
 
         def body(carry, step_inputs):
             carry, _ = self.advance(step_inputs, carry, attend)
@@ -170,12 +181,12 @@ class RecurrentDecoder(keras.layers.Layer):
         _, carries = ops.scan(body, state["carry"], ops.transpose(inputs, (1, 0, 2)))
         return keras.tree.map_structure(lambda leaf: ops.swapaxes(leaf, 0, 1), carries)
 
-    def _attend_over(self, state):
+    def _attend_over(self, state, training=None):
         masks = Masks(key=state["mask"])
 
         def attend(query, attention_state):
             context, weights, attention_state = self.attention.step(
-                query[:, None, :], state["memory"], masks, attention_state
+                query[:, None, :], state["memory"], masks, attention_state, training=training
             )
             if len(weights.shape) == 4:  # (batch, heads, 1, source)
                 weights = ops.mean(weights, axis=1)

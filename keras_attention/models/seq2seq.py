@@ -84,7 +84,9 @@ class Seq2Seq(keras.Model):
         self.source_embedding = self._make_source_embedding(
             source_vocabulary_size, source_features, share_embeddings, dtype
         )
-        self.projection = keras.layers.Dense(embedding_dim, dtype=dtype, name="projection")
+        self.projection = None
+        if getattr(decoder, "projects_output", True):
+            self.projection = keras.layers.Dense(embedding_dim, dtype=dtype, name="projection")
 
         source = (
             keras.Input((None,), dtype="int32", name="source")
@@ -137,7 +139,9 @@ class Seq2Seq(keras.Model):
         return embedding(ids) * self.embedding_dim**0.5
 
     def _logits(self, outputs):
-        return self.target_embedding(self.projection(outputs), reverse=True)
+        if self.projection is not None:
+            outputs = self.projection(outputs)
+        return self.target_embedding(outputs, reverse=True)
 
     def _encode(self, source, source_features, training=None):
         if source_features is None:
@@ -174,8 +178,7 @@ class Seq2Seq(keras.Model):
         Returns:
             A nested structure of tensors, all with the batch as first axis.
         """
-        del max_length  # The state of a recurrent decoder does not grow.
-        return self.decoder.start(memory["values"], memory["mask"])
+        return self.decoder.start(memory["values"], memory["mask"], max_length)
 
     def step(self, token_ids, state):
         """One step of decoding.

@@ -1,0 +1,74 @@
+"""The base class of positions inside attention."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class Position(keras.layers.Layer):
+    """What multi-head attention knows of where its queries and keys stand.
+
+    Positions can enter at three places, each one method; the methods here do nothing, so that a
+    subclass implements only its own:
+
+    `context_i = sum_j weights_ij value_j + values(weights)_i`,
+    `weights_i = softmax_j(rotate(query)_i . rotate(key)_j / sqrt(key_dim) + bias_ij)`.
+
+    Positions are given, never counted here. Those of shape `(length,)` count up by one, from
+    wherever they start, as where a whole sequence is read at once; those of shape `(batch, length)`
+    may be any, as at one step of a decoder, which stands elsewhere in every row. Only distances
+    matter: where keys hold a memory of former segments, queries start later than keys.
+
+    A position is an argument of `MultiHeadAttention`. It is no layer to call.
+
+    Attributes:
+        needs_weights: Whether `values` is to be called. It needs the weights of all keys at once,
+            so that attention in blocks cannot be used.
+    """
+
+    needs_weights = False
+
+    def build(self, query_shape, key_shape):
+        """Makes the weights; the base class has none.
+
+        Args:
+            query_shape: `(batch, heads, query, key_dim)`.
+            key_shape: `(batch, key_value_heads, key, key_dim)`.
+        """
+
+    def rotate(self, x, positions):
+        """Queries or keys that carry their positions.
+
+        Args:
+            x: Projected queries or keys of shape `(batch, heads, length, key_dim)`.
+            positions: Int32 tensor of shape `(length,)` or `(batch, length)`.
+
+        Returns:
+            Float tensor of the shape and dtype of `x`; here `x` itself.
+        """
+        return x
+
+    def bias(self, query, query_positions, key_positions):
+        """What is added to the scaled scores.
+
+        Args:
+            query: Projected queries of shape `(batch, heads, query, key_dim)`, not yet scaled.
+            query_positions: Int32 tensor of shape `(query,)` or `(batch, query)`.
+            key_positions: Int32 tensor of shape `(key,)` or `(batch, key)`.
+
+        Returns:
+            Float tensor that broadcasts to `(batch, heads, query, key)`, or None; here None.
+        """
+        return None
+
+    def values(self, weights, query_positions, key_positions):
+        """What is added to the context of each head; called only where `needs_weights`.
+
+        Args:
+            weights: Float tensor of shape `(batch, heads, query, key)`.
+            query_positions: Int32 tensor of shape `(query,)` or `(batch, query)`.
+            key_positions: Int32 tensor of shape `(key,)` or `(batch, key)`.
+
+        Returns:
+            Float tensor of shape `(batch, heads, query, value_dim)`, or None; here None.
+        """
+        return None

@@ -1,0 +1,106 @@
+"""Transformer-XL's memory of former segments."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class SegmentMemory(keras.layers.Layer):
+    """The last hidden states of former segments, as further keys and values of the next.
+
+    `h~ = [stop_gradient(memory); h]` (Dai et al., 2019, section 3.2): a long text is read segment
+    by segment, queries come from the segment alone, and keys and values from the memory too. No
+    gradient flows into former segments. What the memory holds is given and returned, never kept.
+
+    The queries' positions start at `length`, as the keys' start at 0; `past_mask` is the causal
+    mask for them. With a `reach` of at most `length`, segment by segment gives what the whole text
+    at once would give with that reach.
+
+    ```python
+    memory = segments.start(x)  # before the first segment
+    keys, key_mask, memory = segments(x, memory)
+    queries = count_from(segments.length, x.shape[1])
+    masks = Masks(key=key_mask, attention=past_mask(queries, count_from(0, keys.shape[1])))
+    context, _ = attention.attend(
+        x, attention.project_memory(keys), masks, query_positions=queries
+    )
+    ```
+
+    Args:
+        length: How many hidden states to remember.
+        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+
+    Call arguments:
+        segment: Float tensor of shape `(batch, segment, dim)`, a layer's input.
+        memory: What `start` or the call before returned.
+        segment_mask: Bool tensor of shape `(batch, segment)`, True = a real position; Keras' mask
+            of the segment if not given.
+
+    Output:
+        Memory and segment `(batch, length + segment, dim)`, their mask
+        `(batch, length + segment)`, and the memory for the next segment. Keras' mask is not
+        carried on, as the output is longer than the input.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_attention.layers.segment_memory import SegmentMemory
+    >>> segments, x = SegmentMemory(length=5), keras.random.normal((2, 3, 7))
+    >>> keys, mask, memory = segments(x, segments.start(x))
+    >>> tuple(keys.shape), tuple(mask.shape), tuple(memory["states"].shape)
+    ((2, 8, 7), (2, 8), (2, 5, 7))
+
+    Reference:
+        Dai et al., 2019, "Transformer-XL: Attentive Language Models Beyond a Fixed-Length Context".
+    """
+
+    def __init__(self, length, **kwargs):
+        super().__init__(**kwargs)
+        if length < 1:
+            raise ValueError(f"Expected `length` to be positive. Received: length={length}")
+        self.length = length
+        self.supports_masking = True
+
+    def start(self, segment):
+        """The memory before the first segment: nothing that may be attended to.
+
+        Args:
+            segment: Float tensor of shape `(batch, segment, dim)`; only its batch and dim matter.
+
+        Returns:
+            A dict of `states` `(batch, length, dim)` and `mask` `(batch, length)`.
+        """
+        shape = (ops.shape(segment)[0], self.length, segment.shape[-1])
+        return {
+            "states": ops.zeros(shape, dtype=self.compute_dtype),
+            "mask": ops.zeros(shape[:2], dtype="bool"),
+        }
+
+    def call(self, segment, memory, segment_mask=None):
+        """Lays memory and segment end to end; see the class."""
+        if segment_mask is None:
+            segment_mask = ops.ones(ops.shape(segment)[:2], dtype="bool")
+        former = ops.stop_gradient(ops.cast(memory["states"], segment.dtype))
+        states = ops.concatenate([former, segment], axis=1)
+        mask = ops.concatenate([memory["mask"], ops.cast(segment_mask, "bool")], axis=1)
+        last = {
+            "states": ops.stop_gradient(states[:, -self.length :]),
+            "mask": mask[:, -self.length :],
+        }
+        return states, mask, last
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """None: the output says itself what is real.
+
+        Args:
+            inputs: The segment.
+            previous_mask: Its Keras mask, or None.
+
+        Returns:
+            None.
+        """
+        return None
+
+    def get_config(self):
+        """The arguments that make this layer again."""
+        return {**super().get_config(), "length": self.length}

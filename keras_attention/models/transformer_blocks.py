@@ -1,0 +1,226 @@
+"""The blocks of Transformer encoders and decoders: attention, feed-forward, norms, residuals."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers import MultiHeadAttention
+from keras_attention.layers.positions import Position
+from keras_attention.models.feed_forward import FeedForward
+from keras_attention.ops import Masks
+
+NORMS = ("pre", "post")
+
+
+class Sublayer(keras.layers.Layer):
+    """The norm and the residual connection around attention or feed-forward.
+
+    "pre": `x + dropout(f(norm(x)))`; "post": `norm(x + dropout(f(x)))` (Vaswani et al., 2017,
+    section 5.4; Xiong et al., 2020, table 1).
+
+    Args:
+        norm: `"pre"` or `"post"`.
+        dropout: float in [0, 1).
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, norm, dropout, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = norm
+        self.normalization = make_norm(self.dtype_policy)
+        self.dropping = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.supports_masking = True
+
+    def build(self, inputs_shape):
+        self.normalization.build(inputs_shape)
+
+    def before(self, x):
+        """What `f` reads."""
+        return self.normalization(x) if self.norm == "pre" else x
+
+    def after(self, x, found, training=None):
+        """The block's output, from its input and what `f` found."""
+        x = x + self.dropping(found, training=training)
+        return x if self.norm == "pre" else self.normalization(x)
+
+
+class TransformerBlock(keras.layers.Layer):
+    """A block of a Transformer: self-attention, cross-attention in a decoder, feed-forward.
+
+    Args:
+        settings: dict, the configuration of a `TransformerEncoder`'s own arguments.
+        crosses: bool. Whether the block also attends to an encoder's values.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, settings, crosses, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.settings = settings
+        self.crosses = crosses
+        norm, dropout = settings["norm"], settings["dropout"]
+
+        def sublayer(name):
+            return Sublayer(norm, dropout, dtype=self.dtype_policy, name=name)
+
+        self.around_self = sublayer("around_self")
+        self.around_cross = sublayer("around_cross") if crosses else None
+        self.around_feed_forward = sublayer("around_feed_forward")
+        self.feed_forward = FeedForward(
+            settings["feed_forward_units"],
+            settings["activation"],
+            dtype=self.dtype_policy,
+            name="feed_forward",
+        )
+
+    def build(self, inputs_shape, values_shape=None):
+        if self.built:  # Keras builds nested layers of a saved model by themselves.
+            return
+        width = inputs_shape[-1]
+        self.self_attention = self._make_attention(
+            width, "self_attention", own_position(self.settings["position"])
+        )
+        self.self_attention.build(inputs_shape, inputs_shape)
+        if self.crosses:
+            self.cross_attention = self._make_attention(width, "cross_attention")
+            self.cross_attention.build(inputs_shape, values_shape)
+            self.around_cross.build(inputs_shape)
+        self.around_self.build(inputs_shape)
+        self.feed_forward.build(inputs_shape)
+        self.around_feed_forward.build(inputs_shape)
+
+    def _make_attention(self, width, name, position=None):
+        num_heads = self.settings["num_heads"]
+        if width % num_heads:
+            raise ValueError(
+                "The width of a Transformer must be a multiple of `num_heads`. "
+                f"Received: width={width}, num_heads={num_heads}"
+            )
+        return MultiHeadAttention(
+            num_heads,
+            width // num_heads,
+            num_key_value_heads=self.settings["num_key_value_heads"],
+            position=position,
+            dropout=self.settings["attention_dropout"],
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def call(
+        self,
+        inputs,
+        values=None,
+        mask=None,
+        values_mask=None,
+        training=None,
+        return_weights=False,
+    ):
+        """All positions at once; causal where the block crosses.
+
+        With `return_weights` also the cross-attention's weights, `(batch, heads, target, source)`.
+        """
+        x = self.around_self.before(inputs)
+        found = self.self_attention(
+            x, x, value_mask=mask, use_causal_mask=self.crosses, training=training
+        )
+        x = self.around_self.after(inputs, found, training)
+        weights = None
+        if self.crosses:
+            query, memory = self.around_cross.before(x), self.cross_attention.project_memory(values)
+            found, weights = self.cross_attention.attend(
+                query, memory, Masks(key=values_mask), training, return_weights=return_weights
+            )
+            x = self.around_cross.after(x, found, training)
+        x = self._feed_forward(x, training)
+        return (x, weights) if return_weights else x
+
+    def _feed_forward(self, x, training=None):
+        found = self.feed_forward(self.around_feed_forward.before(x), training=training)
+        return self.around_feed_forward.after(x, found, training)
+
+    def compute_output_shape(self, inputs_shape, values_shape=None):
+        return tuple(inputs_shape)
+
+    def empty_cache(self, batch, max_length):
+        """Room for the keys and values of `max_length` positions, zeros."""
+        attention = self.self_attention
+        groups, dtype = attention.num_key_value_heads, self.compute_dtype
+        return {
+            "key": ops.zeros((batch, groups, max_length, attention.key_dim), dtype=dtype),
+            "value": ops.zeros((batch, groups, max_length, attention.value_dim), dtype=dtype),
+        }
+
+    def step(self, x, memory, memory_masks, cache, positions):
+        """One position.
+
+        Args:
+            x: float tensor `(batch, 1, width)`.
+            memory: what `cross_attention.project_memory` returned.
+            memory_masks: `Masks` of the memory.
+            cache: as `empty_cache` or the step before returned it.
+            positions: int32 tensor `(batch, 1)`.
+
+        Returns:
+            Output `(batch, 1, width)`, the new cache, and the weights of the cross-attention
+            `(batch, heads, 1, source)`.
+        """
+        inputs = self.around_self.before(x)
+        new = self.self_attention.project_memory(inputs, positions=positions)
+        slots = ops.arange(cache["key"].shape[2], dtype="int32")  # (max_length,)
+        here = ops.equal(slots, positions)[:, None, :, None]  # (batch, 1, max_length, 1)
+        cache = {name: ops.where(here, new[name], cache[name]) for name in cache}
+        past = ops.less_equal(slots, positions)  # (batch, max_length)
+        found, _ = self.self_attention.attend(
+            inputs, cache, Masks(key=past), query_positions=positions
+        )
+        x = self.around_self.after(x, found)
+        query = self.around_cross.before(x)
+        found, weights = self.cross_attention.attend(query, memory, memory_masks)
+        x = self.around_cross.after(x, found)
+        return self._feed_forward(x), cache, weights
+
+
+def make_norm(dtype):
+    """Layer normalisation with the epsilon of Transformers."""
+    return keras.layers.LayerNormalization(epsilon=1e-5, dtype=dtype)
+
+
+def own_position(config):
+    """A position with weights of its own from a configuration, where it is one inside attention."""
+    position = keras.saving.deserialize_keras_object(config)
+    return position if isinstance(position, Position) else None
+
+
+class EmbeddedPosition(keras.layers.Layer):
+    """What a stack does to its embedded input: positions that are added, then dropout.
+
+    Args:
+        position: layer that adds positions to embeddings, or a `Position` inside attention, which
+            adds nothing here.
+        dropout: float in [0, 1).
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, position, dropout, **kwargs):
+        super().__init__(**kwargs)
+        self.adds = not isinstance(position, Position)
+        self.position = position if self.adds else None
+        self.dropping = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.supports_masking = True
+
+    def build(self, inputs_shape):
+        if self.adds and not self.position.built:
+            self.position.build(inputs_shape)
+
+    def call(self, inputs, start=0, training=None):
+        x = self.position(inputs, start=start) if self.adds else inputs
+        return self.dropping(x, training=training)
+
+
+def check_settings(settings):
+    """Raises ValueError for numbers and names that make no Transformer."""
+    if settings["num_layers"] < 1:
+        raise ValueError(
+            f"`num_layers` must be at least 1. Received: num_layers={settings['num_layers']}"
+        )
+    if settings["norm"] not in NORMS:
+        raise ValueError(f"`norm` must be one of {NORMS}. Received: norm={settings['norm']!r}")

@@ -1,0 +1,152 @@
+"""Transformer decoder with a cache of fixed size."""
+
+import keras
+from keras import ops
+
+from keras_attention.models.transformer_encoder import TransformerEncoder
+from keras_attention.ops import Masks
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class TransformerDecoder(TransformerEncoder):
+    """Stack of blocks of causal self-attention and attention over an encoder's annotations.
+
+    A step reads one token: the keys and values of the positions before it stand in a cache of fixed
+    size, those of the annotations are projected once, in `start`. Stepping through a sentence gives
+    the same numbers as the one pass.
+
+    Alignments are the cross-attention weights of one block: the mean over its heads, or one head.
+    Nothing is computed for them in training. `alignments` gives those of all blocks and heads.
+
+    Args:
+        num_layers, num_heads, feed_forward_units, norm, activation, dropout, attention_dropout,
+            num_key_value_heads, position: see `TransformerEncoder`.
+        alignment_layer: int. Block whose cross-attention is the alignment; -1 is the last.
+        alignment_head: int. Head of that block, or None for the mean over all.
+        **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: float tensor `(batch, target, width)`, the embedded previous tokens.
+        values: float tensor `(batch, source, value_dim)`, the encoder's annotations.
+        values_mask: bool tensor `(batch, source)`, `True` at real positions.
+        training: bool. Whether dropout is active.
+
+    Output:
+        Float tensor `(batch, target, width)`, from which logits are projected.
+
+    Example:
+
+    >>> decoder = keras_attention.models.TransformerDecoder(2, 4, 16)
+    >>> tuple(decoder(np.ones((2, 3, 8), "float32"), np.ones((2, 7, 6), "float32")).shape)
+    (2, 3, 8)
+
+    Reference:
+        Vaswani et al., 2017, "Attention Is All You Need", section 3.1.
+    """
+
+    crosses = True
+    # The output is as wide as the embedding that the logits come from: nothing lies between.
+    projects_output = False
+
+    def __init__(self, *args, alignment_layer=-1, alignment_head=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.alignment_layer = alignment_layer
+        self.alignment_head = alignment_head
+        num_layers, num_heads = self.settings["num_layers"], self.settings["num_heads"]
+        if not -num_layers <= alignment_layer < num_layers:
+            raise ValueError(
+                f"`alignment_layer` must be one of {num_layers} blocks. "
+                f"Received: alignment_layer={alignment_layer}"
+            )
+        if alignment_head is not None and not 0 <= alignment_head < num_heads:
+            raise ValueError(
+                f"`alignment_head` must be one of {num_heads} heads. "
+                f"Received: alignment_head={alignment_head}"
+            )
+
+    def build(self, inputs_shape, values_shape):
+        self._build(tuple(inputs_shape), tuple(values_shape))
+
+    def call(self, inputs, values, values_mask=None, training=None):
+        x = self.embedded(inputs, training=training)
+        for block in self.blocks:
+            x = block(x, values, values_mask=values_mask, training=training)
+        return self._finish(x)
+
+    def start(self, values, values_mask=None, max_length=None):
+        """State before the first step.
+
+        Args:
+            values: float tensor `(batch, source, value_dim)`.
+            values_mask: bool tensor `(batch, source)`.
+            max_length: int. The most steps that will be made, the size of the cache.
+
+        Returns:
+            A dict of tensors, all with the batch as first axis.
+        """
+        if max_length is None:
+            raise ValueError(
+                "A Transformer decoder needs `max_length`, the size of its cache. "
+                "Received: max_length=None"
+            )
+        batch = ops.shape(values)[0]
+        if values_mask is None:
+            values_mask = ops.ones(ops.shape(values)[:2], dtype="bool")
+        return {
+            "memory": [block.cross_attention.project_memory(values) for block in self.blocks],
+            "mask": values_mask,
+            "caches": [block.empty_cache(batch, max_length) for block in self.blocks],
+            "position": ops.zeros((batch,), dtype="int32"),
+        }
+
+    def step(self, inputs, state):
+        """One step of decoding.
+
+        Args:
+            inputs: float tensor `(batch, width)`, the embedded previous tokens.
+            state: as `start` or the step before returned it.
+
+        Returns:
+            Output `(batch, width)`, the new state, and the alignment `(batch, source)`.
+        """
+        outputs, state, weights = self._step(inputs, state)
+        weights = weights[self.alignment_layer][:, :, 0]  # (batch, heads, source)
+        if self.alignment_head is None:
+            return outputs, state, ops.mean(weights, axis=1)
+        return outputs, state, weights[:, self.alignment_head]
+
+    def _step(self, inputs, state):
+        positions = state["position"]
+        x = self.embedded(inputs[:, None, :], start=positions)
+        masks, caches, all_weights = Masks(key=state["mask"]), [], []
+        for block, memory, cache in zip(self.blocks, state["memory"], state["caches"], strict=True):
+            x, cache, weights = block.step(x, memory, masks, cache, positions[:, None])
+            caches.append(cache)
+            all_weights.append(weights)
+        state = {**state, "caches": caches, "position": positions + 1}
+        return self._finish(x)[:, 0], state, all_weights
+
+    def alignments(self, inputs, values, values_mask=None):
+        """The cross-attention weights of all blocks and heads, for a given target.
+
+        Args:
+            inputs, values, values_mask: As in a call of the layer.
+
+        Returns:
+            Float tensor `(batch, layers, heads, target, source)`.
+        """
+        x, found = self.embedded(inputs), []
+        for block in self.blocks:
+            x, weights = block.call(x, values, values_mask=values_mask, return_weights=True)
+            found.append(weights)
+        return ops.stack(found, axis=1)
+
+    def compute_output_shape(self, inputs_shape, values_shape):
+        return tuple(inputs_shape)
+
+    def get_config(self):
+        alignment = {
+            "alignment_layer": self.alignment_layer,
+            "alignment_head": self.alignment_head,
+        }
+        return {**super().get_config(), **alignment}

@@ -1,0 +1,126 @@
+"""Transformer encoder."""
+
+import keras
+
+from keras_attention.layers.positions import SinusoidalPosition
+from keras_attention.models.transformer_blocks import (
+    EmbeddedPosition,
+    TransformerBlock,
+    check_settings,
+    make_norm,
+)
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class TransformerEncoder(keras.layers.Layer):
+    """Annotations of a source sequence by a stack of self-attention blocks.
+
+    Its width is that of its input: token embeddings, or frames of features projected by
+    `Seq2Seq`.
+
+    Args:
+        num_layers: int. Blocks.
+        num_heads: int. Heads of each attention; divides the width.
+        feed_forward_units: int. Inner width of the feed-forward networks.
+        norm: `"pre"`, which trains without warm-up and ends in a norm of its own, or `"post"`, as
+            in Vaswani et al.
+        activation: `"relu"`, `"gelu"` or `"swiglu"`; see `FeedForward`.
+        dropout: float in [0, 1). Share of features dropped from the embedded input and from what
+            each attention and feed-forward network adds.
+        attention_dropout: float in [0, 1). Share of attention weights dropped.
+        num_key_value_heads: int. Key and value heads, `num_heads` if None.
+        position: layer that adds positions to embeddings, such as `SinusoidalPosition()`, the
+            default, or `LearnedPosition(...)`; or a position inside the attention of every block,
+            such as `RotaryPosition()`, `ALiBiPosition()`, `T5Position()`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: float tensor `(batch, source, width)`.
+        mask: bool tensor `(batch, source)`, `True` at real positions.
+        training: bool. Whether dropout is active.
+
+    Output:
+        Float tensor `(batch, source, width)`.
+
+    Example:
+
+    >>> encoder = keras_attention.models.TransformerEncoder(2, 4, 16)
+    >>> tuple(encoder(np.ones((2, 7, 8), "float32")).shape)
+    (2, 7, 8)
+
+    Reference:
+        Vaswani et al., 2017, "Attention Is All You Need", section 3.1.
+    """
+
+    def __init__(
+        self,
+        num_layers,
+        num_heads,
+        feed_forward_units,
+        norm="pre",
+        activation="relu",
+        dropout=0.0,
+        attention_dropout=0.0,
+        num_key_value_heads=None,
+        position=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if position is None:
+            position = SinusoidalPosition(dtype=self.dtype_policy)
+        # Plain data, so that no layer in it is taken for one of this layer's own.
+        self.settings = {
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "feed_forward_units": feed_forward_units,
+            "norm": norm,
+            "activation": activation,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "num_key_value_heads": num_key_value_heads,
+            "position": keras.saving.serialize_keras_object(position),
+        }
+        check_settings(self.settings)
+        self.embedded = EmbeddedPosition(
+            position, dropout, dtype=self.dtype_policy, name="embedded"
+        )
+        self.blocks = [
+            TransformerBlock(
+                self.settings, crosses=self.crosses, dtype=self.dtype_policy, name=f"block_{index}"
+            )
+            for index in range(num_layers)
+        ]
+        self.last_norm = make_norm(self.dtype_policy) if norm == "pre" else None
+        self.supports_masking = True
+
+    crosses = False
+
+    def build(self, inputs_shape):
+        self._build(tuple(inputs_shape))
+
+    def _build(self, inputs_shape, values_shape=None):
+        self.embedded.build(inputs_shape)
+        for block in self.blocks:
+            block.build(inputs_shape, values_shape)
+        if self.last_norm is not None:
+            self.last_norm.build(inputs_shape)
+
+    def call(self, inputs, mask=None, training=None):
+        x = self.embedded(inputs, training=training)
+        for block in self.blocks:
+            x = block(x, mask=mask, training=training)
+        return self._finish(x)
+
+    def _finish(self, x):
+        return x if self.last_norm is None else self.last_norm(x)
+
+    def compute_output_shape(self, inputs_shape):
+        return tuple(inputs_shape)
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
+
+    @classmethod
+    def from_config(cls, config):
+        position = keras.saving.deserialize_keras_object(config["position"])
+        return cls(**{**config, "position": position})

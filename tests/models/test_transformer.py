@@ -1,0 +1,321 @@
+"""The Transformer: its formulas in NumPy, the laws of every model, and the paper's sizes."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention import decoding, layers, losses, metrics, models
+
+SOURCE_SIZE, TARGET_SIZE, WIDTH, HEADS, UNITS = 11, 13, 24, 4, 17
+POSITIONS = {
+    "sinusoidal": lambda: None,
+    "learned": lambda: layers.LearnedPosition(19),
+    "rotary": layers.RotaryPosition,
+    "alibi": layers.ALiBiPosition,
+    "shaw": lambda: layers.ShawPosition(2),
+    "t5": lambda: layers.T5Position(num_buckets=8, max_distance=7),
+    "transformer_xl": layers.TransformerXLPosition,
+}
+VARIANTS = {
+    "post": {"norm": "post"},
+    "gelu": {"activation": "gelu"},
+    "swiglu_grouped": {"activation": "swiglu", "num_key_value_heads": 2},
+    "multi_query_one_head_alignment": {"num_key_value_heads": 1, "alignment_head": 3},
+    **{name: {"position": position} for name, position in POSITIONS.items()},
+}
+
+
+def make_model(variant="sinusoidal", num_layers=2, dtype=None, **kwargs):
+    settings = dict(VARIANTS[variant])
+    position = settings.pop("position", lambda: None)
+    alignment = {name: settings.pop(name) for name in list(settings) if "alignment" in name}
+    stack = {
+        "num_layers": num_layers,
+        "num_heads": HEADS,
+        "feed_forward_units": UNITS,
+        "dtype": dtype,
+        **settings,
+    }
+    return models.Seq2Seq(
+        models.TransformerEncoder(**stack, position=position()),
+        models.TransformerDecoder(**stack, position=position(), **alignment),
+        SOURCE_SIZE,
+        TARGET_SIZE,
+        embedding_dim=WIDTH,
+        dtype=dtype,
+        **kwargs,
+    )
+
+
+def make_batch(batch=3, source_length=5, target_length=4, seed=0):
+    """Ragged rows of ids, the first one the longest."""
+    rng = np.random.default_rng(seed)
+    source = rng.integers(4, SOURCE_SIZE, (batch, source_length)).astype("int32")
+    target = rng.integers(4, TARGET_SIZE, (batch, target_length)).astype("int32")
+    for row in range(1, batch):
+        source[row, source_length - row :] = 0
+    target[:, 0] = 2
+    return {"source": source, "target": target}
+
+
+def logits_of(model, batch):
+    return ops.convert_to_numpy(model(batch))
+
+
+def step_logits(model, batch, max_length=7):
+    state = model.start(model.encode(batch["source"]), max_length)
+    logits, alignments = [], []
+    for position in range(batch["target"].shape[1]):
+        step, state, alignment = model.step(batch["target"][:, position], state)
+        logits.append(ops.convert_to_numpy(step))
+        alignments.append(ops.convert_to_numpy(alignment))
+    return np.stack(logits, axis=1), np.stack(alignments, axis=1)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_stepping_equals_the_parallel_pass(variant):
+    model, batch = make_model(variant), make_batch()
+    logits, alignments = step_logits(model, batch)
+    np.testing.assert_allclose(logits, logits_of(model, batch), atol=1e-5)
+    np.testing.assert_allclose(alignments.sum(axis=-1), 1, atol=1e-5)
+    assert np.all(alignments[batch["source"][:, None, :].repeat(4, axis=1) == 0] == 0)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_padding_and_neighbours_change_nothing(variant):
+    model, batch = make_model(variant), make_batch()
+    logits = logits_of(model, batch)
+    wider = {
+        "source": np.pad(batch["source"], ((0, 0), (0, 3))),
+        "target": np.pad(batch["target"], ((0, 0), (0, 2))),
+    }
+    np.testing.assert_allclose(logits_of(model, wider)[:, :4], logits, atol=1e-5)
+    for row in range(3):
+        length = np.count_nonzero(batch["source"][row])
+        alone = {
+            "source": batch["source"][row : row + 1, :length],
+            "target": batch["target"][row : row + 1],
+        }
+        np.testing.assert_allclose(logits_of(model, alone)[0], logits[row], atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_later_target_tokens_change_no_earlier_logits(variant):
+    model, batch = make_model(variant), make_batch()
+    logits = logits_of(model, batch)
+    batch["target"][:, 2] = (batch["target"][:, 2] + 1) % TARGET_SIZE
+    changed = logits_of(model, batch)
+    np.testing.assert_allclose(changed[:, :2], logits[:, :2], atol=1e-6)
+    assert np.abs(changed[:, 2:] - logits[:, 2:]).max() > 1e-4
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_saved_and_loaded(variant, tmp_path):
+    model, batch = make_model(variant), make_batch()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(logits_of(loaded, batch), logits_of(model, batch), atol=1e-6)
+    again = models.Seq2Seq.from_config(model.get_config())
+    assert again.get_config() == model.get_config()
+    assert again.count_params() == model.count_params()
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_a_tiny_model_learns_one_batch_by_heart(norm):
+    model = make_model("post" if norm == "post" else "sinusoidal")
+    batch = make_batch(batch=5, source_length=7, target_length=6)
+    labels = np.concatenate([batch["target"][:, 1:], np.full((5, 1), 3)], axis=1)
+    model.compile(
+        keras.optimizers.Adam(1e-2 if norm == "pre" else 3e-3),
+        loss=losses.SequenceCrossEntropy(),
+        metrics=[metrics.TokenAccuracy()],
+    )
+    many = {name: np.tile(ids, (80, 1)) for name, ids in batch.items()}  # 80 steps of one batch
+    model.fit(many, np.tile(labels, (80, 1)), batch_size=5, shuffle=False, verbose=0)
+    assert model.evaluate(batch, labels, verbose=0, return_dict=True)["token_accuracy"] == 1.0
+    # What it learnt by teacher forcing it also says by itself, greedily and with beams.
+    for search in (decoding.Greedy(max_length=6), decoding.Beam(width=3, max_length=6)):
+        result = model.generate(batch["source"], search)
+        np.testing.assert_array_equal(ops.convert_to_numpy(result.ids)[:, 0, :5], labels[:, :5])
+
+
+def test_the_beam_moves_the_caches():
+    """Each hypothesis' score is what the parallel pass gives to that sentence."""
+    model, batch = make_model("rotary"), make_batch()
+    result = model.generate(batch["source"], decoding.Beam(width=4, n_best=4, max_length=5))
+    ids, scores, lengths = (ops.convert_to_numpy(part) for part in result[:3])
+    for beam in range(4):
+        target = np.concatenate([np.full((3, 1), 2), ids[:, beam]], axis=1).astype("int32")
+        logits = logits_of(model, {"source": batch["source"], "target": target})
+        log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+        for row in range(3):
+            length = lengths[row, beam]
+            said = [*ids[row, beam, :length], *([3] if length < 5 else [])]
+            expected = sum(log_probs[row, i, token] for i, token in enumerate(said))
+            np.testing.assert_allclose(scores[row, beam], expected, atol=1e-4)
+
+
+def test_alignments_of_all_blocks_and_heads():
+    model, batch = make_model(num_layers=3), make_batch()
+    memory = model.encode(batch["source"])
+    embedded = model._embed(model.target_embedding, batch["target"])
+    found = model.decoder.alignments(embedded, memory["values"], memory["mask"])
+    found = ops.convert_to_numpy(found)
+    assert found.shape == (3, 3, HEADS, 4, 5)
+    _, stepped = step_logits(model, batch)
+    np.testing.assert_allclose(found[:, -1].mean(axis=1), stepped, atol=1e-5)
+    model.decoder.alignment_layer, model.decoder.alignment_head = 1, 2
+    _, stepped = step_logits(model, batch)
+    np.testing.assert_allclose(found[:, 1, 2], stepped, atol=1e-5)
+
+
+@pytest.mark.parametrize("recurrent", [models.BahdanauDecoder, models.ParallelDecoder])
+def test_a_recurrent_decoder_reads_a_transformer_encoder(recurrent):
+    model = models.Seq2Seq(
+        models.TransformerEncoder(2, HEADS, UNITS),
+        recurrent(units=7),
+        SOURCE_SIZE,
+        TARGET_SIZE,
+        embedding_dim=WIDTH,
+    )
+    batch = make_batch()
+    logits, _ = step_logits(model, batch)
+    np.testing.assert_allclose(logits, logits_of(model, batch), atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(policy):
+    single, batch = make_model(), make_batch()
+    mixed = make_model(dtype=policy)
+    mixed.set_weights(single.get_weights())
+    atol = 2e-2 if policy == "mixed_float16" else 2e-1
+    np.testing.assert_allclose(
+        logits_of(mixed, batch).astype("float32"), logits_of(single, batch), atol=atol
+    )
+    stepped, _ = step_logits(mixed, batch)
+    np.testing.assert_allclose(
+        stepped.astype("float32"), logits_of(mixed, batch).astype("float32"), atol=atol
+    )
+
+
+def test_feed_forward():
+    x = np.random.default_rng(1).normal(size=(2, 3, 5)).astype("float32")
+    for activation, inner in (
+        ("relu", lambda h: np.maximum(h, 0)),
+        ("gelu", lambda h: h * np.vectorize(normal_distribution)(h)),
+        ("swiglu", lambda h: h[..., :7] / (1 + np.exp(-h[..., :7])) * h[..., 7:]),
+    ):
+        layer = models.FeedForward(7, activation)
+        found = ops.convert_to_numpy(layer(x))
+        arrays = [ops.convert_to_numpy(weight) for weight in layer.weights]
+        if activation == "swiglu":
+            expected = inner(x @ arrays[0]) @ arrays[1]
+        else:
+            expected = inner(x @ arrays[0] + arrays[1]) @ arrays[2] + arrays[3]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def normal_distribution(x):
+    return 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_an_encoder_block_in_numpy(norm):
+    encoder = models.TransformerEncoder(1, 2, 7, norm=norm)
+    x = np.random.default_rng(2).normal(size=(2, 3, 6)).astype("float32")
+    mask = np.array([[True, True, True], [True, True, False]])
+    encoder.build(x.shape)
+    rng = np.random.default_rng(3)
+    for weight in encoder.weights:
+        if weight.dtype == "float32":
+            weight.assign(rng.normal(size=weight.shape) / 2)
+    found = ops.convert_to_numpy(encoder(x, mask=mask))
+
+    block = encoder.blocks[0]
+    value = ops.convert_to_numpy
+
+    def normed(x, layer):
+        gamma, beta = map(value, (layer.gamma, layer.beta))
+        centred = x - x.mean(axis=-1, keepdims=True)
+        return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5) * gamma + beta
+
+    def attended(x):
+        attention = block.self_attention
+        query, key, val = (
+            x @ value(getattr(attention, name + "_kernel"))
+            + value(getattr(attention, name + "_bias"))
+            for name in ("query", "key", "value")
+        )
+        context = np.zeros_like(query)
+        for row, head in np.ndindex(2, 2):
+            at = slice(3 * head, 3 * head + 3)
+            scores = query[row, :, at] @ key[row, :, at].T / np.sqrt(3)
+            weights = np.exp(scores) * mask[row]
+            context[row, :, at] = weights / weights.sum(axis=-1, keepdims=True) @ val[row, :, at]
+        return context @ value(attention.output_kernel) + value(attention.output_bias)
+
+    def fed(x):
+        first, second = block.feed_forward.inner, block.feed_forward.outer
+        inner = np.maximum(x @ value(first.kernel) + value(first.bias), 0)
+        return inner @ value(second.kernel) + value(second.bias)
+
+    rates = 10000.0 ** (-np.arange(0, 6, 2) / 6)
+    angles = np.arange(3)[:, None] * rates
+    sinusoids = np.zeros((3, 6))
+    sinusoids[:, 0::2], sinusoids[:, 1::2] = np.sin(angles), np.cos(angles)
+    expected = x + sinusoids
+    for function, around in ((attended, block.around_self), (fed, block.around_feed_forward)):
+        norm_layer = around.normalization
+        if norm == "pre":
+            expected = expected + function(normed(expected, norm_layer))
+        else:
+            expected = normed(expected + function(expected), norm_layer)
+    if norm == "pre":
+        expected = normed(expected, encoder.last_norm)
+    np.testing.assert_allclose(found[mask], expected[mask], atol=1e-4)
+
+
+@pytest.mark.parametrize(("size", "millions"), [("base", 65), ("big", 213)])
+def test_as_many_parameters_as_the_paper_says(size, millions):
+    """Table 3 of Vaswani et al., 2017, with its 37,000 shared sub-words."""
+    shape = models.TRANSFORMER_SIZES[size]
+    width, inner, blocks = shape["width"], shape["feed_forward_units"], shape["num_layers"]
+    attention = 4 * width * width + 4 * width
+    feed_forward = 2 * width * inner + inner + width
+    norm = 2 * width
+    encoder = blocks * (attention + feed_forward + 2 * norm)
+    decoder = blocks * (2 * attention + feed_forward + 3 * norm)
+    expected = 37_000 * width + encoder + decoder
+    small = models.transformer(size, 101, 101, share_embeddings=True, norm="post")
+    assert small.count_params() + (37_000 - 101) * width == expected
+    assert abs(expected / 1e6 - millions) < 0.03 * millions
+
+
+def test_three_ways_to_tie():
+    def parameters(**options):
+        return models.transformer("tiny", 11, 11, **options).count_params()
+
+    three_way = parameters(share_embeddings=True)
+    assert parameters() == three_way + 11 * 128
+    assert parameters(tie_embeddings=False) == three_way + 2 * 11 * 128
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: models.transformer("huge", 5, 5), "`size` must be one of"),
+        (lambda: models.TransformerEncoder(0, 2, 3), "Received: num_layers=0"),
+        (lambda: models.TransformerEncoder(1, 2, 3, norm="mid"), "Received: norm='mid'"),
+        (lambda: models.FeedForward(3, "tanh"), "Received: activation='tanh'"),
+        (lambda: models.TransformerEncoder(1, 2, 3)(np.ones((1, 2, 5))), "num_heads=2"),
+        (lambda: models.TransformerDecoder(1, 2, 3, alignment_layer=1), "alignment_layer=1"),
+        (lambda: models.TransformerDecoder(1, 2, 3, alignment_head=2), "alignment_head=2"),
+        (lambda: make_model().decoder.start(np.ones((1, 2, WIDTH))), "Received: max_length=None"),
+    ],
+)
+def test_arguments_that_do_not_fit(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
