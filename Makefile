@@ -87,9 +87,9 @@ multi30k: setup ## train Multi30k en-de for MINUTES=51, score it; MULTI30K=folde
 test: setup ## run all tests on TensorFlow, then layers, models, search and algebra on JAX
 	@status=0; \
 	echo "== All tests, TensorFlow"; \
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile || status=1; \
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup || status=1; \
 	echo "== Algebra, layers, models and search, JAX"; \
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/ops tests/layers tests/models tests/decoding \
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup tests/ops tests/layers tests/models tests/decoding \
 	  tests/test_doctests.py || status=1; \
 	if [ $$status = 0 ]; then echo "All tests passed on both backends"; \
 	else echo "Some tests failed; see above" >&2; fi; \
@@ -99,7 +99,7 @@ test-wheel: setup ## build the wheel and run all tests on it, not on this folder
 	rm -rf build/wheel
 	$(BIN)/python tests/wheel_files.py build/wheel
 	PYTHONSAFEPATH=1 PYTHONPATH='$(CURDIR)/build/wheel/site' KERAS_ATTENTION_WHEEL=1 \
-	  $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+	  $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup
 
 conformance: setup ## make docs/conformance.md by running every layer's checklist: about 10 minutes
 	$(BIN)/python tests/conformance.py

@@ -13,13 +13,7 @@ from keras_attention.ops import (
     split_heads,
     weighted_sum,
 )
-
-
-def worth_blocking(*shapes):  # TEMPORARY until ops/blocked.py is here
-    return False
-
-
-blocked_attention = None  # TEMPORARY
+from keras_attention.ops.blocked import blocked_attention, worth_blocking
 
 # How many rows of weights `attention_scores` computes at once, for all heads.
 QUERIES_AT_ONCE = 256

@@ -5,6 +5,7 @@ from keras_attention.ops.additive import additive_scores as additive_scores
 from keras_attention.ops.attention import dot_product_attention as dot_product_attention
 from keras_attention.ops.attention import dot_product_scores as dot_product_scores
 from keras_attention.ops.attention import weighted_sum as weighted_sum
+from keras_attention.ops.blocked import blocked_attention as blocked_attention
 from keras_attention.ops.heads import join_heads as join_heads
 from keras_attention.ops.heads import repeat_heads as repeat_heads
 from keras_attention.ops.heads import split_heads as split_heads

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from cases_heads import joined, projected
 from keras import ops
-from layer_checks import assert_close, key_mask, to_numpy
+from layer_checks import assert_close, gradients, key_mask, to_numpy
 
 from keras_attention import layers
+from keras_attention.layers import multi_head_attention
 
 BATCH, QUERY, KEY, DIM, MEMORY_DIM, HEADS, KEY_DIM, VALUE_DIM = 2, 3, 5, 7, 11, 6, 13, 17
 
@@ -290,3 +291,84 @@ class WiderAttention(layers.MultiHeadAttention):
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
         return (*query_shape[:-1], query_shape[-1] + 1)
+
+
+LONG = 31
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"use_causal_mask": True},
+        {"value_mask": True, "query_mask": True},
+        {"attention_mask": (2, LONG, LONG)},
+        {"attention_mask": (2, HEADS, LONG, LONG), "value_mask": True, "use_causal_mask": True},
+        {"bias": (1, HEADS, LONG, LONG)},
+        {"bias": (2, 1, LONG, 1), "use_causal_mask": True, "value_mask": True},
+    ],
+    ids=lambda options: "-".join(options) or "plain",
+)
+@pytest.mark.parametrize("groups", [None, 2])
+def test_long_inputs_give_the_same_without_the_block_of_weights(options, groups, monkeypatch):
+    parts = [layers.QueryKeyNorm(), layers.LearnedSinks(), layers.OutputGate()]
+    layer = layers.MultiHeadAttention(
+        HEADS,
+        KEY_DIM + 1,
+        num_key_value_heads=groups,
+        position=layers.RotaryPosition(),
+        parts=parts,
+    )
+    x = random(2, LONG, DIM, seed=41)
+    generator = np.random.default_rng(43)
+    given = {}
+    for name, value in options.items():
+        if name in ("value_mask", "query_mask"):
+            given[name] = np.arange(LONG) < np.array([[LONG - 3], [2]])
+        elif name == "attention_mask":
+            given[name] = generator.random(value) < 0.6
+            given[name][0, ..., 5, :] = False
+        else:
+            given[name] = value if value is True else random(*value, seed=47)
+    layer.build(x.shape, x.shape)
+    for number, weight in enumerate(layer.weights):
+        if weight.dtype == "float32":
+            weight.assign(random(*weight.shape, seed=53 + number) / 3)
+
+    def loss(x, **kwargs):
+        found = layer(x, x, **given, **kwargs)
+        context = found[0] if kwargs else found
+        return ops.sum(ops.sin(context))
+
+    whole = layer(x, x, **given, return_attention_scores=True)[0]
+    whole_gradient = gradients(lambda x: loss(x, return_attention_scores=True), x)
+    seen = []
+    blocked = multi_head_attention.blocked_attention
+
+    def counted(*args, **kwargs):
+        seen.append(args)
+        return blocked(*args, **kwargs)
+
+    monkeypatch.setattr(multi_head_attention, "worth_blocking", lambda *shapes: True)
+    monkeypatch.setattr(multi_head_attention, "blocked_attention", counted)
+    assert_close(layer(x, x, **given), whole)
+    assert_close(gradients(loss, x), whole_gradient, atol=1e-4)
+    assert seen
+
+
+def test_the_block_of_weights_is_left_out_by_itself_where_inputs_are_long(monkeypatch):
+    layer = layers.MultiHeadAttention(2, 3)
+    x = random(1, 512, DIM, seed=59)
+    expected, _ = layer(x, x, return_attention_scores=True)
+    monkeypatch.setattr(layers.MultiHeadAttention, "attend_densely", None)
+    assert_close(layer(x, x), expected)
+
+
+def test_dropout_of_long_inputs():
+    layer = layers.MultiHeadAttention(1, 3, dropout=0.5, seed=61, use_bias=False)
+    x = random(1, 512, DIM, seed=67)
+    kept = to_numpy(layer(x, x))
+    mean = np.mean([to_numpy(layer(x, x, training=True)) for _ in range(40)], axis=0)
+    one = to_numpy(layer(x, x, training=True))
+    assert np.abs(one - kept).max() > 1e-3
+    assert np.abs(mean - kept).max() < 0.6 * np.abs(one - kept).max()
