@@ -56,7 +56,9 @@ def pictures():
         "local-p": weights_of(predicted),
         "ALiBi, causal": weights_of(alibi, causal=True),
         "adaptive span, causal": weights_of(span, causal=True),
-        "memory-compressed": weights_of(layers.MemoryCompressedAttention(2, 8, stride=4)),
+        "memory-compressed, causal": weights_of(
+            layers.MemoryCompressedAttention(2, 8, stride=4), causal=True
+        ),
     }
 
 
@@ -64,7 +66,9 @@ def draw():
     """Writes `pictures/patterns.png`."""
     figure, axes = plt.subplots(3, 4, figsize=(9, 7), constrained_layout=True)
     for axis, (title, matrix) in zip(axes.flat, pictures().items(), strict=True):
-        axis.imshow(matrix.astype("float32"), cmap="Blues", vmin=0, interpolation="nearest")
+        matrix = matrix.astype("float32")
+        matrix = matrix / np.maximum(matrix.max(axis=1, keepdims=True), 1e-9)  # rows alike dark
+        axis.imshow(matrix, cmap="Blues", vmin=0, interpolation="nearest", aspect="auto")
         axis.set_title(title, fontsize=10)
         axis.set_xticks([])
         axis.set_yticks([])

@@ -1,8 +1,21 @@
 """The single-head attention layers that differ by their score."""
 
+import keras
+from keras import ops
 from layer_checks import LayerCase
 
 from keras_attention import layers
+from keras_attention.layers.cosine_attention import CosineAttention
+from keras_attention.layers.custom_attention import CustomAttention
+from keras_attention.layers.luong_location_attention import LuongLocationAttention
+
+
+@keras.saving.register_keras_serializable("tests")
+def distance(query, key):
+    """A score of one's own: minus the squared distance."""
+    difference = ops.expand_dims(query, 2) - ops.expand_dims(key, 1)
+    return -ops.sum(ops.square(difference), axis=-1)  # (batch, query, key)
+
 
 CASES = {
     "dot_product": LayerCase(layers.DotProductAttention, query_dim=7, key_dim=7),
@@ -23,5 +36,15 @@ CASES = {
         lambda **options: layers.BahdanauAttention(17, normalize=True, **options),
         query_dim=7,
         key_dim=11,
+    ),
+    "cosine": LayerCase(CosineAttention, query_dim=7, key_dim=7),
+    "luong_location": LayerCase(
+        lambda **options: LuongLocationAttention(61, **options),
+        query_dim=7,
+        key_dim=11,
+        leaves_out={"gradients": "the score does not look at the key; see test_more_scores.py"},
+    ),
+    "custom": LayerCase(
+        lambda **options: CustomAttention(distance, **options), query_dim=7, key_dim=7
     ),
 }

@@ -1,21 +1,21 @@
 """Beam search with length and coverage penalties."""
 
-import math
-
 import keras
 from keras import ops
 
-from keras_attention.decoding.hypotheses import (
-    continuations,
-    first_beams,
-    keep_best,
-    live_on,
-    nothing_finished,
-    search_result,
+from keras_attention.decoding.arguments import finite, positive_integer
+from keras_attention.decoding.beam_run import BeamRun
+from keras_attention.decoding.hypotheses import continuations
+from keras_attention.decoding.penalties import (
+    coverage_penalty,
+    length_penalty,
+    simple_length_penalty,
 )
-from keras_attention.decoding.penalties import coverage_penalty, length_penalty
-from keras_attention.decoding.search import Search, positive_integer
-from keras_attention.decoding.state import LOWEST, StateLeaves, gather_beams, repeat_rows
+from keras_attention.decoding.rules import Rules
+from keras_attention.decoding.search import Search
+from keras_attention.decoding.state import LOWEST, gather_beams
+
+LENGTH_PENALTIES = {"wu": length_penalty, "simple": simple_length_penalty}
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -23,7 +23,7 @@ class Beam(Search):
     """Beam search, scored with the penalties of Wu et al. (2016), equation 14.
 
         score(Y, X) = log P(Y | X) / lp(Y) + cp(X; Y)
-        lp(Y)       = ((5 + |Y|) / 6) ** length_penalty
+        lp(Y)       = ((5 + |Y|) / 6) ** length_penalty, or |Y| ** length_penalty
         cp(X; Y)    = coverage_penalty * sum_i log(min(sum_j p_ij, 1))
 
     `|Y|` and the sum over `j` count the end token; `i` runs over the unmasked source positions.
@@ -31,9 +31,9 @@ class Beam(Search):
     Every step ranks the `2 * width` most probable continuations by log-probability. Those that
     end compete, by score, for a place among the `n_best` finished hypotheses; the `width` best of
     the others live on. A sentence stops when no live beam can reach the score of the last of the
-    `n_best` any more (log-probabilities only fall and coverage penalties are at most 0, so a live
-    beam's score is bounded), so stopping early never changes the result. Beams still alive after
-    `max_length` steps compete as they are, by the same score.
+    `n_best` any more (log-probabilities only fall, whatever the constraints leave, and coverage
+    penalties are at most 0, so a live beam's score is bounded), so stopping early never changes the
+    result. Beams still alive after `max_length` steps compete as they are, by the same score.
 
     With as many beams as there are prefixes this is exact. If fewer than `n_best` hypotheses
     exist, the rest is empty with a score of -1e30. `Search` describes the call and its result.
@@ -47,6 +47,9 @@ class Beam(Search):
         coverage_penalty: Float of at least 0, beta of the paper; 0.2 there.
         n_best: Integer, at most `width`, the number of hypotheses returned.
         max_length: Integer of at least 1, the most steps taken.
+        constraints: Sequence of `Constraint`.
+        length_normalization: `"wu"`, `lp` of the paper, or `"simple"`, the plain power of the
+            length: with a `length_penalty` of 1 a score is the mean log-probability of a token.
 
     Example:
 
@@ -65,8 +68,17 @@ class Beam(Search):
         (https://arxiv.org/abs/1609.08144).
     """
 
-    def __init__(self, width=5, length_penalty=0.0, coverage_penalty=0.0, n_best=1, max_length=64):
-        super().__init__(max_length)
+    def __init__(
+        self,
+        width=5,
+        length_penalty=0.0,
+        coverage_penalty=0.0,
+        n_best=1,
+        max_length=64,
+        constraints=(),
+        length_normalization="wu",
+    ):
+        super().__init__(max_length, constraints)
         self.width = positive_integer("width", width)
         self.n_best = positive_integer("n_best", n_best)
         if self.n_best > self.width:
@@ -74,18 +86,14 @@ class Beam(Search):
                 "`n_best` is expected to be at most `width`. "
                 f"Received: n_best={n_best}, width={width}"
             )
-        if not 0 <= coverage_penalty < math.inf:
+        if length_normalization not in LENGTH_PENALTIES:
             raise ValueError(
-                "`coverage_penalty` is expected to be finite and at least 0. "
-                f"Received: coverage_penalty={coverage_penalty}"
+                f"`length_normalization` is expected to be one of {', '.join(LENGTH_PENALTIES)}. "
+                f"Received: length_normalization={length_normalization!r}"
             )
-        if not math.isfinite(length_penalty):
-            raise ValueError(
-                "`length_penalty` is expected to be finite. "
-                f"Received: length_penalty={length_penalty}"
-            )
-        self.length_penalty = float(length_penalty)
-        self.coverage_penalty = float(coverage_penalty)
+        self.length_normalization = length_normalization
+        self.length_penalty = finite("length_penalty", length_penalty)
+        self.coverage_penalty = finite("coverage_penalty", coverage_penalty, lowest=0)
 
     @property
     def beams(self):
@@ -103,85 +111,97 @@ class Beam(Search):
             "length_penalty": self.length_penalty,
             "coverage_penalty": self.coverage_penalty,
             "n_best": self.n_best,
+            "length_normalization": self.length_normalization,
             **super().get_config(),
         }
 
-    def __call__(self, step, state, source_mask, start_id, end_id, pad_id=0):
+    def __call__(
+        self, step, state, source_mask, start_id, end_id, pad_id=0, prefix=None, row_keys=None
+    ):
         """Search with beams: see `Search`."""
-        batch, source_length = ops.shape(source_mask)
-        rows = batch * self.width
-        sentences = ops.arange(batch, dtype="int32")[:, None]  # (batch, 1)
-        source_mask = repeat_rows(source_mask, self.width)  # (batch * width, source)
-        # The coverage so far moves with the beams like any other state.
-        coverage = ops.zeros((batch, source_length), dtype="float32")
-        state_leaves = StateLeaves((coverage, state))
-
-        def keep_going(t, live, finished, done, alignments):
-            return ops.logical_and(t < self.max_length, ops.logical_not(ops.all(done)))
-
-        def advance(t, live, finished, done, alignments):
-            coverage, state = state_leaves.pack(live.leaves)
-            logits, state, alignment = step(live.tokens, state)
-            alignment = ops.cast(alignment, "float32")
-            alignments = ops.scatter_update(alignments, ops.reshape(t, (1, 1)), alignment[None])
-            if self.coverage_penalty:
-                coverage = coverage + alignment
-            new_leaves = state_leaves.flatten((coverage, state))
-
-            def reorder(rows):
-                return state_leaves.reorder(live.leaves, new_leaves, rows)
-
-            candidates = continuations(logits, live.log_probs, sentences)
-            ends = candidates.tokens == end_id  # (batch, candidates)
-            scores = self._scores(
-                candidates.log_probs, candidates.parents, t + 1, coverage, source_mask, sentences
-            )
-            counts = ops.logical_and(ends, ops.logical_not(done)[:, None])
-            scores = ops.where(counts, scores, LOWEST)
-            finished = keep_best(finished, live, scores, candidates.parents, t, sentences)
-            live = live_on(live, candidates, ends, t, sentences, reorder)
-            hopeless = self._upper_bound(live.log_probs, t + 2) <= finished.scores[:, -1:]
-            done = ops.logical_or(done, ops.all(hopeless, axis=1))
-            return t + 1, live, finished, done, alignments
-
-        sizes = (batch, self.width, self.max_length)
-        _, live, finished, done, alignments = ops.while_loop(
-            keep_going,
-            advance,
-            (
-                ops.zeros((), dtype="int32"),
-                first_beams(*sizes, start_id, pad_id, state_leaves.repeat(self.width)),
-                nothing_finished(batch, self.n_best, self.max_length, pad_id),
-                ops.zeros((batch,), dtype="bool"),
-                ops.zeros((self.max_length, rows, source_length), dtype="float32"),
-            ),
+        rules = Rules(
+            self.constraints, prefix, source_mask, self.width, self.max_length, end_id, pad_id
         )
-        coverage, _ = state_leaves.pack(live.leaves)
-        parents = sentences * 0 + ops.arange(self.width, dtype="int32")  # (batch, width)
-        scores = self._scores(
-            live.log_probs, parents, self.max_length, coverage, source_mask, sentences
-        )
-        scores = ops.where(done[:, None], LOWEST, scores)
-        finished = keep_best(finished, live, scores, parents, self.max_length, sentences)
-        return search_result(finished, alignments)
+        return BeamRun(self, step, state, source_mask, end_id, rules)(start_id, pad_id)
 
-    def _scores(self, log_probs, parents, length, coverage, source_mask, sentences):
+    # What `BeamRun` asks -------------------------------------------------------------------------
+
+    @property
+    def groups(self):
+        """The number of groups that the beams are split into."""
+        return 1
+
+    @property
+    def tokens_per_beam(self):
+        """How many of the best tokens of each beam can come to be among the candidates."""
+        return 2 * self.width
+
+    def candidates(self, log_probs, token_log_probs, tokens, end_id, sentences):
+        """The best ways to go on.
+
+        Args:
+            log_probs: Of the live beams, float32 `(batch, width)`.
+            token_log_probs, tokens: The best tokens of each beam, float32 and int32
+                `(batch * width, tokens_per_beam)`.
+            end_id: Integer.
+            sentences: int32 `(batch, 1)`, see `gather_beams`.
+
+        Returns:
+            `Candidates`, `2 * width` of them: at least `width` do not end.
+        """
+        return continuations(log_probs, token_log_probs, tokens, sentences)
+
+    def hypothesis_scores(self, log_probs, parents, length, coverage, source_mask, sentences):
         """Equation 14 for hypotheses of `length` tokens, the end token counted.
 
-        `coverage` is that of the `parents`, the beams they go on from, this step included.
+        Args:
+            log_probs: float32 `(batch, candidates)`.
+            parents: int32 `(batch, candidates)`, the beams they go on from.
+            length: Integer or int32 scalar.
+            coverage: float32 `(batch * width, source)`, of the parents, this step included.
+            source_mask: Bool `(batch * width, source)`.
+            sentences: int32 `(batch, 1)`, see `gather_beams`.
+
+        Returns:
+            float32 `(batch, candidates)`.
         """
-        scores = log_probs / length_penalty(length, self.length_penalty)  # (batch, candidates)
+        scores = log_probs / self._length_penalty(length)
         if self.coverage_penalty:
             penalties = coverage_penalty(coverage, source_mask, self.coverage_penalty)
-            penalties = ops.reshape(penalties, (-1, self.width))  # (batch, width)
+            penalties = ops.reshape(penalties, (-1, self.width // self.groups))  # (batch, width)
             scores = scores + gather_beams(penalties, parents, sentences)
         return ops.where(log_probs > LOWEST, scores, LOWEST)
 
-    def _upper_bound(self, log_probs, length):
-        """No score of a live beam that ends with `length` tokens or more is above this."""
-        shortest = ops.minimum(length, self.max_length)
+    def upper_bound(self, log_probs, length):
+        """No score of a live beam that ends with `length` tokens or more is above this.
+
+        Log-probabilities only fall, whatever the constraints leave to choose from, and coverage
+        penalties are at most 0. Both length penalties are monotonic in the length, so the greatest
+        is that of the shortest or of the longest sentence.
+
+        Args:
+            log_probs: Of the live beams, float32 `(batch, width)`.
+            length: int32 scalar.
+
+        Returns:
+            float32 `(batch, width)`.
+        """
         weakest = ops.maximum(
-            length_penalty(shortest, self.length_penalty),
-            length_penalty(self.max_length, self.length_penalty),
+            self._length_penalty(ops.minimum(length, self.max_length)),
+            self._length_penalty(self.max_length),
         )
         return ops.where(log_probs > LOWEST, log_probs / weakest, LOWEST)
+
+    def merge(self, finished):
+        """The finished hypotheses of all groups of a sentence, best first.
+
+        Args:
+            finished: See `Finished`, one group a row.
+
+        Returns:
+            `Finished`, one sentence a row.
+        """
+        return finished
+
+    def _length_penalty(self, length):
+        return LENGTH_PENALTIES[self.length_normalization](length, self.length_penalty)

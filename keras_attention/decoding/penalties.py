@@ -35,6 +35,24 @@ def length_penalty(length, alpha):
     return ops.power((5.0 + length) / 6.0, float(alpha))
 
 
+def simple_length_penalty(length, alpha):
+    """Length normaliser `length ** alpha`: with 1, the score is the mean over the tokens.
+
+    Args:
+        length: Integer of at least 1 or integer tensor of any shape, tokens with the end token.
+        alpha: Float; 0 gives 1 everywhere, more than 0 favours longer sentences.
+
+    Output:
+        float32, the shape of `length`.
+
+    Example:
+
+    >>> float(simple_length_penalty(7, alpha=1.0))
+    7.0
+    """
+    return ops.power(ops.cast(length, "float32"), float(alpha))
+
+
 def coverage_penalty(coverage, source_mask, beta):
     """Coverage penalty `beta * sum_i log(min(coverage_i, 1))` of Wu et al. (2016), equation 14.
 

@@ -1,13 +1,15 @@
 """What every search is given and what it returns."""
 
-import operator
 from typing import NamedTuple
+
+from keras_attention.decoding.arguments import positive_integer
+from keras_attention.decoding.constraint import as_constraints, serialize
 
 
 class SearchResult(NamedTuple):
     """The sentences a search found, best first.
 
-    The end token is in none of the four, except that its log-probability is part of the score.
+    The end token is in none of the five, except that its log-probability is part of the score.
 
     Attributes:
         ids: int32 `(batch, beams, max_length)`, filled with `pad_id` from `lengths` on.
@@ -15,12 +17,19 @@ class SearchResult(NamedTuple):
         lengths: int32 `(batch, beams)`, the number of tokens without the end token.
         alignments: float32 `(batch, beams, max_length, source)`, the attention weights each token
             was chosen with; zero from `lengths` on, so the end token's row is dropped.
+        token_scores: float32 `(batch, beams, max_length)`, the log-probability `log P(y_t | y_<t,
+            X)` of each token; zero from `lengths` on. Their sum and that of the end token, which a
+            sentence cut off at `max_length` has none of, is `log P(Y | X)`: the score of `Greedy`
+            and `Sample`, and what `Beam` and `DiverseBeam` divide and correct by their penalties
+            (and, summing as they go, tell to within a rounding of the sum). None where a file that
+            was exported does not tell it.
     """
 
     ids: object
     scores: object
     lengths: object
     alignments: object
+    token_scores: object = None
 
 
 class Search:
@@ -32,12 +41,13 @@ class Search:
     Loop, and the weights `step` closes over appear once in the graph.
 
     A row's result does not depend on the other rows of the batch. A batch may be empty, except
-    under XLA on TensorFlow. No token is forbidden: a model that gives probability to the padding
-    or the start token may see them generated.
+    under XLA on TensorFlow. No token is forbidden but by `constraints`: a model that gives
+    probability to the padding or the start token may see them generated.
 
     Args:
         max_length: Integer of at least 1, the most steps taken. A sentence that has not ended by
             then is returned as it is.
+        constraints: Sequence of `Constraint`, such as `MinimumLength(3)`. All of them hold.
 
     Call arguments:
         step: Function `(token_ids, state) -> (logits, state, alignment)` with `token_ids` int32
@@ -50,13 +60,19 @@ class Search:
         start_id: Integer, the token before the first one.
         end_id: Integer, the token that ends a sentence.
         pad_id: Integer, fills `ids` after the end.
+        prefix: int `(batch, prefix)`, the tokens each row begins with, padded with `pad_id`; a row
+            goes on freely from there. They are part of the result and count in its score, and no
+            constraint forbids them. Not longer than `max_length`.
+        row_keys: int32 `(batch,)`, what tells the rows apart for searches that draw random numbers;
+            see `row_keys`.
 
     Output:
         A `SearchResult` with `beams` sentences a row.
     """
 
-    def __init__(self, max_length=64):
+    def __init__(self, max_length=64, constraints=()):
         self.max_length = positive_integer("max_length", max_length)
+        self.constraints = as_constraints(constraints)
 
     @property
     def beams(self):
@@ -67,13 +83,30 @@ class Search:
         """The same search, returning every hypothesis it keeps; itself if it keeps one."""
         return self
 
-    def __call__(self, step, state, source_mask, start_id, end_id, pad_id=0):
+    def row_keys(self, source, source_mask):
+        """What the call argument `row_keys` should be for a batch of sources.
+
+        Args:
+            source: int tensor `(batch, source)`, or anything else that `source_mask` fits.
+            source_mask: Bool `(batch, source)`.
+
+        Returns:
+            int32 `(batch,)`, or None for a search that draws no random numbers.
+        """
+        return None
+
+    def __call__(
+        self, step, state, source_mask, start_id, end_id, pad_id=0, prefix=None, row_keys=None
+    ):
         """Run the search: see the class."""
         raise NotImplementedError
 
     def get_config(self):
-        """The arguments that make an equal search."""
-        return {"max_length": self.max_length}
+        """The arguments that make an equal search; no `constraints` where there are none."""
+        config = {"max_length": self.max_length}
+        if self.constraints:
+            config["constraints"] = serialize(self.constraints)
+        return config
 
     @classmethod
     def from_config(cls, config):
@@ -81,18 +114,8 @@ class Search:
         return cls(**config)
 
     def __repr__(self):
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        config = self.get_config()
+        if self.constraints:
+            config["constraints"] = list(self.constraints)
+        arguments = ", ".join(f"{name}={value!r}" for name, value in config.items())
         return f"{type(self).__name__}({arguments})"
-
-
-def positive_integer(name, value):
-    """`value` as an int, or a ValueError that names the argument."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0  # not an integer: refused below, in the same words
-    if number < 1 or isinstance(value, bool):
-        raise ValueError(
-            f"`{name}` is expected to be an integer of at least 1. Received: {name}={value!r}"
-        )
-    return number

@@ -22,6 +22,8 @@ class StateLeaves:
 
     def repeat(self, width):
         """The leaves with every row `width` times in a row: `(batch * width, ...)`."""
+        if width == 1:
+            return self.leaves
         return tuple(repeat_rows(leaf, width) for leaf in self.leaves)
 
     def pack(self, leaves):
@@ -68,7 +70,7 @@ def gather_beams(x, index, sentences):
     return ops.reshape(picked, (-1, index.shape[1], *x.shape[2:]))
 
 
-def top_log_probs(logits, k):
+def top_log_probs(logits, k, allowed=None):
     """The `k` most probable tokens of each row and their log-probabilities.
 
     The same as `top_k(log_softmax(logits), k)` without writing the whole vocabulary twice: the
@@ -77,19 +79,33 @@ def top_log_probs(logits, k):
     Args:
         logits: Any float dtype, `(rows, vocabulary)`.
         k: Integer, clipped to the vocabulary.
+        allowed: Bool that broadcasts to `logits`, or None for all. The others, and tokens with a
+            logit of minus infinity, come last and have a log-probability of `LOWEST`.
 
     Output:
         `(log_probs, tokens)`, float32 and int32, both `(rows, min(k, vocabulary))`, best first.
     """
-    vocabulary = logits.shape[-1]
-    if vocabulary is None:
-        raise ValueError(
-            "`logits` are expected to have a static vocabulary axis. "
-            f"Received: shape={tuple(logits.shape)}"
-        )
+    k = min(k, vocabulary_size(logits))
     logits = ops.cast(logits, "float32")
-    best, tokens = ops.top_k(logits, min(k, vocabulary))
+    best, tokens = ops.top_k(only_allowed(logits, allowed), k)
     # Not `best[:, :1]`: with a second slice of it, XLA sorts the whole vocabulary (50x slower).
     highest = ops.max(logits, axis=-1, keepdims=True)
     normaliser = ops.log(ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True))
     return best - highest - normaliser, ops.cast(tokens, "int32")
+
+
+def only_allowed(logits, allowed):
+    """The float32 `logits` with `LOWEST` where they are not `allowed`, a bool tensor or None."""
+    if allowed is None:
+        return logits
+    return ops.where(allowed, ops.maximum(logits, LOWEST), LOWEST)
+
+
+def vocabulary_size(logits):
+    """The last axis of the logits, or a ValueError if it is not static."""
+    if logits.shape[-1] is None:
+        raise ValueError(
+            "`logits` are expected to have a static vocabulary axis. "
+            f"Received: shape={tuple(logits.shape)}"
+        )
+    return logits.shape[-1]

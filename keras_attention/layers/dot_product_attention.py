@@ -10,7 +10,7 @@ from keras_attention.ops import dot_product_scores
 class DotProductAttention(Attention):
     """Attention whose score is the dot product of query and key.
 
-    `score(q, k) = q . k` (Luong et al., 2015, equation 8, "dot"). It has no weights; query and key
+    `score(q, k) = q . k` (Luong et al., 2015, section 3.1, "dot"). It has no weights; query and key
     must be of one size. Scores grow with that size: where inputs are not small,
     `ScaledDotProductAttention` trains more easily.
 

@@ -11,7 +11,7 @@ SCORES = ("dot", "general", "concat")
 
 @keras.saving.register_keras_serializable("keras_attention")
 class LuongAttention(Attention):
-    """Attention with the three scores of Luong et al., 2015, equation 8.
+    """Attention with the three scores of Luong et al., 2015, section 3.1.
 
     - "dot": `q . k`, no weights, query and key of one size.
     - "general": `q^T W k`.

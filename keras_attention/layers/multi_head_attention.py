@@ -380,8 +380,8 @@ class MultiHeadAttention(Attention):
             training: Whether to apply dropout.
             bias: Float tensor that broadcasts to `(batch, heads, query, key)`, or None.
             return_weights: Whether the weights are asked for.
-            query_positions: Int32 tensor of shape `(query,)` or `(batch, query)`; 0, 1, ... if not
-                given.
+            query_positions: Int32 tensor of shape `(query,)`, which counts up by one, or
+                `(batch, query)`; 0, 1, ... if not given.
 
         Returns:
             Pair of context `(batch, query, query_dim)` and weights `(batch, heads, query, key)`,
@@ -449,7 +449,8 @@ class MultiHeadAttention(Attention):
                 memory,
                 masks.at(positions, key.shape[1]),
                 bias=_rows_of(bias, positions),
-                query_positions=positions,
+                # With a batch axis: only positions without gaps may do without.
+                query_positions=ops.expand_dims(positions, axis=0),
             )
             blocks.append(ops.take(weights, heads, axis=1))
         return ops.concatenate(blocks, axis=2)

@@ -172,7 +172,10 @@ class RecurrentDecoder(keras.layers.Layer):
 
     def unroll(self, inputs, state, training=None):
         """Carries at every position, each leaf `(batch, target, features)`."""
-        attend = self._attend_over(state, training)
+        # Random numbers cannot be drawn anew in a compiled loop: what draws them does as it does
+        # in inference.
+        draws = getattr(self.attention, "seed_generator", None) is not None
+        attend = self._attend_over(state, training and not draws)
 
         def body(carry, step_inputs):
             carry, _ = self.advance(step_inputs, carry, attend)

@@ -22,7 +22,7 @@ def dot_product_scores(query, key, scale=None):
         Scores of shape `(batch, query, key)`, or `(batch, heads, query, key)`.
 
     Reference:
-        Luong, Pham and Manning, 2015, equation 8 ("dot"); Vaswani et al., 2017, equation 1.
+        Luong, Pham and Manning, 2015, section 3.1 ("dot"); Vaswani et al., 2017, equation 1.
     """
     query, key = at_least_float32(query), at_least_float32(key)
     if scale is not None:

@@ -71,8 +71,8 @@ def prefix_step(token_ids, state):
     return logits, {**state, "node": node}, alignment
 
 
-def search_prefixes(search, end_id):
-    """The search as a function of the arrays of a `Problem`."""
+def search_prefixes(search, end_id, **options):
+    """The search as a function of the arrays of a `Problem`; `options` of its call."""
 
     def run(logits, alignments, source_mask):
         state = {
@@ -80,7 +80,7 @@ def search_prefixes(search, end_id):
             "alignments": alignments,
             "node": ops.zeros((ops.shape(logits)[0],), dtype="int32"),
         }
-        return search(prefix_step, state, source_mask, START, end_id)
+        return search(prefix_step, state, source_mask, START, end_id, **options)
 
     return run
 

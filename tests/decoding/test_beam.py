@@ -122,7 +122,7 @@ def test_a_beam_wide_enough_equals_brute_force(seed, alpha, beta, width, n_best)
         coverage_penalty=beta,
     )
     for row in range(3):
-        best = reference.all_hypotheses(reference.Row(problem, row), END, 4, alpha, beta)
+        best = reference.all_hypotheses(reference.Row(problem, row), END, 4, alpha=alpha, beta=beta)
         reference.assert_found(result, row, best[:n_best])
 
 
@@ -147,7 +147,7 @@ def test_stopping_early_loses_nothing(seed, alpha, beta, width, one):
         coverage_penalty=beta,
     )
     for row in range(5):
-        best = reference.beam(reference.Row(problem, row), END, 5, width, alpha, beta)
+        best = reference.beam(reference.Row(problem, row), END, 5, width, alpha=alpha, beta=beta)
         reference.assert_found(result, row, best[:n_best])
 
 
@@ -185,7 +185,8 @@ def test_no_rows_at_all(runner, searched):
     problem = prefix_problem(seed=7, batch=0, source_length=5, vocabulary=3, max_length=3)
     result = runner(search_prefixes(searched, END))(problem)
     beams = searched.beams
-    assert [x.shape for x in result] == [(0, beams, 3), (0, beams), (0, beams), (0, beams, 3, 5)]
+    shapes = [(0, beams, 3), (0, beams), (0, beams), (0, beams, 3, 5), (0, beams, 3)]
+    assert [x.shape for x in result] == shapes
 
 
 def test_a_row_alone_is_the_same_row():
@@ -194,8 +195,10 @@ def test_a_row_alone_is_the_same_row():
     for row in range(0, 5, 2):
         single = Problem(*(x[row : row + 1] for x in problem))
         alone = search(single, max_length=6, **OPTIONS)
-        for whole, same in zip(together, alone, strict=True):
+        for whole, same in zip(together[:-1], alone[:-1], strict=True):
             np.testing.assert_array_equal(whole[row], same[0])
+        # A logarithm of TensorFlow depends in its last bit on where in the tensor it stands.
+        np.testing.assert_allclose(together[-1][row], alone[-1][0], atol=1e-6)
 
 
 def steps_taken(beam, texts):
@@ -294,6 +297,7 @@ def test_config_round_trip():
         "length_penalty": 0.6,
         "coverage_penalty": 0.2,
         "n_best": 3,
+        "length_normalization": "simple",
         "max_length": 31,
     }
     search = keras.saving.deserialize_keras_object(

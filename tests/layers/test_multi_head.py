@@ -191,8 +191,16 @@ def test_torch_has_the_same():
     assert_close(ours, joined(layer, theirs.numpy()))
 
 
-def test_scores_of_chosen_heads_and_queries(monkeypatch):
-    layer = built(position=layers.ALiBiPosition())
+@pytest.mark.parametrize(
+    "position",
+    [
+        layers.ALiBiPosition,
+        lambda: layers.ShawPosition(2, value_dim=VALUE_DIM),
+        layers.TransformerXLPosition,
+    ],
+)
+def test_scores_of_chosen_heads_and_queries(position, monkeypatch):
+    layer = built(position=position())
     mask = np.random.default_rng(29).random((BATCH, QUERY, KEY)) < 0.7
     bias = random(1, HEADS, QUERY, KEY, seed=31)
     options = {

@@ -1,0 +1,233 @@
+"""Linear attention: a feature map in place of softmax."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.ops import weighted_sum
+from keras_attention.ops.linear import divide_rows, elu_features, linear_attention, linear_weights
+from keras_attention.ops.precision import at_least_float32
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class LinearAttention(MultiHeadAttention):
+    """Multi-head attention in time linear in the length, by a feature map in place of softmax.
+
+    `context_i = phi(q_i) sum_j phi(k_j) v_j^T / (phi(q_i) . sum_j phi(k_j))`, `phi(x) = elu(x) + 1`
+    (Katharopoulos et al., 2020, equations 5 and 7), and `j <= i` where causal (equations 8 to 12).
+    The sums over `j` are made once for all queries. The scores are not scaled, as in the paper.
+
+    - Where the weights are asked for, where dropout is at work, or where an `attention_mask` is
+      given, the weights that this implies, `phi(q_i) . phi(k_j) / sum_n phi(q_i) . phi(k_n)`, are
+      computed as one block: the same result in quadratic time.
+    - Causal self-attention can also run as the paper's recurrent network, in a memory of constant
+      size: `recurrent_start` and `recurrent_step`.
+    - There is no place for a `bias` and none for a normaliser: no score of a query and a key is
+      ever computed to which a number could be added. A position that rotates is fine.
+
+    Another feature map is a subclass with other `query_features` and `key_features`.
+
+    Args:
+        num_heads: Number of query heads.
+        key_dim: Size of each head's queries and keys, and with that number of features.
+        value_dim: Size of each head's values; `key_dim` if not given.
+        use_bias: Whether the projections have biases.
+        position: A `Position` that rotates, or None.
+        dropout: The share of weights to set to zero in training, which then takes quadratic time.
+        seed: Integer that makes the dropout repeatable.
+        **kwargs: `num_key_value_heads` and `parts` of `MultiHeadAttention`, the parts none that
+            read weights; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+
+    Call arguments:
+        query: Float tensor of shape `(batch, query, query_dim)`.
+        value: Float tensor of shape `(batch, key, value_dim)`.
+        key: Float tensor of shape `(batch, key, key_dim)`; `value` if not given.
+        query_mask, value_mask, key_mask, attention_mask, use_causal_mask,
+            return_attention_scores, training: see `Attention`.
+
+    Output:
+        Context of shape `(batch, query, query_dim)`, or the pair of context and weights
+        `(batch, heads, query, key)`.
+
+    Raises:
+        ValueError: If a `bias` is given, a position that makes one, or a part that reads weights.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_attention.layers import LinearAttention
+    >>> x = keras.random.normal((2, 5, 7))
+    >>> tuple(LinearAttention(num_heads=3, key_dim=4)(x, x, use_causal_mask=True).shape)
+    (2, 5, 7)
+
+    Reference:
+        Katharopoulos et al., 2020, "Transformers are RNNs: Fast Autoregressive Transformers with
+        Linear Attention".
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        key_dim,
+        value_dim=None,
+        use_bias=True,
+        position=None,
+        dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(
+            num_heads,
+            key_dim,
+            value_dim=value_dim,
+            use_bias=use_bias,
+            position=position,
+            normalizer="softmax",
+            dropout=dropout,
+            seed=seed,
+            **kwargs,
+        )
+        self.num_features = key_dim
+        if self.needs_weights or any(part.needs_logsumexp for part in self.parts):
+            raise ValueError(
+                "Expected no position and no parts that read scores or weights: linear attention "
+                f"has none. Received: position={self.position}, parts={self.parts}"
+            )
+
+    def query_features(self, query):
+        """`phi` of the queries; a factor common to all features of a query makes no difference.
+
+        Args:
+            query: Float tensor of shape `(batch, heads, query, key_dim)`.
+
+        Returns:
+            Features that are not negative, `(batch, heads, query, features)`, at least float32.
+        """
+        return elu_features(query)
+
+    def key_features(self, key, key_mask=None):
+        """`phi` of the keys; a factor common to all keys makes no difference.
+
+        Args:
+            key: Float tensor of shape `(batch, key_value_heads, key, key_dim)`.
+            key_mask: Bool tensor of shape `(batch, key)`, True = may be attended to, or None.
+
+        Returns:
+            Features that are not negative, `(batch, key_value_heads, key, features)`, at least
+            float32.
+        """
+        return elu_features(key)
+
+    def attend_heads(
+        self, query, key, value, masks, bias, training, return_weights, query_positions
+    ):
+        """Attention of all heads, behind the projections; see `MultiHeadAttention`.
+
+        Args:
+            query, key, value, masks, bias, training, return_weights, query_positions: As there;
+                `bias` is None.
+
+        Returns:
+            Pair of context `(batch, heads, query, value_dim)` and weights
+            `(batch, heads, query, key)`, the weights None where they were not asked for.
+        """
+        _refuse_bias(bias)
+        query = self.query_features(query)  # (batch, heads, query, features)
+        key = self.repeat_heads(self.key_features(key, masks.key))  # (batch, heads, key, features)
+        value = self.repeat_heads(value)
+        drops = training and self.dropout > 0
+        if return_weights or drops or masks.attention is not None:
+            mask = self.dense_mask(masks, query_positions, ops.shape(key)[2])
+            weights = ops.cast(linear_weights(query, key, mask), self.compute_dtype)
+            weights = self.drop(weights, training)
+            return weighted_sum(weights, value), weights
+        if masks.query is not None:
+            query = ops.where(ops.cast(masks.query, "bool")[:, None, :, None], query, 0.0)
+        return linear_attention(query, key, value, masks.key, masks.causal), None
+
+    def recurrent_start(self, batch_size):
+        """The memory of causal self-attention before the first position (equations 16 and 17).
+
+        Args:
+            batch_size: Number of sentences, an integer or a scalar tensor.
+
+        Returns:
+            A dict of `summary` `(batch, heads, features, value_dim)` and `norm`
+            `(batch, heads, features)`, both zero, and, if there is a `position`, of `position`
+            `(batch,)`. Its size does not grow with the positions read.
+        """
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
+        heads, features = self.num_key_value_heads, self.num_features
+        state = {
+            "summary": ops.zeros((batch_size, heads, features, self.value_dim), dtype=dtype),
+            "norm": ops.zeros((batch_size, heads, features), dtype=dtype),
+        }
+        if self.position is not None:
+            state["position"] = ops.zeros((batch_size,), dtype="int32")
+        return state
+
+    def recurrent_step(self, x, state):
+        """The next position of causal self-attention, as a recurrent network (equations 18 to 20).
+
+        Stepping through all positions of `x` gives the same as
+        `layer(x, x, use_causal_mask=True)`.
+
+        Args:
+            x: Float tensor of shape `(batch, 1, query_dim)`.
+            state: What `recurrent_start` or the step before returned.
+
+        Returns:
+            Context `(batch, 1, query_dim)`, and the new state.
+        """
+        positions = state.get("position")
+        if positions is not None:
+            positions = ops.expand_dims(positions, axis=-1)
+        query = self.project_query(x, positions)  # (batch, heads, 1, key_dim)
+        key, value = self.project_key(x, positions), self.project_value(x)
+        if positions is not None:
+            _refuse_bias(self.position.bias(query, positions, positions))
+            state = {**state, "position": state["position"] + 1}
+        state = self.remember(key, value, state)
+        context = ops.cast(self._recall(self.query_features(query), state), value.dtype)
+        for part in self.parts:
+            context = part.change_context(context, x)
+        return self.merge_heads(context), state
+
+    def remember(self, key, value, state):
+        """The state with one more key and value in it.
+
+        Args:
+            key: Float tensor of shape `(batch, key_value_heads, 1, key_dim)`.
+            value: Float tensor of shape `(batch, key_value_heads, 1, value_dim)`.
+            state: What `recurrent_start` or the step before returned.
+
+        Returns:
+            The new state.
+        """
+        return self._add(self.key_features(key), value, state)
+
+    def _add(self, features, value, state):
+        """Equations 18 and 19."""
+        product = ops.matmul(ops.swapaxes(features, -2, -1), at_least_float32(value))
+        norm = state["norm"] + features[:, :, 0]
+        return {**state, "summary": state["summary"] + product, "norm": norm}
+
+    def _recall(self, features, state):
+        """Equation 20."""
+        summary, norm = self.repeat_heads(state["summary"]), self.repeat_heads(state["norm"])
+        norm = ops.matmul(features, ops.expand_dims(norm, axis=-1))  # (batch, heads, 1, 1)
+        return divide_rows(ops.matmul(features, summary), norm)
+
+    def get_config(self):
+        """The arguments that make this layer again."""
+        config = super().get_config()
+        del config["normalizer"]
+        return config
+
+
+def _refuse_bias(bias):
+    if bias is not None:
+        raise ValueError(
+            "Expected no bias: linear attention never computes the score of a query and a key, to "
+            f"which it would be added. Received: bias of shape {tuple(bias.shape)}"
+        )

@@ -1,0 +1,69 @@
+"""The pattern of BigBird."""
+
+import keras
+
+from keras_attention.layers.patterns.pattern import Pattern
+from keras_attention.ops.block_sparse import block_sparse_attention
+from keras_attention.ops.patterns import block_sparse_allowed
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class BlockSparse(Pattern):
+    """Blocks of positions attend to the blocks around them, to the first ones, and to random ones.
+
+    The first blocks are global: they attend to all and are attended to by all (Zaheer et al., 2020,
+    section 2). See `BlockSparseAttention`.
+
+    Args:
+        block_length: Number of positions in a block.
+        window_blocks: How many blocks the window holds, the query's own in the middle.
+        global_blocks: How many blocks at the start are global.
+        random_blocks: How many blocks each block draws.
+        random_seed: Integer that chooses them.
+
+    Reference:
+        Zaheer et al., 2020, "Big Bird: Transformers for Longer Sequences".
+    """
+
+    def __init__(
+        self, block_length, window_blocks=3, global_blocks=1, random_blocks=2, random_seed=0
+    ):
+        self.block_length = block_length
+        self.window_blocks = window_blocks
+        self.global_blocks = global_blocks
+        self.random_blocks = random_blocks
+        self.random_seed = random_seed
+        lowest = {"block_length": 1, "window_blocks": 1, "global_blocks": 0, "random_blocks": 0}
+        for name, least in lowest.items():
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"Expected `{name}` of at least {least}. Received: {name}={getattr(self, name)}"
+                )
+
+    def allowed(self, query_positions, key_positions):
+        """Near, global and random blocks; see `Pattern.allowed`."""
+        return block_sparse_allowed(query_positions, key_positions, **self.get_config())
+
+    def attend(self, query, key, value, masks, scale, weigh, bias=None, training=False):
+        """In time linear in the length; see `Pattern.attend`."""
+        return block_sparse_attention(
+            query,
+            key,
+            value,
+            **self.get_config(),
+            masks=masks,
+            scale=scale,
+            weigh=weigh,
+            bias=bias,
+            return_rows=True,
+        )
+
+    def get_config(self):
+        """The arguments that make this pattern again."""
+        return {
+            "block_length": self.block_length,
+            "window_blocks": self.window_blocks,
+            "global_blocks": self.global_blocks,
+            "random_blocks": self.random_blocks,
+            "random_seed": self.random_seed,
+        }

@@ -1,0 +1,50 @@
+"""The fixed pattern."""
+
+import keras
+
+from keras_attention.layers.patterns.pattern import Pattern
+from keras_attention.ops.patterns import fixed_allowed
+from keras_attention.ops.strided import fixed_attention
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class Fixed(Pattern):
+    """Each position attends to its own block, and to the last positions of every block.
+
+    `i div block_length = j div block_length`, or
+    `j mod block_length >= block_length - summary_length` (Child et al., 2019, section 4.3). See
+    `FixedAttention`.
+
+    Args:
+        block_length: A positive integer, best near the square root of the length.
+        summary_length: How many positions at the end of a block all others may attend to.
+
+    Reference:
+        Child et al., 2019, "Generating Long Sequences with Sparse Transformers".
+    """
+
+    def __init__(self, block_length, summary_length=1):
+        if not 1 <= summary_length <= block_length:
+            raise ValueError(
+                "Expected 1 <= summary_length <= block_length. Received: "
+                f"summary_length={summary_length}, block_length={block_length}"
+            )
+        self.block_length = block_length
+        self.summary_length = summary_length
+
+    def allowed(self, query_positions, key_positions):
+        """The own block, and the ends of all; see `Pattern.allowed`."""
+        return fixed_allowed(
+            query_positions, key_positions, self.block_length, self.summary_length
+        )
+
+    def attend(self, query, key, value, masks, scale, weigh, bias=None, training=False):
+        """In time `length ** 1.5` where the block is its root; see `Pattern.attend`."""
+        blocks = self.block_length, self.summary_length
+        return fixed_attention(
+            query, key, value, *blocks, masks, scale, weigh, bias, return_rows=True
+        )
+
+    def get_config(self):
+        """The arguments that make this pattern again."""
+        return {"block_length": self.block_length, "summary_length": self.summary_length}

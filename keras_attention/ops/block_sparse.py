@@ -1,0 +1,100 @@
+"""Attention of blocks to near, global and random blocks."""
+
+from keras import ops
+
+from keras_attention.ops.blocks import Blocks
+from keras_attention.ops.masks import NO_MASKS
+from keras_attention.ops.normalizers import softmax
+from keras_attention.ops.pattern_call import PatternCall
+from keras_attention.ops.patterns import block_sparse_allowed
+from keras_attention.ops.random_blocks import random_key_block
+
+
+def block_sparse_attention(
+    query,
+    key,
+    value,
+    block_length,
+    window_blocks=3,
+    global_blocks=1,
+    random_blocks=0,
+    random_seed=0,
+    masks=NO_MASKS,
+    scale=None,
+    weigh=softmax,
+    bias=None,
+    return_rows=False,
+):
+    """Attention of blocks of positions to the blocks around them, the first, and random ones.
+
+    Equal to dense attention under `block_sparse_mask`, in time and memory linear in the length:
+    `(window_blocks + global_blocks + random_blocks) * block_length` scores a query, and full rows
+    for the queries of global blocks.
+
+    Where that covers all keys, or `masks.attention` is given, the whole block is computed.
+
+    Args:
+        query, key, value, masks, scale, weigh, bias, return_rows: See `window_attention`.
+        block_length: Number of positions in a block.
+        window_blocks, global_blocks, random_blocks, random_seed: See `block_sparse_allowed`.
+
+    Returns:
+        As `window_attention`.
+
+    Example:
+
+    >>> from keras import random
+    >>> from keras_attention.ops import block_sparse_attention
+    >>> x = random.normal((2, 5, 31, 7))
+    >>> tuple(block_sparse_attention(x, x, x, block_length=3, random_blocks=2).shape)
+    (2, 5, 31, 7)
+
+    Reference:
+        Zaheer et al., 2020, "Big Bird: Transformers for Longer Sequences", section 2 and appendix D
+        (BigBird-ITC).
+    """
+    near = {"window_blocks": window_blocks, "global_blocks": global_blocks}
+
+    def allowed(query_positions, key_positions):
+        drawn = {"random_blocks": random_blocks, "random_seed": random_seed}
+        return block_sparse_allowed(query_positions, key_positions, block_length, **near, **drawn)
+
+    def behind_global(query_positions, key_positions):
+        return key_positions >= global_blocks * block_length
+
+    left = window_blocks // 2
+    right = 0 if masks.causal else left
+    # Half of the draws look ahead: under a causal mask they need not be computed.
+    slots = range(0, random_blocks, 2 if masks.causal else 1)
+    call = PatternCall(query, key, value, allowed, masks, scale, weigh, bias)
+    if call.is_dense(keys=(left + 1 + right + global_blocks + len(slots)) * block_length):
+        return call.result(*call.dense_rows(), return_rows)
+    blocks = Blocks(call, block_length)
+    parts = [blocks.neighbours(left, right, counts=behind_global)]
+    if global_blocks:
+        parts.insert(0, blocks.first(global_blocks * block_length))
+    if slots:
+        parts.append(_random_part(blocks, slots, near, random_seed))
+    context, rows = blocks.attend(parts)
+    if global_blocks:
+        context, rows = call.with_first_rows(context, rows, global_blocks * block_length)
+    return call.result(context, rows, return_rows)
+
+
+def _random_part(blocks, slots, near, random_seed):
+    """The keys of the random blocks, where no other part and no earlier draw has them."""
+    numbers = ops.arange(blocks.count, dtype="int32")
+    draws = [random_key_block(numbers, slot, near["window_blocks"], random_seed) for slot in slots]
+    numbers = ops.stack(draws, axis=-1)  # (blocks, chosen)
+    before = ops.expand_dims(ops.arange(len(slots)), -1) > ops.arange(len(slots))
+    same = ops.equal(ops.expand_dims(numbers, -1), ops.expand_dims(numbers, -2))
+    repeated = ops.any(ops.logical_and(same, before), axis=-1)  # (blocks, chosen)
+    is_new = ops.repeat(ops.logical_not(repeated), blocks.size, axis=-1)[:, None]
+
+    def counts(query_positions, key_positions):
+        queries, keys = query_positions // blocks.size, key_positions // blocks.size
+        return ops.logical_and(
+            is_new, ops.logical_not(block_sparse_allowed(queries, keys, 1, **near))
+        )
+
+    return blocks.chosen(numbers, counts)

@@ -1,0 +1,116 @@
+"""Attention in the strided and the fixed pattern of sparse transformers."""
+
+from keras_attention.ops.blocks import Blocks
+from keras_attention.ops.masks import NO_MASKS
+from keras_attention.ops.normalizers import softmax
+from keras_attention.ops.pattern_call import PatternCall
+from keras_attention.ops.patterns import fixed_allowed, strided_allowed
+
+
+def strided_attention(
+    query,
+    key,
+    value,
+    stride,
+    masks=NO_MASKS,
+    scale=None,
+    weigh=softmax,
+    bias=None,
+    return_rows=False,
+):
+    """Attention of each position to those nearer than the stride, and to every `stride`-th.
+
+    Equal to dense attention under `strided_mask`. Written in rows of `stride` positions, a query
+    looks at its row, at those around it, and at its column: `3 * stride + key / stride` scores a
+    query, which a stride near the square root of the length makes least.
+
+    Where that would save nothing, or `masks.attention` is given, the whole block is computed.
+
+    Args:
+        query, key, value, masks, scale, weigh, bias, return_rows: See `window_attention`.
+        stride: A positive integer.
+
+    Returns:
+        As `window_attention`.
+
+    Example:
+
+    >>> from keras import random
+    >>> from keras_attention.ops import Masks, strided_attention
+    >>> x = random.normal((2, 5, 31, 7))
+    >>> tuple(strided_attention(x, x, x, 5, Masks(causal=True), scale=7**-0.5).shape)
+    (2, 5, 31, 7)
+
+    Reference:
+        Child et al., 2019, "Generating Long Sequences with Sparse Transformers", section 4.3, both
+        sets as one (equation 7).
+    """
+
+    def allowed(query_positions, key_positions):
+        return strided_allowed(query_positions, key_positions, stride)
+
+    def in_other_rows(query_positions, key_positions):
+        rows = key_positions // stride - query_positions // stride
+        return (rows < -1) | (rows > right)
+
+    right = 0 if masks.causal else 1
+    call = PatternCall(query, key, value, allowed, masks, scale, weigh, bias)
+    if call.is_dense(keys=(2 + right) * stride) or stride == 1:
+        return call.result(*call.dense_rows(), return_rows)
+    blocks = Blocks(call, stride)
+    parts = [blocks.neighbours(1, right), blocks.columns(counts=in_other_rows)]
+    return call.result(*blocks.attend(parts), return_rows)
+
+
+def fixed_attention(
+    query,
+    key,
+    value,
+    block_length,
+    summary_length=1,
+    masks=NO_MASKS,
+    scale=None,
+    weigh=softmax,
+    bias=None,
+    return_rows=False,
+):
+    """Attention of each position to its own block, and to the end of every block.
+
+    Equal to dense attention under `fixed_mask`: `block_length + summary_length * key /
+    block_length` scores a query.
+
+    Where that would save nothing, or `masks.attention` is given, the whole block is computed.
+
+    Args:
+        query, key, value, masks, scale, weigh, bias, return_rows: See `window_attention`.
+        block_length: A positive integer, best near the square root of the length.
+        summary_length: How many positions at the end of a block all others may attend to.
+
+    Returns:
+        As `window_attention`.
+
+    Example:
+
+    >>> from keras import random
+    >>> from keras_attention.ops import Masks, fixed_attention
+    >>> x = random.normal((2, 5, 31, 7))
+    >>> tuple(fixed_attention(x, x, x, 5, 2, Masks(causal=True), scale=7**-0.5).shape)
+    (2, 5, 31, 7)
+
+    Reference:
+        Child et al., 2019, "Generating Long Sequences with Sparse Transformers", section 4.3, both
+        sets as one (equation 7).
+    """
+
+    def allowed(query_positions, key_positions):
+        return fixed_allowed(query_positions, key_positions, block_length, summary_length)
+
+    def in_other_blocks(query_positions, key_positions):
+        return key_positions // block_length != query_positions // block_length
+
+    call = PatternCall(query, key, value, allowed, masks, scale, weigh, bias)
+    if call.is_dense(keys=block_length) or summary_length == block_length:
+        return call.result(*call.dense_rows(), return_rows)
+    blocks = Blocks(call, block_length)
+    parts = [blocks.neighbours(0, 0), blocks.ends(summary_length, counts=in_other_blocks)]
+    return call.result(*blocks.attend(parts), return_rows)

@@ -1,0 +1,96 @@
+"""Attention in a sliding window, and to global tokens."""
+
+from keras_attention.ops.blocks import Blocks
+from keras_attention.ops.masks import NO_MASKS
+from keras_attention.ops.normalizers import softmax
+from keras_attention.ops.pattern_call import PatternCall
+from keras_attention.ops.patterns import window_allowed, window_reach
+from keras_attention.ops.stretches import attend_in_stretches, blocks_at_once
+
+# Below this size of a block, products of matrices are no faster.
+SMALLEST_BLOCK = 16
+
+
+def window_attention(
+    query,
+    key,
+    value,
+    window,
+    global_tokens=0,
+    masks=NO_MASKS,
+    scale=None,
+    weigh=softmax,
+    bias=None,
+    return_rows=False,
+    at_once=False,
+):
+    """Attention of each position to those near it, in time and memory linear in the length.
+
+    Equal to dense attention under `window_mask`. Queries are taken in blocks, keys in the blocks
+    around them: of the `query * key` scores only about `3 / 2 * window` a query are computed.
+    Global tokens add a block of `global_tokens` scores to every query, and a full row each.
+
+    Where the window covers all keys, or `masks.attention` is given, the whole block is computed.
+
+    Args:
+        query: Float tensor of shape `(batch, heads, query, dim)`.
+        key: Float tensor of shape `(batch, key_heads, key, dim)`.
+        value: Float tensor of shape `(batch, key_heads, key, value_dim)`.
+        window: The window's size, `window // 2` positions to each side, or a pair of how many
+            positions before and after the query.
+        global_tokens: How many positions at the start attend to all and are attended to by all.
+        masks: `keras_attention.ops.Masks`.
+        scale: A number that multiplies the scores, or None.
+        weigh: Function `(scores, mask) -> weights` over the last axis of
+            `(batch, heads, query, some keys)`, such as the normalisers.
+        bias: Function `(query, query_positions, key_positions)` of what is added to the scores, as
+            `keras_attention.layers.Position.bias`, or None.
+        return_rows: Whether to return which queries may attend to anything as well.
+
+    Returns:
+        Context of shape `(batch, heads, query, value_dim)`, and with `return_rows` a bool tensor
+        that broadcasts to `(batch, query)`.
+
+    Example:
+
+    >>> from keras import random
+    >>> from keras_attention.ops import window_attention
+    >>> query, memory = random.normal((2, 5, 31, 7)), random.normal((2, 5, 31, 7))
+    >>> tuple(window_attention(query, memory, memory, window=4, scale=7**-0.5).shape)
+    (2, 5, 31, 7)
+
+    Reference:
+        Beltagy, Peters and Cohan, 2020, "Longformer: The Long-Document Transformer", section 3.1.
+    """
+
+    def allowed(query_positions, key_positions):
+        return window_allowed(query_positions, key_positions, window, global_tokens)
+
+    before, after = window_reach(window)
+    size, left, right = _block_sizes(before, 0 if masks.causal else after)
+    call = PatternCall(query, key, value, allowed, masks, scale, weigh, bias)
+    width = (left + 1 + right) * size + global_tokens
+    if call.is_dense(width):
+        return call.result(*call.dense_rows(), return_rows)
+
+    def attend(call):
+        blocks = Blocks(call, size)
+        if global_tokens == 0:
+            return blocks.attend([blocks.neighbours(left, right)])
+        near = blocks.neighbours(left, right, counts=lambda i, j: j >= global_tokens)
+        return blocks.attend([blocks.first(global_tokens), near])
+
+    step = None if at_once else blocks_at_once(call, size, width)
+    if step is None:
+        context, rows = attend(call)
+    else:
+        context, rows = attend_in_stretches(call, attend, step, size, left, right)
+    if global_tokens:
+        context, rows = call.with_first_rows(context, rows, global_tokens)
+    return call.result(context, rows, return_rows)
+
+
+def _block_sizes(before, after):
+    """The size of a block, and how many blocks to each side hold the window."""
+    size = max(SMALLEST_BLOCK, (before + after + 1) // 2)
+    return size, -(-before // size), -(-after // size)

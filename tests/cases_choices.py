@@ -1,0 +1,72 @@
+"""The layers that take their scores from another attention and choose by themselves."""
+
+from layer_checks import LayerCase
+
+from keras_attention.layers import BahdanauAttention, LuongAttention
+from keras_attention.layers.choice_attention import ChoiceAttention
+from keras_attention.layers.hard_attention import HardAttention
+from keras_attention.layers.local_attention import LocalAttention
+from keras_attention.layers.luong_location_attention import LuongLocationAttention
+from keras_attention.layers.predictive_local_attention import PredictiveLocalAttention
+
+QUERY_DIM, KEY_DIM, UNITS = 7, 11, 17
+OF_PREDICTION = {
+    "overflow": "the Gaussian comes after the normaliser: weights sum to less than one",
+    "masks": "S counts what value_mask leaves, not attention_mask; see test_local_attention.py",
+}
+
+
+def bahdanau(**options):
+    return BahdanauAttention(UNITS, **options)
+
+
+def general(**options):
+    return LuongAttention("general", **options)
+
+
+def location(**options):
+    return LuongLocationAttention(61, **options)
+
+
+def choice_case(layer, inner, settings=None, **rest):
+    """A case of a layer around another one, which has the same dtype."""
+
+    def make(**options):
+        return layer(inner(dtype=options.get("dtype")), **(settings or {}), **options)
+
+    return LayerCase(make, QUERY_DIM, KEY_DIM, **rest)
+
+
+def hard_case(inner):
+    straight_through = "the gradient is that of softmax, on purpose; see test_choices.py"
+    one_value = "values that are not chosen get no gradient; see test_choices.py"
+    return choice_case(
+        HardAttention,
+        inner,
+        options={"temperature": 0.5, "dropout": 0.25, "seed": 31},
+        leaves_out={"finite_differences": straight_through, "gradients": one_value},
+    )
+
+
+CASES = {
+    "choice": choice_case(ChoiceAttention, general),
+    "hard_bahdanau": hard_case(bahdanau),
+    "hard_general": hard_case(general),
+    "local": choice_case(LocalAttention, general, {"window": 2}),
+    "local_bahdanau": choice_case(LocalAttention, bahdanau, {"window": 3}),
+    "local_location": choice_case(
+        LocalAttention,
+        location,
+        {"window": 2},
+        leaves_out={"gradients": "the score does not look at the key; see test_more_scores.py"},
+    ),
+    "predictive_local": choice_case(
+        PredictiveLocalAttention,
+        general,
+        {"window": 3, "units": 19},
+        leaves_out=OF_PREDICTION,
+    ),
+    "predictive_local_bahdanau": choice_case(
+        PredictiveLocalAttention, bahdanau, {"window": 3}, leaves_out=OF_PREDICTION
+    ),
+}

@@ -1,0 +1,36 @@
+"""Multi-head attention in sparse patterns."""
+
+from cases_heads import head_case
+
+from keras_attention import layers
+from keras_attention.layers.block_sparse_attention import BlockSparseAttention
+from keras_attention.layers.fixed_attention import FixedAttention
+from keras_attention.layers.pattern_attention import PatternAttention
+from keras_attention.layers.patterns import SlidingWindow
+from keras_attention.layers.sliding_window_attention import SlidingWindowAttention
+from keras_attention.layers.strided_attention import StridedAttention
+
+
+def pattern_case(layer, **settings):
+    return head_case(layer, self_attention=True, **settings)
+
+
+CASES = {
+    "pattern_sliding_window": pattern_case(SlidingWindowAttention, window=2),
+    "pattern_sliding_window_causal": pattern_case(SlidingWindowAttention, window=(3, 0)),
+    "pattern_sliding_window_global": pattern_case(
+        SlidingWindowAttention, window=3, global_tokens=2, num_key_value_heads=2
+    ),
+    "pattern_strided": pattern_case(StridedAttention, stride=2),
+    "pattern_fixed": pattern_case(FixedAttention, block_length=3, summary_length=1),
+    "pattern_block_sparse": pattern_case(
+        BlockSparseAttention, block_length=2, window_blocks=1, random_blocks=2, random_seed=11
+    ),
+    "pattern_with_parts": pattern_case(
+        PatternAttention,
+        pattern=lambda: SlidingWindow(2),
+        parts=lambda: [layers.QueryKeyNorm(), layers.LearnedSinks()],
+        options={"dropout": 0.25, "seed": 31},
+        leaves_out={"overflow": "a sink takes weight, so that rows do not sum to one"},
+    ),
+}

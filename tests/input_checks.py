@@ -1,0 +1,282 @@
+"""The checklist of the layers with one input: pooling, and attention over feature maps.
+
+The counterpart of `tests/layer_checks.py` for layers that are called as `layer(inputs, mask=None,
+return_attention_scores=False)`; `tests/input_cases.py` says how to make each of them.
+
+Every size is a different prime, so that a swapped axis cannot pass.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from layer_checks import assert_close, check_config, gradients, to_numpy
+
+__all__ = ["CHECKS", "InputCase"]
+BATCH = 2
+
+
+@dataclass(frozen=True)
+class InputCase:
+    """How to make a layer, and the shape it is called with.
+
+    Args:
+        make: Function of keyword arguments that makes the layer.
+        shape: Of one example, the channels included.
+        other_shape: Of another example, of other lengths.
+        keeps_positions: Whether the output has the positions of the input; otherwise it is a
+            vector, and consumes the mask.
+        channels_first: Whether the channels are the first axis of an example, not its last.
+        options: Arguments for the round trip of the configuration, not their defaults.
+        refuses, leaves_out: As those of `LayerCase`.
+    """
+
+    make: Callable[..., keras.layers.Layer]
+    shape: tuple
+    other_shape: tuple
+    keeps_positions: bool
+    channels_first: bool = False
+    options: dict = field(default_factory=dict)
+    refuses: dict = field(default_factory=dict)
+    leaves_out: dict = field(default_factory=dict)
+
+    def positions(self, shape=None):
+        """An example's shape without the channels."""
+        shape = shape or self.shape
+        return shape[1:] if self.channels_first else shape[:-1]
+
+    def array(self, batch=BATCH, shape=None, seed=61):
+        shape = (batch, *(shape or self.shape))
+        return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+    def mask(self, batch=BATCH, shape=None):
+        """The first example lacks its last row and column, the last has one position alone."""
+        positions = self.positions(shape)
+        mask = np.ones((batch, *positions), bool)
+        mask[0] = False
+        mask[(0, *(slice(size - 1) for size in positions))] = True
+        mask[-1] = False
+        mask[(-1, *(0 for _ in positions))] = True
+        return mask
+
+    def over_channels(self, mask):
+        """The mask as it broadcasts to the inputs."""
+        return np.expand_dims(mask, 1 if self.channels_first else -1)
+
+    def with_positions(self, *positions):
+        """The shape of an example with these positions."""
+        channels = self.shape[0 if self.channels_first else -1]
+        return (channels, *positions) if self.channels_first else (*positions, channels)
+
+    def model(self, **options):
+        """A functional model of this one layer, of free lengths, with the mask as an input."""
+        free = [None] * len(self.positions())
+        inputs = keras.Input(self.with_positions(*free), name="inputs")
+        mask = keras.Input(free, dtype="bool", name="mask")
+        outputs = self.make(**options)(inputs, mask=mask, return_attention_scores=True)
+        return keras.Model([inputs, mask], outputs)
+
+
+class Marked(keras.layers.Layer):
+    """Passes its input on, with a Keras mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        return inputs
+
+
+def check_keras_file(case, tmp_path):
+    model = case.model()
+    inputs = [case.array(), case.mask()]
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")  # no custom_objects
+    assert_close(again(inputs), model(inputs), atol=1e-6)
+
+
+def check_symbolic_shape(case, tmp_path):
+    inputs = case.array()
+    layer = case.make()
+    for options in ({}, {"return_attention_scores": True}):
+        symbolic = layer(keras.KerasTensor(inputs.shape), **options)
+        eager = layer(inputs, **options)
+        for one, other in zip(keras.tree.flatten(symbolic), keras.tree.flatten(eager), strict=True):
+            assert tuple(one.shape) == tuple(other.shape)
+            assert one.dtype == keras.backend.standardize_dtype(other.dtype)
+    assert layer.compute_output_shape(inputs.shape) == tuple(layer(inputs).shape)
+
+
+def check_fit_step(case, tmp_path):
+    inputs = keras.Input(case.shape)
+    model = keras.Model(inputs, case.make()(inputs))
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    before = model.get_weights()
+    arrays = case.array(), np.ones((BATCH, *model.output_shape[1:]))
+    history = model.fit(*arrays, epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    for one, other in zip(before, model.get_weights(), strict=True):
+        assert np.isfinite(other).all()
+        assert (one != other).any()
+
+
+def check_mixed_precision(case, tmp_path):
+    inputs, mask = case.array(), case.mask()
+    single = case.make()
+    expected = single(inputs, mask=mask, return_attention_scores=True)
+    for policy, atol in (("mixed_float16", 5e-3), ("mixed_bfloat16", 5e-2)):
+        layer = case.make(dtype=policy)
+        layer.build(inputs.shape)
+        layer.set_weights(single.get_weights())
+        outputs = layer(inputs, mask=mask, return_attention_scores=True)
+        for output in outputs:
+            assert keras.backend.standardize_dtype(output.dtype) == layer.compute_dtype
+        assert all(weight.dtype == "float32" for weight in layer.weights)
+        assert_close([ops.cast(output, "float32") for output in outputs], expected, atol=atol)
+
+
+def check_overflow(case, tmp_path):
+    layer = case.make(dtype="mixed_float16")
+    # 3000 is harmless in float16, and the sum of 30 of them is not.
+    inputs = 3000 * np.abs(case.array())
+    for output in layer(inputs, return_attention_scores=True):
+        assert np.isfinite(to_numpy(output)).all()
+
+
+def check_masks(case, tmp_path):
+    inputs, mask = case.array(), case.mask()
+    layer = case.make()
+    output, *weights = to_numpy(layer(inputs, mask=mask, return_attention_scores=True))
+    for found in weights:
+        if found.shape == mask.shape:
+            assert (found[~mask] == 0).all()
+    assert_close(layer(inputs, mask=mask), output)
+    if case.keeps_positions:
+        assert (output[np.broadcast_to(~case.over_channels(mask), output.shape)] == 0).all()
+    noise = np.where(case.over_channels(mask), inputs, 1e4 * case.array(seed=67))
+    assert_close(layer(noise, mask=mask, return_attention_scores=True), [output, *weights])
+    assert_close(layer(inputs, mask=np.ones_like(mask)), layer(inputs))
+    nothing = layer(inputs, mask=np.zeros_like(mask), return_attention_scores=True)
+    assert all((to_numpy(found) == 0).all() for found in nothing)
+
+
+def check_padding_might_as_well_not_be_there(case, tmp_path):
+    inputs, mask = case.array(), case.mask()
+    layer = case.make()
+    outputs = to_numpy(layer(inputs, mask=mask))
+    for row in range(BATCH):
+        lengths = [slice(where.max() + 1) for where in np.nonzero(mask[row])]
+        lengths.insert(0 if case.channels_first else len(lengths), slice(None))
+        here = (slice(row, row + 1), *lengths)
+        expected = outputs[here] if case.keeps_positions else outputs[row : row + 1]
+        assert_close(layer(inputs[here]), expected)
+
+
+def check_implicit_masks(case, tmp_path):
+    inputs, mask = case.array(), case.mask()
+    layer = case.make()
+    output = layer(Marked()(inputs, mask=mask))
+    assert_close(output, layer(inputs, mask=mask))
+    if case.keeps_positions:
+        np.testing.assert_array_equal(to_numpy(output._keras_mask), mask)
+    else:
+        assert getattr(output, "_keras_mask", None) is None
+
+
+def check_gradients(case, tmp_path):
+    inputs, mask = case.array(), case.mask()
+    layer = case.make()
+    direction = np.random.default_rng(71).normal(size=layer(inputs).shape)
+
+    def loss(inputs):
+        output = layer(inputs, mask=mask)
+        return ops.sum(output * ops.cast(direction, output.dtype))
+
+    (result,) = gradients(loss, inputs)
+    alive = np.broadcast_to(case.over_channels(mask), result.shape)
+    assert np.isfinite(result).all()
+    assert (result[~alive] == 0).all()
+    assert (result[alive] != 0).all()
+
+
+def check_finite_differences(case, tmp_path):
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float64 unless the whole process asks for it")
+    inputs, mask = case.array().astype("float64"), case.mask()
+    layer = case.make(dtype="float64")
+    generator = np.random.default_rng(73)
+    direction = generator.normal(size=layer(inputs).shape)
+
+    def loss(inputs):
+        return ops.sum(layer(inputs, mask=mask) * ops.cast(direction, "float64"))
+
+    (result,) = gradients(loss, inputs)
+    step, along = 1e-6, generator.normal(size=inputs.shape)
+    ahead, behind = (to_numpy(loss(inputs + sign * step * along)) for sign in (1, -1))
+    slope = (ahead - behind) / (2 * step)
+    np.testing.assert_allclose((result * along).sum(), slope, rtol=1e-5, atol=1e-7)
+
+
+def check_compiled(case, tmp_path):
+    inputs, mask = case.array(), case.mask()
+    layer = case.make()
+    eager = layer(inputs, mask=mask, return_attention_scores=True)
+
+    def call(inputs):
+        return layer(inputs, mask=mask, return_attention_scores=True)
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        assert_close(jax.jit(call)(inputs), eager)
+        return
+    import tensorflow as tf
+
+    for jit_compile in (False, True):
+        assert_close(tf.function(call, jit_compile=jit_compile)(inputs), eager)
+
+
+def check_saved_model(case, tmp_path):
+    tf = _tensorflow()
+    model = case.model()
+    model.export(tmp_path / "saved_model", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "saved_model")
+    for inputs in _two_shapes(case):
+        assert_close(loaded.serve([tf.constant(array) for array in inputs]), model(inputs))
+
+
+def check_onnx(case, tmp_path):
+    _tensorflow()
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = case.model()
+    first, second = _two_shapes(case)
+    model(first)  # Keras exports a functional model only after it was called
+    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    names = [node.name for node in session.get_inputs()]
+    for inputs in (first, second):
+        assert_close(session.run(None, dict(zip(names, inputs, strict=True))), model(inputs))
+
+
+def _two_shapes(case):
+    return [
+        [case.array(batch, shape), case.mask(batch, shape)]
+        for batch, shape in ((BATCH, case.shape), (3, case.other_shape))
+    ]
+
+
+def _tensorflow():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("exported from the TensorFlow backend only")
+    return pytest.importorskip("tensorflow")
+
+
+CHECKS = [check_config] + [
+    function
+    for name, function in list(globals().items())
+    if name.startswith("check_") and function is not check_config
+]
