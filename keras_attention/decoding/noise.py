@@ -12,6 +12,7 @@ Reference:
     (https://doi.org/10.1145/2063384.2063405), section 4.2.
 """
 
+import keras
 from keras import ops
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -90,7 +91,7 @@ def content_keys(source, source_mask):
     """
     positions = ops.arange(ops.shape(source_mask)[1], dtype="int32")  # (source,)
     ids = ops.zeros_like(source_mask, dtype="int32")
-    if len(source.shape) == 2 and "int" in str(source.dtype):
+    if len(source.shape) == 2 and "int" in keras.backend.standardize_dtype(source.dtype):
         ids = ops.cast(source, "int32")
     words, _ = threefry((positions, 0), (ids, 0))
     # 20 bits of each: the sum of 2,047 still fits, and onnxruntime's sums do not wrap around.

@@ -132,7 +132,9 @@ class LocationSensitiveAttention(RecursiveAttention):
             Float tensor of shape `(batch, key, units)`, in the layer's compute dtype.
         """
         alignment = ops.cast(ops.expand_dims(alignment, axis=-1), self.compute_dtype)
-        kernel = ops.cast(self.filter_kernel, self.compute_dtype)
+        # Reshaped to the shape it has: in a loop the way into ONNX forgets that of a weight.
+        kernel = ops.reshape(self.filter_kernel, (self.kernel_size, 1, self.filters))
+        kernel = ops.cast(kernel, self.compute_dtype)
         features = ops.conv(alignment, kernel, padding="same")  # (batch, key, filters)
         # With a batch axis, or TensorFlow writes a product that has no gradient in a loop of XLA
         # where no length is known.

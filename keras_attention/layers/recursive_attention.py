@@ -224,7 +224,7 @@ def _loop(advance, state, inputs, shape):
 
     def body(i, state, outputs):
         output, state = advance(state, tuple(ops.take(x, i, axis=0) for x in inputs))
-        return i + 1, state, ops.where(places == i, output, outputs)
+        return i + 1, state, ops.where(places == i, ops.expand_dims(output, axis=0), outputs)
 
     start = ops.zeros((), dtype="int32")
     outputs = ops.zeros((length, *shape), dtype=state["alignment"].dtype)

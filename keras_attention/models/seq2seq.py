@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.models.generation import generate
 from keras_attention.ops import masks
 
 
@@ -195,28 +196,21 @@ class Seq2Seq(keras.Model):
         outputs, state, alignment = self.decoder.step(embedded, state)
         return self._logits(outputs), state, alignment
 
-    def generate(self, source, search):
+    def generate(self, source, search, prefix=None):
         """Decodes a batch of sources.
 
         Args:
             source: int tensor `(batch, source)`, or float frames `(batch, source,
                 source_features)`.
             search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
+            prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`;
+                a row goes on freely from there.
 
         Returns:
             `keras_attention.decoding.SearchResult` of tensors. Can be traced by `tf.function` and
             `jax.jit`.
         """
-        memory = self.encode(ops.convert_to_tensor(source))
-        state = self.start(memory, search.max_length)
-        return search(
-            self.step,
-            state,
-            memory["mask"],
-            start_id=self.start_id,
-            end_id=self.end_id,
-            pad_id=self.pad_id,
-        )
+        return generate(self, source, search, prefix)
 
     def get_config(self):
         return {

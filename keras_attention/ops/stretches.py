@@ -17,13 +17,12 @@ def blocks_at_once(call, size, keys):
         keys: How many scores a query has.
 
     Returns:
-        An integer, or None where all fit, or where a size is not known before the run.
+        An integer, or None where all fit, or where the length is not known before the run. A batch
+        that is not known counts as one sentence.
     """
     batch, heads, length, _ = call.query.shape
-    if None in (batch, length):
-        return None
-    step = max(1, STRETCH_BYTES // (4 * max(1, batch * heads * size * keys)))
-    return step if step * size < length else None
+    step = max(1, STRETCH_BYTES // (4 * (batch or 1) * heads * size * keys))
+    return step if length is not None and step * size < length else None
 
 
 def attend_in_stretches(call, attend, step, size, left, right):

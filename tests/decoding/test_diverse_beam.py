@@ -71,8 +71,9 @@ def test_stopping_early_loses_nothing(
 
 def bigrams(probabilities):
     """A step whose next token depends on the last one; `START` begins."""
-    table = np.zeros((100, 5), "float32")
+    table = np.eye(5, dtype="float32")[[END] * 100]  # a token that is not mentioned ends
     for token, after in probabilities.items():
+        table[token] = 0
         for next_token, probability in after.items():
             table[token, next_token] = probability
     with np.errstate(divide="ignore"):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from fake_steps import START, arrays, eager, prefix_problem, prefix_step, search_prefixes
+from fake_steps import START, Problem, arrays, eager, prefix_problem, prefix_step, search_prefixes
 
 from keras_attention.decoding import (
     AllowedIds,
@@ -47,11 +47,12 @@ def signature():
 
 
 def function_of(search):
-    """The search as a graph whose inputs are a problem, a prefix, and keys of the rows."""
+    """The search as a graph of a problem, keys of the rows, and a prefix if it has constraints."""
     import tensorflow as tf
 
     @tf.function(input_signature=signature())
     def run(logits, alignments, source_mask, prefix, row_keys):
+        prefix = prefix if search.constraints else None
         found = search_prefixes(search, END, prefix=prefix, row_keys=row_keys)
         return found(logits, alignments, source_mask)
 
@@ -95,11 +96,11 @@ def test_a_saved_model_finds_the_same(search, tmp_path):
     loaded = tf.saved_model.load(tmp_path)
     for batch, source_length in [(5, 2), (1, 3)]:
         inputs = inputs_of(batch, source_length)
-        options = {name: inputs.pop(name) for name in ("prefix", "row_keys")}
-        problem = prefix_problem(11, batch, source_length, 3, 5)._replace(**inputs)
-        expected = eager(search_prefixes(search, END, **options))(problem)
-        found = loaded.search(**inputs, **options)
-        assert_same([x.numpy() for x in found], expected)
+        found = loaded.search(**inputs)
+        prefix, row_keys = inputs.pop("prefix"), inputs.pop("row_keys")
+        prefix = prefix if search.constraints else None
+        run = eager(search_prefixes(search, END, prefix=prefix, row_keys=row_keys))
+        assert_same([x.numpy() for x in found], run(Problem(**inputs)))
 
 
 def assert_same(found, expected):

@@ -284,7 +284,7 @@ def test_performer_comes_nearer_to_softmax_as_features_grow():
         errors.append(np.sqrt(np.mean(squares, axis=0) / sizes))
     assert (errors[1] < errors[0] / 2).all()
     assert (errors[2] < errors[1] / 2).all()
-    assert (errors[2] < 0.05).all()
+    assert (errors[2] < 0.1).all()
 
 
 def test_scores_far_out_of_range():

@@ -9,8 +9,8 @@ from keras_attention.ops import Masks, normalizers
 from keras_attention.ops.patterns import fixed_mask, strided_mask
 from keras_attention.ops.strided import fixed_attention, strided_attention
 
-STRIDES = [1, 2, 3, 5, 7]
-BLOCKS = [(1, 1), (2, 1), (3, 1), (5, 2), (7, 3), (4, 4)]
+STRIDES = [1, 2, 5, 7]
+BLOCKS = [(1, 1), (3, 1), (5, 2), (4, 4)]
 ON_TENSORFLOW = backend.backend() == "tensorflow"
 
 

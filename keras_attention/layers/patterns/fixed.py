@@ -34,9 +34,7 @@ class Fixed(Pattern):
 
     def allowed(self, query_positions, key_positions):
         """The own block, and the ends of all; see `Pattern.allowed`."""
-        return fixed_allowed(
-            query_positions, key_positions, self.block_length, self.summary_length
-        )
+        return fixed_allowed(query_positions, key_positions, self.block_length, self.summary_length)
 
     def attend(self, query, key, value, masks, scale, weigh, bias=None, training=False):
         """In time `length ** 1.5` where the block is its root; see `Pattern.attend`."""

@@ -1,0 +1,208 @@
+"""Time and memory of each pattern against length, as one picture and one table.
+
+    python benchmarks/attention_scaling.py [--longest 16384] [--seconds 4]
+    KERAS_BACKEND=jax python benchmarks/attention_scaling.py      (or torch; also on a GPU)
+
+One batch of 8 heads of 64 features in float32, forward, compiled as Keras compiles a model on the
+backend at hand (XLA on TensorFlow and JAX, eager on Torch). A series ends where one call would take
+longer than `--seconds`. The picture goes to `docs/pictures/attention_scaling.png`.
+
+Memory is what one call needs beyond what was there before it: on a CPU under Linux the peak of the
+resident memory, which the kernel counts anew for each call; on JAX what the compiler reserves; on a
+GPU with Torch what its allocator counts. Elsewhere it is left out.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import memory
+
+memory.start_anew()
+
+import keras
+import matplotlib
+import numpy as np
+from keras import ops
+
+from keras_attention import ops as attention_ops
+from keras_attention.ops.masks import Masks
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+HEADS, DIM = 8, 64
+PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "attention_scaling.png"
+CAUSAL = Masks(causal=True)
+
+
+def whole(query, key, value):
+    """The whole matrix of scores, as Keras' own operation computes it."""
+    swapped = (ops.swapaxes(x, 1, 2) for x in (query, key, value))
+    return ops.dot_product_attention(*swapped, flash_attention=False)
+
+
+def root(length):
+    """A power of two near the square root of the length."""
+    return 2 ** round(np.log2(length) / 2)
+
+
+PATTERNS = {
+    "keras.ops.dot_product_attention": whole,
+    "exact, in blocks of queries": lambda *qkv: attention_ops.blocked_attention(
+        *qkv, scale=DIM**-0.5
+    )[0],
+    "exact and causal, in blocks": lambda *qkv: attention_ops.blocked_attention(
+        *qkv, scale=DIM**-0.5, causal=True
+    )[0],
+    "strided, causal": lambda *qkv: attention_ops.strided_attention(
+        *qkv, stride=root(qkv[0].shape[2]), masks=CAUSAL, scale=DIM**-0.5
+    ),
+    "fixed, causal": lambda *qkv: attention_ops.fixed_attention(
+        *qkv, block_length=root(qkv[0].shape[2]), masks=CAUSAL, scale=DIM**-0.5
+    ),
+    "block sparse (64: 3 near, 1 global, 2 random)": (
+        lambda *qkv: attention_ops.block_sparse_attention(
+            *qkv,
+            block_length=64,
+            window_blocks=3,
+            global_blocks=1,
+            random_blocks=2,
+            scale=DIM**-0.5,
+        )
+    ),
+    "sliding window of 128": lambda *qkv: attention_ops.window_attention(
+        *qkv, window=128, scale=DIM**-0.5
+    ),
+    "linear": lambda query, key, value: attention_ops.linear_attention(
+        ops.elu(query) + 1.0, ops.elu(key) + 1.0, value
+    ),
+    "linear, causal": lambda query, key, value: attention_ops.linear_attention(
+        ops.elu(query) + 1.0, ops.elu(key) + 1.0, value, causal=True
+    ),
+}
+
+
+def compiled(function, inputs):
+    """A call without arguments that runs the function to its end, and its bytes or None."""
+    backend = keras.backend.backend()
+    tensors = [ops.convert_to_tensor(x) for x in inputs]
+    if backend == "jax":
+        import jax
+
+        program = jax.jit(function).lower(*tensors).compile()
+        reserved = program.memory_analysis().temp_size_in_bytes
+        return lambda: jax.block_until_ready(program(*tensors)), reserved
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        program = tf.function(function, jit_compile=True, autograph=False)
+        return lambda: program(*tensors).numpy(), None
+    import torch
+
+    def run():
+        with torch.inference_mode():
+            result = function(*tensors)
+        if result.is_cuda:
+            torch.cuda.synchronize()
+
+    return run, None
+
+
+def peak_bytes(run):
+    """What one call needs beyond what was there before, or None where nobody counts."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            before = torch.cuda.memory_allocated()
+            torch.cuda.reset_peak_memory_stats()
+            run()
+            return torch.cuda.max_memory_allocated() - before
+    return memory.resident_peak(run)
+
+
+def measure(function, length, repeat):
+    """Median seconds and bytes of one pattern at one length."""
+    generator = np.random.default_rng(0)
+    shape = (1, HEADS, length, DIM)
+    inputs = [generator.normal(size=shape).astype("float32") for _ in range(3)]
+    run, reserved = compiled(function, inputs)
+    run()
+    memory = peak_bytes(run) if reserved is None else reserved
+    seconds = []
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - begin)
+    return statistics.median(seconds), memory
+
+
+def all_series(lengths, limit, repeat):
+    """`{pattern: {length: (seconds, bytes)}}`."""
+    series = {}
+    for name, function in PATTERNS.items():
+        series[name] = {}
+        for length in lengths:
+            series[name][length] = measure(function, length, repeat)
+            seconds, memory = series[name][length]
+            megabytes = "?" if memory is None else f"{memory / 2**20:.1f}"
+            print(f"{name:48} {length:6} {seconds * 1e3:9.1f} ms {megabytes:>8} MiB", flush=True)
+            if seconds * 4 > limit and length * 2 <= lengths[-1]:
+                print(f"{name:48} ends: the next would take longer than {limit} s", flush=True)
+                break
+    return series
+
+
+def draw(series):
+    """Both diagrams side by side, both axes logarithmic."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), constrained_layout=True)
+    for number, (name, points) in enumerate(series.items()):
+        style = {"marker": "os^vD*xP+"[number], "markersize": 5, "label": name}
+        left.plot(list(points), [seconds * 1e3 for seconds, _ in points.values()], **style)
+        counted = {length: memory for length, (_, memory) in points.items() if memory}
+        right.plot(list(counted), [memory / 2**20 for memory in counted.values()], **style)
+    for axis, title in ((left, "milliseconds"), (right, "MiB beyond the inputs, at the peak")):
+        axis.set(xscale="log", yscale="log", xlabel="length", title=title)
+        axis.set_xticks(LENGTHS, [str(length) for length in LENGTHS], rotation=45)
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+    left.legend(fontsize=7)
+    PICTURE.parent.mkdir(exist_ok=True)
+    figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
+    print(PICTURE)
+
+
+def table(series):
+    """The series as Markdown: milliseconds / MiB."""
+    lines = ["| | " + " | ".join(map(str, LENGTHS)) + " |", "|---" * (len(LENGTHS) + 1) + "|"]
+    for name, points in series.items():
+        cells = []
+        for length in LENGTHS:
+            seconds, memory = points.get(length, (None, None))
+            shown = "" if seconds is None else f"{seconds * 1e3:.1f}"
+            cells.append(shown + ("" if memory is None else f" / {memory / 2**20:.1f}"))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+LENGTHS = [256, 512, 1024, 2048, 4096, 8192, 16384]
+
+
+def main():
+    """Measures, draws and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--longest", type=int, default=LENGTHS[-1])
+    parser.add_argument("--seconds", type=float, default=4.0, help="longest call")
+    parser.add_argument("--repeat", type=int, default=5)
+    options = parser.parse_args()
+    lengths = [length for length in LENGTHS if length <= options.longest]
+    series = all_series(lengths, options.seconds, options.repeat)
+    print()
+    print(table(series))
+    draw(series)
+
+
+if __name__ == "__main__":
+    main()

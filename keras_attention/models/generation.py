@@ -1,0 +1,29 @@
+"""A model and a search, put together."""
+
+from keras import ops
+
+
+def generate(model, source, search, prefix=None):
+    """Decodes a batch of sources.
+
+    Args:
+        model: model with `encode`, `start`, `step` and the special ids, such as `Seq2Seq`.
+        source: int tensor `(batch, source)`, or float frames `(batch, source, source_features)`.
+        search: a search of `keras_attention.decoding`.
+        prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`.
+
+    Returns:
+        `keras_attention.decoding.SearchResult` of tensors.
+    """
+    source = ops.convert_to_tensor(source)
+    memory = model.encode(source)
+    return search(
+        model.step,
+        model.start(memory, search.max_length),
+        memory["mask"],
+        start_id=model.start_id,
+        end_id=model.end_id,
+        pad_id=model.pad_id,
+        prefix=prefix,
+        row_keys=search.row_keys(source, memory["mask"]),
+    )
