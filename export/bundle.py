@@ -52,6 +52,9 @@ def export(source, to, texts=None, report=print):
     # On the CPU and without cuDNN, as the proof: GPUs round otherwise, TF32 by more than it allows.
     with keras.device("cpu"):
         translator = Translator.load(translator_folder(source))
+        if translator.unknown != "keep":
+            report("Unknown words are replaced in Python alone: the bundle shows them as such.")
+            translator.unknown = "keep"
         texts = proof_texts(translator, source, texts)
         report(f"Asking the trained model {len(texts)} held-out sentences ...")
         with without_cudnn(translator.model):

@@ -25,6 +25,8 @@ class Explanation:
         source_tokens: list of str, ending in the end token.
         target_tokens: list of str.
         alignment: float array `(target, source)`; row by row the attention over source tokens.
+        token_scores: float array `(target,)`, the log-probability of each target token; None where
+            an exported file does not tell it.
     """
 
     text: str
@@ -32,6 +34,7 @@ class Explanation:
     source_tokens: list
     target_tokens: list
     alignment: np.ndarray
+    token_scores: np.ndarray = None
 
 
 class Translator:
@@ -45,6 +48,11 @@ class Translator:
         max_source_length: int. Tokens a text may have, the end token included; a longer one is an
             error, never cut.
         batch_size: int. Texts decoded at a time.
+        unknown: what becomes of unknown words of the translation, which the model can only name as
+            such: `"keep"` shows them as U+FFFD; `"copy"` puts the source word there that the model
+            looked at; a dict of target word by source word translates that word, and copies one
+            that it does not hold (Luong et al., 2015). For two word tokenizers. Only this class
+            does it: an exported file keeps them.
 
     Call arguments:
         texts: list of str, or one str.
@@ -61,6 +69,7 @@ class Translator:
         search,
         max_source_length=512,
         batch_size=64,
+        unknown="keep",
     ):
         self.model = model
         self.source_tokenizer = source_tokenizer
@@ -68,6 +77,8 @@ class Translator:
         self.search = search
         self.max_source_length = max_source_length
         self.batch_size = batch_size
+        self.unknown = unknown
+        self._unknown_words = self._make_unknown_words()
         self._compiled = {}
 
     def __call__(self, texts):
@@ -99,14 +110,18 @@ class Translator:
         """
         if isinstance(texts, str):
             return self.nbest([texts])[0]
+        texts = list(texts)
         sources = self.source_ids(texts)
         results = self._search_all(sources, self.search.all_beams())
         rows = []
-        for ids, result in zip(sources, results, strict=True):
+        for source, ids, result in zip(texts, sources, results, strict=True):
             if len(ids) == 1:
                 rows.append([("", 0.0)] * len(result.ids))
                 continue
-            decoded = self._decode(result.ids)
+            decoded = [
+                self._known(source, result, beam, text)[0]
+                for beam, text in enumerate(self._decode(result.ids))
+            ]
             rows.append(list(zip(decoded, map(float, result.scores), strict=True)))
         return rows
 
@@ -140,28 +155,50 @@ class Translator:
         return rows
 
     def _explain(self, texts, with_tokens):
+        texts = list(texts)
         sources = self.source_ids(texts)
         results = self._search_all(sources, self.search)
         best = [np.asarray(result.ids[0]) for result in results]
         decoded = self._decode(pad(best, length=self.search.max_length)) if best else []
         explanations = []
-        for ids, result, text in zip(sources, results, decoded, strict=True):
+        for source, ids, result, text in zip(texts, sources, results, decoded, strict=True):
             empty = len(ids) == 1
             length = 0 if empty else int(result.lengths[0])
+            tokens = []
+            if with_tokens:
+                tokens = self._tokens(self.target_tokenizer, result.ids[0, :length])
+            if not empty:
+                text, tokens = self._known(source, result, 0, text, tokens)
+            scores = result.token_scores
             explanations.append(
                 Explanation(
                     text="" if empty else text,
                     score=0.0 if empty else float(result.scores[0]),
                     source_tokens=self._tokens(self.source_tokenizer, ids) if with_tokens else [],
-                    target_tokens=(
-                        self._tokens(self.target_tokenizer, result.ids[0, :length])
-                        if with_tokens
-                        else []
-                    ),
+                    target_tokens=tokens,
                     alignment=np.asarray(result.alignments[0, :length, : len(ids)]),
+                    token_scores=None if scores is None else np.asarray(scores[0, :length]),
                 )
             )
         return explanations
+
+    def _make_unknown_words(self):
+        if self.unknown == "keep":
+            return None
+        # Needs TensorFlow, which a user of the layers may lack; these tokenizers have it.
+        from keras_attention.text.unknown_words import UnknownWords, check_unknown
+
+        unknown = check_unknown(self.unknown)
+        dictionary = {} if unknown == "copy" else unknown
+        return UnknownWords(self.source_tokenizer, self.target_tokenizer, dictionary)
+
+    def _known(self, source, result, beam, text, tokens=()):
+        """Text and tokens of a hypothesis without unknown words, if they are to be replaced."""
+        ids = result.ids[beam, : int(result.lengths[beam])]
+        if self.unknown == "keep" or self.target_tokenizer.unknown_id not in ids:
+            return text, tokens
+        tokens = self._unknown_words.tokens(source, ids, result.alignments[beam])
+        return self._unknown_words.text(ids, tokens), tokens
 
     def _search_all(self, sources, search):
         """Result of each row, in the order given; rows of like length share a batch."""
@@ -175,7 +212,8 @@ class Translator:
             batch = pad([sources[row] for row in rows], length=length)
             result = compiled.generate(batch)
             for index, row in enumerate(rows):
-                results[row] = type(result)(*(field[index] for field in result))
+                fields = (None if field is None else field[index] for field in result)
+                results[row] = type(result)(*fields)
         return results
 
     def _compiled_search(self, search):
@@ -212,6 +250,7 @@ class Translator:
                 "search": keras.saving.serialize_keras_object(self.search),
                 "max_source_length": self.max_source_length,
                 "batch_size": self.batch_size,
+                "unknown": self.unknown,
             }
             write_json(temporary / "translator.json", config)
 
@@ -246,6 +285,7 @@ class Translator:
                 "search": keras.saving.deserialize_keras_object(config["search"]),
                 "max_source_length": config["max_source_length"],
                 "batch_size": config["batch_size"],
+                "unknown": config.get("unknown", "keep"),
             }
         except (KeyError, TypeError, ValueError) as error:  # Not what `save` wrote.
             raise UserError(f"{folder / 'translator.json'} is damaged: {error}.") from error

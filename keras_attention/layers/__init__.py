@@ -71,6 +71,9 @@ from keras_attention.layers.positions import SinusoidalPosition as SinusoidalPos
 from keras_attention.layers.positions import T5Position as T5Position
 from keras_attention.layers.positions import TransformerXLPosition as TransformerXLPosition
 from keras_attention.layers.positions import YaRNScaling as YaRNScaling
+from keras_attention.layers.positions.adaptive_span_position import (
+    AdaptiveSpanPosition as AdaptiveSpanPosition,
+)
 from keras_attention.layers.predictive_local_attention import (
     PredictiveLocalAttention as PredictiveLocalAttention,
 )

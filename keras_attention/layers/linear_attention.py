@@ -141,8 +141,6 @@ class LinearAttention(MultiHeadAttention):
             weights = ops.cast(linear_weights(query, key, mask), self.compute_dtype)
             weights = self.drop(weights, training)
             return weighted_sum(weights, value), weights
-        if masks.query is not None:
-            query = ops.where(ops.cast(masks.query, "bool")[:, None, :, None], query, 0.0)
         return linear_attention(query, key, value, masks.key, masks.causal), None
 
     def recurrent_start(self, batch_size):

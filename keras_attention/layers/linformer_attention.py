@@ -135,17 +135,15 @@ class LinformerAttention(MultiHeadAttention):
         )
 
     def _check_call(self, key, masks, bias):
-        refused = {
-            "use_causal_mask": True if masks.causal else None,
-            "attention_mask": masks.attention,
-            "bias": bias,
-        }
-        for name, given in refused.items():
+        received = {"use_causal_mask": masks.causal or None}
+        for name, tensor in (("attention_mask", masks.attention), ("bias", bias)):
+            received[name] = None if tensor is None else f"of shape {tuple(ops.shape(tensor))}"
+        for name, given in received.items():
             if given is not None:
                 raise ValueError(
                     f"Expected no `{name}`: each projected key is made of all positions, so that "
                     "nothing can be said of a query and one position. "
-                    f"Received: {name} of shape {tuple(ops.shape(given))}"
+                    f"Received: {name} {given}"
                 )
         length = key.shape[2]
         if length is not None and length > self.max_length:

@@ -10,6 +10,7 @@ from keras_attention.ops.blocked import blocked_attention as blocked_attention
 from keras_attention.ops.heads import join_heads as join_heads
 from keras_attention.ops.heads import repeat_heads as repeat_heads
 from keras_attention.ops.heads import split_heads as split_heads
+from keras_attention.ops.linear import elu_features as elu_features
 from keras_attention.ops.linear import linear_attention as linear_attention
 from keras_attention.ops.masks import NO_MASKS as NO_MASKS
 from keras_attention.ops.masks import Masks as Masks

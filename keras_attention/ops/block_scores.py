@@ -1,6 +1,6 @@
 """The scores of one block of rows: products, bias, masks and dropout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -25,6 +25,23 @@ class BlockScores:
     dropout: float
     drawn: Any
     queries: Any
+
+    @property
+    def tensors(self):
+        """The masks and the seed, without those that are None."""
+        return self.masks if self.drawn is None else (*self.masks, self.drawn)
+
+    def with_tensors(self, tensors):
+        """The same, with other tensors.
+
+        Args:
+            tensors: As `tensors` returns them.
+
+        Returns:
+            A `BlockScores`.
+        """
+        masks, (drawn, *_) = tensors[: len(self.masks)], (*tensors[len(self.masks) :], None)
+        return replace(self, masks=masks, drawn=drawn)
 
     def __call__(self, blocks, index, query, key, value, bias=None):
         """The scores of a block.

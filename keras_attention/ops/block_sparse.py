@@ -8,6 +8,7 @@ from keras_attention.ops.normalizers import softmax
 from keras_attention.ops.pattern_call import PatternCall
 from keras_attention.ops.patterns import block_sparse_allowed
 from keras_attention.ops.random_blocks import random_key_block
+from keras_attention.ops.stretches import attend_in_stretches
 
 
 def block_sparse_attention(
@@ -24,6 +25,7 @@ def block_sparse_attention(
     weigh=softmax,
     bias=None,
     return_rows=False,
+    at_once=False,
 ):
     """Attention of blocks of positions to the blocks around them, the first, and random ones.
 
@@ -34,7 +36,7 @@ def block_sparse_attention(
     Where that covers all keys, or `masks.attention` is given, the whole block is computed.
 
     Args:
-        query, key, value, masks, scale, weigh, bias, return_rows: See `window_attention`.
+        query, key, value, masks, scale, weigh, bias, return_rows, at_once: See `window_attention`.
         block_length: Number of positions in a block.
         window_blocks, global_blocks, random_blocks, random_seed: See `block_sparse_allowed`.
 
@@ -66,16 +68,21 @@ def block_sparse_attention(
     right = 0 if masks.causal else left
     # Half of the draws look ahead: under a causal mask they need not be computed.
     slots = range(0, random_blocks, 2 if masks.causal else 1)
+    keys = (left + 1 + right + global_blocks + len(slots)) * block_length
     call = PatternCall(query, key, value, allowed, masks, scale, weigh, bias)
-    if call.is_dense(keys=(left + 1 + right + global_blocks + len(slots)) * block_length):
+    if call.is_dense(keys):
         return call.result(*call.dense_rows(), return_rows)
-    blocks = Blocks(call, block_length)
-    parts = [blocks.neighbours(left, right, counts=behind_global)]
-    if global_blocks:
-        parts.insert(0, blocks.first(global_blocks * block_length))
-    if slots:
-        parts.append(_random_part(blocks, slots, near, random_seed))
-    context, rows = blocks.attend(parts)
+
+    def attend(call):
+        blocks = Blocks(call, block_length)
+        parts = [blocks.neighbours(left, right, counts=behind_global)]
+        if global_blocks:
+            parts.insert(0, blocks.first(global_blocks * block_length))
+        if slots:
+            parts.append(_random_part(blocks, slots, near, random_seed))
+        return blocks.attend(parts)
+
+    context, rows = attend_in_stretches(call, attend, block_length, left, right, keys, at_once)
     if global_blocks:
         context, rows = call.with_first_rows(context, rows, global_blocks * block_length)
     return call.result(context, rows, return_rows)
@@ -83,7 +90,7 @@ def block_sparse_attention(
 
 def _random_part(blocks, slots, near, random_seed):
     """The keys of the random blocks, where no other part and no earlier draw has them."""
-    numbers = ops.arange(blocks.count, dtype="int32")
+    numbers = blocks.positions[:, 0] // blocks.size
     draws = [random_key_block(numbers, slot, near["window_blocks"], random_seed) for slot in slots]
     numbers = ops.stack(draws, axis=-1)  # (blocks, chosen)
     before = ops.expand_dims(ops.arange(len(slots)), -1) > ops.arange(len(slots))

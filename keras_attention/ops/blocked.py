@@ -118,19 +118,24 @@ def _attention(inputs, cuts, score):
     They are one tensor because the Torch backend knows custom gradients of one output only.
     """
 
+    count = len(inputs)
+
     @ops.custom_gradient
-    def attention(*inputs):
-        result = [_attend(inputs, blocks, score) for blocks in cuts]
+    def attention(*tensors):
+        # Masks and seed come as arguments too: JAX' rematerialisation loses what is only enclosed.
+        inputs, here = tensors[:count], score.with_tensors(tensors[count:])
+        result = [_attend(inputs, blocks, here) for blocks in cuts]
         result = ops.concatenate(result, axis=2) if len(cuts) > 1 else result[0]
 
         def gradient(*args, upstream=None):
             if upstream is None:  # the Torch backend passes it by name
                 (upstream,) = args
-            return _gradients(inputs, result, upstream, cuts, score)
+            gradients = _gradients(inputs, result, upstream, cuts, here)
+            return *gradients, *[None for _ in tensors[count:]]
 
         return result, gradient
 
-    return attention(*inputs)
+    return attention(*inputs, *score.tensors)
 
 
 def _attend(inputs, blocks, score):

@@ -138,6 +138,7 @@ class Blocks:
             lambda x: chosen_blocks(self._split_keys(x), there),
             ops.reshape(positions, (self.count, numbers.shape[1] * self.size)),
             counts,
+            source=self.call.whole,
         )
 
     def first(self, number, counts=None):
@@ -177,6 +178,7 @@ class Blocks:
             lambda x: merge_blocks(self._split_keys(x)[:, :, :, self.size - number :]),
             ops.reshape(positions, (1, self._key_blocks * number)),
             counts,
+            source=self.call.whole,
         )
 
     def columns(self, counts=None):
@@ -220,7 +222,7 @@ class Blocks:
 
     @property
     def _key_blocks(self):
-        return (self.call.key_length + self.size - 1) // self.size
+        return (self.call.whole.key_length + self.size - 1) // self.size
 
     def _split_keys(self, x):
         return split_blocks(x, self.size, self._key_blocks)

@@ -79,9 +79,9 @@ def linear_attention(query, key, value, key_mask=None, causal=False):
 
     Example:
 
-    >>> from keras import random
-    >>> from keras_attention.ops import elu_features, linear_attention
-    >>> features = elu_features(random.normal((2, 3, 7, 5)))
+    >>> from keras import ops, random
+    >>> from keras_attention.ops import linear_attention
+    >>> features = ops.exp(random.normal((2, 3, 7, 5)))
     >>> tuple(linear_attention(features, features, random.normal((2, 3, 7, 11))).shape)
     (2, 3, 7, 11)
 

@@ -8,38 +8,25 @@ from keras_attention.ops.block_views import cut_or_filled
 STRETCH_BYTES = 2 * 2**20
 
 
-def blocks_at_once(call, size, keys):
-    """How many blocks of queries fit into a stretch.
+def attend_in_stretches(call, attend, size, left, right, keys, at_once=False):
+    """What `attend` gives for each stretch of queries, joined; the same as `attend(call)`.
 
     Args:
         call: A `PatternCall`.
-        size: Number of positions in a block.
-        keys: How many scores a query has.
-
-    Returns:
-        An integer, or None where all fit, or where the length is not known before the run. A batch
-        that is not known counts as one sentence.
-    """
-    batch, heads, length, _ = call.query.shape
-    step = max(1, STRETCH_BYTES // (4 * (batch or 1) * heads * size * keys))
-    return step if length is not None and step * size < length else None
-
-
-def attend_in_stretches(call, attend, step, size, left, right):
-    """What `attend` gives for each stretch, joined.
-
-    Args:
-        call: A `PatternCall` of known lengths.
         attend: Function from a `PatternCall` to the pair of context and rows.
-        step: How many blocks of queries are a stretch.
         size: Number of positions in a block.
-        left: How many blocks before a stretch its queries look at.
+        left: How many blocks before it a block looks at.
         right: How many blocks behind it.
+        keys: How many scores a query has in all.
+        at_once: Whether all is to be one stretch.
 
     Returns:
         Pair of context `(batch, heads, query, value_dim)` and rows, a bool tensor that broadcasts
         to `(batch, query)`.
     """
+    step = None if at_once else blocks_at_once(call, size, keys)
+    if step is None:
+        return attend(call)
     length, halo = step * size, left * size
     near = halo + length + right * size
     count = -(-call.query_length // length)
@@ -58,6 +45,29 @@ def attend_in_stretches(call, attend, step, size, left, right):
     starts = ops.arange(count, dtype="int32") * length
     context, rows = ops.map(attend_one, starts)  # (count, batch, heads, length, dim)
     return _join(context, 2, call.query_length), _join(rows, 1, call.query_length)
+
+
+def blocks_at_once(call, size, keys):
+    """How many blocks of queries fit into a stretch.
+
+    Args:
+        call: A `PatternCall`.
+        size: Number of positions in a block.
+        keys: How many scores a query has.
+
+    Returns:
+        An integer, or None where all fit, or where a length is not known before the run. A batch
+        that is not known counts as one sentence.
+    """
+    batch, heads, length, _ = call.query.shape
+    if length is None or not isinstance(keys, int):
+        return None
+    most = max(1, STRETCH_BYTES // (4 * (batch or 1) * heads * size * keys))
+    if most * size >= length:
+        return None
+    # Stretches of one length, where they can be, need no filling up.
+    divisors = (step for step in range(most, most // 2, -1) if length % (step * size) == 0)
+    return next(divisors, most)
 
 
 def _slice(x, start, length):

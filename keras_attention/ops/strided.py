@@ -5,6 +5,7 @@ from keras_attention.ops.masks import NO_MASKS
 from keras_attention.ops.normalizers import softmax
 from keras_attention.ops.pattern_call import PatternCall
 from keras_attention.ops.patterns import fixed_allowed, strided_allowed
+from keras_attention.ops.stretches import attend_in_stretches
 
 
 def strided_attention(
@@ -73,6 +74,7 @@ def fixed_attention(
     weigh=softmax,
     bias=None,
     return_rows=False,
+    at_once=False,
 ):
     """Attention of each position to its own block, and to the end of every block.
 
@@ -82,7 +84,7 @@ def fixed_attention(
     Where that would save nothing, or `masks.attention` is given, the whole block is computed.
 
     Args:
-        query, key, value, masks, scale, weigh, bias, return_rows: See `window_attention`.
+        query, key, value, masks, scale, weigh, bias, return_rows, at_once: See `window_attention`.
         block_length: A positive integer, best near the square root of the length.
         summary_length: How many positions at the end of a block all others may attend to.
 
@@ -108,9 +110,14 @@ def fixed_attention(
     def in_other_blocks(query_positions, key_positions):
         return key_positions // block_length != query_positions // block_length
 
+    def attend(call):
+        blocks = Blocks(call, block_length)
+        ends = blocks.ends(summary_length, counts=in_other_blocks)
+        return blocks.attend([blocks.neighbours(0, 0), ends])
+
     call = PatternCall(query, key, value, allowed, masks, scale, weigh, bias)
-    if call.is_dense(keys=block_length) or summary_length == block_length:
+    keys = block_length + summary_length * (call.key_length // block_length)
+    if call.is_dense(keys):
         return call.result(*call.dense_rows(), return_rows)
-    blocks = Blocks(call, block_length)
-    parts = [blocks.neighbours(0, 0), blocks.ends(summary_length, counts=in_other_blocks)]
-    return call.result(*blocks.attend(parts), return_rows)
+    context, rows = attend_in_stretches(call, attend, block_length, 0, 0, keys, at_once)
+    return call.result(context, rows, return_rows)

@@ -5,7 +5,7 @@ from keras_attention.ops.masks import NO_MASKS
 from keras_attention.ops.normalizers import softmax
 from keras_attention.ops.pattern_call import PatternCall
 from keras_attention.ops.patterns import window_allowed, window_reach
-from keras_attention.ops.stretches import attend_in_stretches, blocks_at_once
+from keras_attention.ops.stretches import attend_in_stretches
 
 # Below this size of a block, products of matrices are no faster.
 SMALLEST_BLOCK = 16
@@ -46,6 +46,9 @@ def window_attention(
         bias: Function `(query, query_positions, key_positions)` of what is added to the scores, as
             `keras_attention.layers.Position.bias`, or None.
         return_rows: Whether to return which queries may attend to anything as well.
+        at_once: Whether to attend from all queries at once. Otherwise long inputs of known length
+            are computed one stretch after the other, which is faster and smaller forwards, slower
+            backwards, and not for a `weigh` that draws random numbers.
 
     Returns:
         Context of shape `(batch, heads, query, value_dim)`, and with `return_rows` a bool tensor
@@ -80,11 +83,7 @@ def window_attention(
         near = blocks.neighbours(left, right, counts=lambda i, j: j >= global_tokens)
         return blocks.attend([blocks.first(global_tokens), near])
 
-    step = None if at_once else blocks_at_once(call, size, width)
-    if step is None:
-        context, rows = attend(call)
-    else:
-        context, rows = attend_in_stretches(call, attend, step, size, left, right)
+    context, rows = attend_in_stretches(call, attend, size, left, right, width, at_once)
     if global_tokens:
         context, rows = call.with_first_rows(context, rows, global_tokens)
     return call.result(context, rows, return_rows)

@@ -75,6 +75,5 @@ def sample(
             return row.hypothesis((*tokens, end_id), end_id)._replace(score=NOTHING)
         probabilities = cut(probabilities / probabilities.sum(), top_k, top_p, min_p)
         number = noise(seed, row_key, index, len(tokens))
-        by_rank = top_k is not None or top_p is not None
-        tokens = (*tokens, choose(probabilities, number, by_rank))
+        tokens = (*tokens, choose(probabilities, number, by_rank=top_k is not None))
     return row.hypothesis(tokens, end_id)

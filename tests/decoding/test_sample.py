@@ -22,7 +22,7 @@ from fake_steps import (
 from keras import ops
 
 from keras_attention.decoding import Greedy, MinimumLength, NoRepeatNGram, Sample
-from keras_attention.decoding.sample import draw
+from keras_attention.decoding.sample import draw, nucleus_edge
 
 END, VOCABULARY, LENGTH = 1, 5, 4
 KEYS = np.array([3, -(2**31), 77, 0, 2**31 - 1], "int32")
@@ -129,6 +129,26 @@ def test_frequencies_by_hand(options, expected):
     drawn = np.array(PROBABILITIES)[result.ids[0, :, 0]]
     np.testing.assert_allclose(result.scores[0], np.log(drawn), atol=1e-5)
     np.testing.assert_array_equal(result.token_scores[0, :, 0], result.scores[0])
+
+
+def test_the_edge_of_the_nucleus_is_that_of_sorting():
+    random = np.random.default_rng(5)
+    weights = random.uniform(size=(97, 1009)) ** random.uniform(1, 30, size=(97, 1))
+    weights = (weights / weights.max(axis=1, keepdims=True)).astype("float32")
+    for top_p in (0.05, 0.5, 0.9, 0.99):
+        edge = ops.convert_to_numpy(nucleus_edge(ops.convert_to_tensor(weights), top_p))
+        for row, found in zip(weights.astype("float64"), edge[:, 0], strict=True):
+            ordered = np.sort(row)[::-1]
+            enough = np.searchsorted(np.cumsum(ordered), top_p * row.sum())
+            kept = row >= found
+            assert abs(kept.sum() - (enough + 1)) <= 1  # a sum of float32 on the edge
+            assert row[kept].sum() >= top_p * row.sum() * (1 - 1e-5)
+
+
+def test_equal_tokens_stay_together():
+    weights = ops.convert_to_tensor(np.array([[1, 0.5, 0.5, 0.5], [1, 1, 1, 1]], "float32"))
+    edge = ops.convert_to_numpy(nucleus_edge(weights, 0.5))
+    np.testing.assert_allclose(edge, [[0.5], [1]], atol=1e-8)
 
 
 def test_steps_are_drawn_independently():

@@ -107,12 +107,19 @@ def upstream(query_shape, value_shape):
     return of_context, generator.normal(size=query_shape[:3])
 
 
-def total_and_values(inputs, directions=None, key_mask=None, **options):
-    """One number made of context and logsumexp, and both; `key_mask` may be made of the key."""
+def total_and_values(inputs, directions=None, key_mask=None, wrap=None, **options):
+    """One number made of context and logsumexp, and both of them.
+
+    `key_mask` may be a function of the key, `wrap` a function of the attention that returns one.
+    """
     query, key, value, *bias = inputs
-    options["key_mask"] = key_mask(key) if callable(key_mask) else key_mask
     directions = directions or upstream(query.shape, value.shape)
-    results = blocked_attention(query, key, value, bias=bias[0] if bias else None, **options)
+
+    def attend(query, key, value):
+        options["key_mask"] = key_mask(key) if callable(key_mask) else key_mask
+        return blocked_attention(query, key, value, bias=bias[0] if bias else None, **options)
+
+    results = (wrap(attend) if wrap else attend)(query, key, value)
     parts = [ops.sum(x * ops.cast(y, x.dtype)) for x, y in zip(results, directions, strict=True)]
     return parts[0] + parts[1], results
 

@@ -203,6 +203,13 @@ def test_masks_made_of_what_is_differentiated(cutting):
     assert (of_key[:, :, -2:] == 0).all()
 
 
+def test_rematerialised(cutting):
+    inputs, mask = arrays()[:3], random_mask((BATCH, KEY))
+    values, slopes = values_and_gradients(inputs, key_mask=mask, wrap=keras.remat)
+    assert_close(values, reference(*inputs, key_mask=mask))
+    assert_close(slopes, reference_gradients(*inputs, key_mask=mask))
+
+
 def test_the_whole_matrix_is_never_there(cutting, monkeypatch):
     sizes, score = set(), block_scores.BlockScores.__call__
 

@@ -56,6 +56,7 @@ class BlockSparse(Pattern):
             weigh=weigh,
             bias=bias,
             return_rows=True,
+            at_once=training,
         )
 
     def get_config(self):

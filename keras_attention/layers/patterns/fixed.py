@@ -38,9 +38,17 @@ class Fixed(Pattern):
 
     def attend(self, query, key, value, masks, scale, weigh, bias=None, training=False):
         """In time `length ** 1.5` where the block is its root; see `Pattern.attend`."""
-        blocks = self.block_length, self.summary_length
         return fixed_attention(
-            query, key, value, *blocks, masks, scale, weigh, bias, return_rows=True
+            query,
+            key,
+            value,
+            **self.get_config(),
+            masks=masks,
+            scale=scale,
+            weigh=weigh,
+            bias=bias,
+            return_rows=True,
+            at_once=training,
         )
 
     def get_config(self):
