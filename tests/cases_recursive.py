@@ -42,9 +42,7 @@ def over_bahdanau(layer, *arguments):
 
 
 OPTIONS = {"noise": 0.5, "dropout": 0.25, "seed": 31}
-SUMS = {
-    "overflow": "the weights of a walk that finds no key do not sum to one: test_monotonic_attention.py"
-}
+SUMS = {"overflow": "a walk that finds no key has no weights: see test_monotonic_attention.py"}
 HARD = {**SUMS, "gradients": "a hard walk has no gradient: the soft one is a case of its own"}
 
 
