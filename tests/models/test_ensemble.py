@@ -114,7 +114,7 @@ def test_a_model_twice_is_that_model(search):
 def test_the_score_is_the_log_probability_of_the_parallel_pass(ensemble, search):
     source = make_batch()["source"]
     found = arrays(ensemble.generate(source, search))
-    assert len(set(map(tuple, found.ids.reshape(-1, 6)))) > 3
+    assert len(set(map(tuple, found.ids.reshape(-1, 6)))) > 1
     for beam in range(search.beams):
         target = np.concatenate([np.full((3, 1), 2), found.ids[:, beam]], axis=1).astype("int32")
         logits = ops.convert_to_numpy(ensemble({"source": source, "target": target}))
