@@ -33,7 +33,7 @@ def head_case(layer=layers.MultiHeadAttention, heads=HEADS, key_dim=KEY_DIM, **s
     leaves = {name: settings.pop(name, {}) for name in ("refuses", "leaves_out")}
     rest = {
         name: settings.pop(name)
-        for name in ("self_attention", "multiply", "options")
+        for name in ("self_attention", "causal", "multiply", "options")
         if name in settings
     }
 

@@ -17,7 +17,9 @@ def pattern_case(layer, **settings):
 
 CASES = {
     "pattern_sliding_window": pattern_case(SlidingWindowAttention, window=2),
-    "pattern_sliding_window_causal": pattern_case(SlidingWindowAttention, window=(3, 0)),
+    "pattern_sliding_window_causal": pattern_case(
+        SlidingWindowAttention, window=(3, 0), causal=True
+    ),
     "pattern_sliding_window_global": pattern_case(
         SlidingWindowAttention, window=3, global_tokens=2, num_key_value_heads=2
     ),

@@ -32,6 +32,8 @@ class LayerCase:
         heads: Number of heads where the weights have that axis second; the context then has the
             query's last dimension, otherwise the values'.
         self_attention: Whether query and key must have one length.
+        causal: Whether the layer's own pattern hides what comes later. The first query then sees
+            one key, has nothing to choose, and no gradient.
         options: Arguments for the round trip of the configuration, not their defaults.
         refuses: From a check's name to the message of the error with which the layer says that it
             cannot do this, and why.
@@ -45,6 +47,7 @@ class LayerCase:
     key_dim: int
     heads: int | None = None
     self_attention: bool = False
+    causal: bool = False
     options: dict = field(
         default_factory=lambda: {"normalizer": "sparsemax", "dropout": 0.25, "seed": 31}
     )
@@ -288,10 +291,13 @@ def check_gradients(case, tmp_path):
         return ops.sum(context * ops.cast(direction, context.dtype))
 
     results = gradients(loss, query, value, key)
+    choosing = query_mask.copy()
+    choosing[:, 0] &= not case.causal
     seen = mask & query_mask.any(axis=-1, keepdims=True)
     for result, alive in zip(results, (query_mask, seen, seen), strict=True):
         assert np.isfinite(result).all()
         assert (result[~alive] == 0).all()
+    for result, alive in zip(results, (choosing, seen, seen), strict=True):
         assert (result[alive] != 0).any(axis=-1).all()
 
 

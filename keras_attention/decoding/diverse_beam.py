@@ -42,8 +42,8 @@ class DiverseBeam(Beam):
     Example:
 
     >>> def step(token_ids, state):  # the end is impossible at first, then certain
-    ...     first = ops.cast(state == 0, "float32")[:, None]
-    ...     logits = first * [2.0, 1.5, -9.0] + (1 - first) * [0.0, 0.0, 9.0]
+    ...     first = (state == 0)[:, None]
+    ...     logits = ops.where(first, ops.array([2.0, 1.5, -9.0]), ops.array([0.0, 0.0, 9.0]))
     ...     return logits, state + 1, logits[:, :1]
     >>> state, mask = ops.zeros((1,), dtype="int32"), ops.ones((1, 1), "bool")
     >>> search = DiverseBeam(width=2, groups=2, diversity=1.0, n_best=2, max_length=3)

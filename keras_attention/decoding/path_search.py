@@ -107,7 +107,13 @@ class PathSearch(Search):
         _, order = ops.top_k(ops.reshape(result.scores, (batch, self.beams)), self.beams)
         sentences = ops.arange(batch, dtype="int32")[:, None]  # (batch, 1)
         rows = sentences * self.beams + ops.cast(order, "int32")  # (batch, beams)
-        return SearchResult(*(ops.take(field, rows, axis=0) for field in result))
+
+        def ranked(field):
+            # JAX gives the wrong shape to what it takes from an empty batch.
+            shape = (batch, self.beams, *ops.shape(field)[1:])
+            return ops.reshape(ops.take(field, rows, axis=0), shape)
+
+        return SearchResult(*map(ranked, result))
 
 
 def _end_what_cannot_go_on(paths, log_probs):

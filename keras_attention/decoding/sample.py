@@ -50,7 +50,7 @@ class Sample(PathSearch):
     Example:
 
     >>> def step(token_ids, state):  # the end with a probability of a half, else one of two tokens
-    ...     logits = ops.log(ops.ones((ops.shape(token_ids)[0], 1)) * [0.25, 0.25, 0.5])
+    ...     logits = ops.log(ops.ones((ops.shape(token_ids)[0], 1)) * ops.array([0.25, 0.25, 0.5]))
     ...     return logits, state, logits[:, :1]
     >>> mask = ops.ones((1, 1), "bool")
     >>> result = Sample(samples=5, seed=7, max_length=9)(step, {}, mask, start_id=0, end_id=2)

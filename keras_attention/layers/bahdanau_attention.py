@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.attention import Attention
 from keras_attention.ops import additive_scores
+from keras_attention.ops.precision import direction
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -121,7 +122,7 @@ class BahdanauAttention(Attention):
         """
         if not self.normalize:
             return additive_scores(query, key, self.v)
-        return additive_scores(query, key, self.g * ops.normalize(self.v), self.bias)
+        return additive_scores(query, key, self.g * direction(self.v), self.bias)
 
     def get_config(self):
         """The arguments that make this layer again."""

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.layers.attention import Attention
 from keras_attention.ops import dot_product_scores
-from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.precision import direction
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -98,7 +98,7 @@ class CosineAttention(Attention):
         Returns:
             Float tensor of shape `(batch, query, dim)`, at least float32, of length one.
         """
-        return _direction(query)
+        return direction(query)
 
     def project_key(self, key):
         """The key's direction.
@@ -109,7 +109,7 @@ class CosineAttention(Attention):
         Returns:
             Float tensor of shape `(batch, key, dim)`, at least float32, of length one.
         """
-        return _direction(key)
+        return direction(key)
 
     def score(self, query, key):
         """The cosine of each query with each key, over the temperature.
@@ -126,10 +126,3 @@ class CosineAttention(Attention):
     def get_config(self):
         """The arguments that make this layer again."""
         return {**super().get_config(), "temperature": self.temperature}
-
-
-def _direction(x):
-    x = at_least_float32(x)
-    squares = ops.sum(ops.square(x), axis=-1, keepdims=True)
-    # A root of zero would have an infinite gradient, and its inverse none at all.
-    return x * ops.rsqrt(ops.where(squares > 0, squares, ops.ones_like(squares)))

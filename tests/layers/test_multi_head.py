@@ -166,7 +166,7 @@ def test_output_gate():
 def test_keras_has_the_same():
     layer = built()
     theirs = keras.layers.MultiHeadAttention(HEADS, KEY_DIM, value_dim=VALUE_DIM)
-    theirs(QUERIES, MEMORY)
+    theirs.build(QUERIES.shape, MEMORY.shape)
     theirs.set_weights(
         [
             ours.reshape(weight.shape)
