@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.ops import normalizers
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.projection import project
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -100,8 +101,8 @@ class AttentionPooling(keras.layers.Layer):
         Returns:
             Scores of shape `(batch, length)`, float32 for half-precision inputs.
         """
-        hidden = ops.tanh(ops.matmul(inputs, self.kernel) + self.bias)  # (batch, length, units)
-        return ops.matmul(at_least_float32(hidden), at_least_float32(self.context_vector))
+        hidden = ops.tanh(project(inputs, self.kernel) + self.bias)  # (batch, length, units)
+        return ops.sum(at_least_float32(hidden) * at_least_float32(self.context_vector), axis=-1)
 
     def call(self, inputs, mask=None, return_attention_scores=False, training=None):
         """Pools; see the class."""

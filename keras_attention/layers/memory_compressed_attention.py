@@ -172,7 +172,7 @@ class MemoryCompressedAttention(MultiHeadAttention):
         windows = self._windows(length)
         x = ops.pad(x, ((0, 0), (0, 0), (0, windows * self.stride - length), (0, 0)))
         x = ops.reshape(x, (batch, heads, windows, self.stride * dim))
-        x = ops.matmul(x, ops.cast(kernel, x.dtype))  # (batch, key_value_heads, windows, dim)
+        x = ops.einsum("bhwr,hrd->bhwd", x, ops.cast(kernel, x.dtype))
         return x if bias is None else x + ops.cast(bias, x.dtype)
 
     def _window_masks(self, masks, query_length, key_length):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.projection import project
 
 # The distance below the highest logarithm of a row from which on features count as equal: the
 # product of one feature at it and one of 1 is still a number of float32.
@@ -58,7 +59,7 @@ def log_random_features(x, projection):
     """
     x = at_least_float32(x)
     projection = ops.cast(projection, x.dtype)
-    exponents = ops.matmul(x, ops.transpose(projection))  # (..., features)
+    exponents = project(x, ops.transpose(projection))  # (..., features)
     half_square = ops.sum(ops.square(x), axis=-1, keepdims=True) / 2.0
     return exponents - half_square - math.log(projection.shape[0]) / 2.0
 

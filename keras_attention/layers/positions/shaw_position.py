@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.projection import project
 from keras_attention.ops.relative_positions import (
     counts_without_gaps,
     relative_line,
@@ -84,8 +85,8 @@ class ShawPosition(Position):
         vectors = ops.cast(self.key_vectors, query.dtype)
         if counts_without_gaps(query_positions, key_positions):
             along = self._along_line(vectors, query_positions, key_positions)
-            return relative_shift(ops.matmul(query, ops.transpose(along)))
-        products = ops.matmul(query, ops.transpose(vectors))  # (batch, heads, query, distance)
+            return relative_shift(project(query, ops.transpose(along)))
+        products = project(query, ops.transpose(vectors))  # (batch, heads, query, distance)
         chosen = self._one_hot(query_positions, key_positions, query.dtype)
         by_query = ops.matmul(ops.swapaxes(products, 1, 2), ops.swapaxes(chosen, 2, 3))
         return ops.swapaxes(by_query, 1, 2)  # (batch, heads, query, key)
@@ -95,12 +96,12 @@ class ShawPosition(Position):
         vectors = ops.cast(self.value_vectors, weights.dtype)
         if counts_without_gaps(query_positions, key_positions):
             along = self._along_line(vectors, query_positions, key_positions)
-            return ops.matmul(relative_unshift(weights), along)
+            return project(relative_unshift(weights), along)
         chosen = self._one_hot(query_positions, key_positions, weights.dtype)
         by_query = ops.matmul(
             ops.swapaxes(weights, 1, 2), chosen
         )  # (batch, query, heads, distance)
-        return ops.matmul(ops.swapaxes(by_query, 1, 2), vectors)  # (batch, heads, query, value_dim)
+        return project(ops.swapaxes(by_query, 1, 2), vectors)  # (batch, heads, query, value_dim)
 
     def _along_line(self, vectors, query_positions, key_positions):
         """The vector of each distance there is, `(query + key - 1, dim)`."""

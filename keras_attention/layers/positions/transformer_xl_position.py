@@ -96,7 +96,7 @@ class TransformerXLPosition(Position):
         dtype = keras.backend.standardize_dtype(query.dtype)
         sines = sinusoids(-line, self.kernel.shape[0], self.base, dtype)  # (line, dim)
         keys = ops.matmul(sines, self._heads_kernel(query))  # (heads, line, key_dim)
-        return relative_shift(ops.matmul(query, ops.swapaxes(keys, 1, 2)))
+        return relative_shift(ops.einsum("bhqd,hld->bhql", query, keys))
 
     def _turned(self, query, query_positions, key_positions):
         """`W^T q` turned by `i` meets the vector of zeros and ones turned by `j`.
@@ -115,7 +115,7 @@ class TransformerXLPosition(Position):
 
     def _halves(self, query):
         """`W^T q`, what multiplies sines before what multiplies cosines, as many of these."""
-        back = ops.matmul(query, ops.swapaxes(self._heads_kernel(query), 1, 2))
+        back = ops.einsum("bhqd,hed->bhqe", query, self._heads_kernel(query))
         sines, cosines = back[..., 0::2], back[..., 1::2]
         if sines.shape[-1] > cosines.shape[-1]:
             cosines = ops.concatenate([cosines, ops.zeros_like(sines[..., :1])], axis=-1)
