@@ -44,7 +44,7 @@ class Ensemble(keras.Model):
     ...         keras_attention.models.RecurrentEncoder(units=8),
     ...         keras_attention.models.ParallelDecoder(units=8),
     ...         source_vocabulary_size=11, target_vocabulary_size=13)
-    >>> ensemble = Ensemble([make(), make()])
+    >>> ensemble = keras_attention.models.Ensemble([make(), make()])
     >>> search = keras_attention.decoding.Beam(width=2, n_best=2, max_length=5)
     >>> tuple(ensemble.generate(np.array([[4, 5, 3]], "int32"), search).ids.shape)
     (1, 2, 5)

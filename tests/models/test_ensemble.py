@@ -1,12 +1,16 @@
 """Several models as one: the mean of their logits, in every way a model is used."""
 
+import subprocess
+import sys
+
+import house
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_attention import Translator, decoding, models
-from keras_attention.models.ensemble import Ensemble
+from keras_attention.models import Ensemble
 
 SOURCE_SIZE, TARGET_SIZE, END = 11, 13, 3
 SEARCHES = [
@@ -169,6 +173,30 @@ def test_saved_and_loaded(ensemble, tmp_path):
         ops.convert_to_numpy(loaded(batch)), ops.convert_to_numpy(ensemble(batch)), atol=1e-6
     )
     assert loaded.count_params() == ensemble.count_params()
+
+
+LOAD = """
+import sys
+import keras
+import numpy as np
+import keras_attention
+model = keras.saving.load_model(sys.argv[1])
+ids = np.array([[4, 5, 3]], "int32")
+np.save(sys.argv[2], keras.ops.convert_to_numpy(model({"source": ids, "target": ids})))
+"""
+
+
+def test_loaded_in_a_process_that_only_imports_the_package(tmp_path):
+    model = Ensemble([recurrent(1), recurrent(2)])
+    model.save(tmp_path / "ensemble.keras")
+    paths = str(tmp_path / "ensemble.keras"), str(tmp_path / "logits.npy")
+    process = subprocess.run(
+        [sys.executable, "-c", LOAD, *paths], cwd=house.ROOT, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    ids = np.array([[4, 5, 3]], "int32")
+    expected = ops.convert_to_numpy(model({"source": ids, "target": ids}))
+    np.testing.assert_allclose(np.load(paths[1]), expected, atol=1e-5)
 
 
 def test_an_ensemble_of_ensembles(ensemble):
