@@ -27,8 +27,9 @@ def elu_features(x):
         Linear Attention", equation 7.
     """
     x = at_least_float32(x)
-    # As `expm1(x) + 1` everything below -17 would be zero in float32.
-    return ops.maximum(x, 0.0) + ops.exp(ops.clip(x, LOWEST_LOG, 0.0))
+    # As `expm1(x) + 1` everything below -17 would be zero in float32. One branch alone has the
+    # gradient at zero, where both would be the same.
+    return ops.where(x >= 0.0, x + 1.0, ops.exp(ops.clip(x, LOWEST_LOG, 0.0)))
 
 
 def linear_weights(query, key, mask=None):

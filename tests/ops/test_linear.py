@@ -54,9 +54,9 @@ def test_elu_features():
 
 
 def test_gradient_of_elu_features():
-    x = np.array([-2.0, -0.5, 0.5, 3.0], "float32")
+    x = np.array([-2.0, -0.5, 0.0, 0.5, 3.0], "float32")
     slopes = gradients(lambda x: ops.sum(elu_features(x)), x)[0]
-    np.testing.assert_allclose(slopes, [np.exp(-2), np.exp(-0.5), 1.0, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(slopes, [np.exp(-2), np.exp(-0.5), 1.0, 1.0, 1.0], rtol=1e-6)
 
 
 # 8 positions make a chunk of these sizes, and 16 chunks a group of sums: shorter than a chunk, a
