@@ -28,9 +28,11 @@ from keras_attention.ops.patterns import block_sparse_mask as block_sparse_mask
 from keras_attention.ops.patterns import fixed_mask as fixed_mask
 from keras_attention.ops.patterns import strided_mask as strided_mask
 from keras_attention.ops.patterns import window_mask as window_mask
+from keras_attention.ops.positions import count_from as count_from
 from keras_attention.ops.positions import rotate as rotate
 from keras_attention.ops.positions import sinusoids as sinusoids
 from keras_attention.ops.relative_positions import alibi_slopes as alibi_slopes
+from keras_attention.ops.relative_positions import past_mask as past_mask
 from keras_attention.ops.relative_positions import relative_buckets as relative_buckets
 from keras_attention.ops.relative_positions import relative_shift as relative_shift
 from keras_attention.ops.strided import fixed_attention as fixed_attention

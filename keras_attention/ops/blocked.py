@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_attention.ops.block_scores import BlockScores, limits
+from keras_attention.ops.fitting import check_fits, fit_bias
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.row_blocks import cut_rows
 
@@ -53,7 +54,7 @@ def blocked_attention(
         key_mask: Bool tensor of shape `(batch, key)`, True = may be attended to, or None.
         attention_mask: Bool tensor of rank 4 that broadcasts to `(batch, heads, query, key)`, or
             None.
-        bias: Float tensor of rank 4 that broadcasts to the scores and is added to them, or None.
+        bias: Float tensor that broadcasts to the scores and is added to them, or None.
         causal: Whether query position `i` attends to no key position after `i`; blocks of keys
             that no query of a block may see are skipped.
         scale: A number that multiplies the products, or None.
@@ -65,6 +66,9 @@ def blocked_attention(
         logarithm of the sum of the exponentials of each row's scores, before dropout,
         `(batch, heads, query)`, float32 for half-precision inputs. A query that may attend to
         nothing has the context zero and the lowest finite number.
+
+    Raises:
+        ValueError: If a mask or the bias does not broadcast to the scores.
 
     Example:
 
@@ -88,6 +92,7 @@ def blocked_attention(
     drawn = seed.next() if dropout else None
     score = BlockScores(masks, causal, dropout, drawn, shape[2])
     inputs = [query, key, value]
+    bias = fit_bias(bias, shape)
     if bias is not None:
         inputs.append(_of_known_axes(ops.cast(bias, query.dtype), shape))
     result = _attention(inputs, cut_rows(*shape[1:], causal), score)
@@ -96,6 +101,8 @@ def blocked_attention(
 
 def _masks_of_scores(key_mask, attention_mask, shape):
     masks = []
+    check_fits("key_mask", key_mask, (shape[0], shape[3]))
+    check_fits("attention_mask", attention_mask, shape)
     if key_mask is not None:
         masks.append(ops.expand_dims(ops.cast(key_mask, "bool"), axis=(1, 2)))
     if attention_mask is not None:

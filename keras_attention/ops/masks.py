@@ -6,6 +6,9 @@ from typing import Any
 
 from keras import ops
 
+from keras_attention.ops.fitting import check_fits
+from keras_attention.ops.relative_positions import past_mask
+
 
 @dataclass(frozen=True)
 class Masks:
@@ -19,13 +22,16 @@ class Masks:
         key: Bool tensor of shape `(batch, key)`, or None.
         attention: Bool tensor of shape `(batch, query, key)`, `(query, key)`, or with a heads axis
             second `(batch, heads, query, key)`, or None.
-        causal: Whether query position `i` may attend to no key position after `i`.
+        causal: Whether a query may attend to no key position after its own.
+        query_positions: Int32 tensor of shape `(query,)` or `(batch, query)`, where queries stand
+            if `causal`, keys standing at 0, 1, ...; at 0, 1, ... too if None.
     """
 
     query: Any = None
     key: Any = None
     attention: Any = None
     causal: bool = False
+    query_positions: Any = None
 
     def with_keys(self, key_mask):
         """The same masks, and `key_mask` with them.
@@ -39,10 +45,34 @@ class Masks:
         if key_mask is None:
             return self
         key_mask = _as_bool(key_mask)
-        return replace(
-            self,
-            key=key_mask if self.key is None else ops.logical_and(_as_bool(self.key), key_mask),
-        )
+        if self.key is None:
+            return replace(self, key=key_mask)
+        check_fits("key_mask", key_mask, self.key.shape)
+        return replace(self, key=ops.logical_and(_as_bool(self.key), key_mask))
+
+    def fitted(self, scores_shape):
+        """The same masks, none of which is of another length than the scores.
+
+        Args:
+            scores_shape: `(batch, heads, query, key)`, each an integer or a scalar tensor.
+
+        Returns:
+            A `Masks`, its `key` as long as there are keys.
+
+        Raises:
+            ValueError: If a mask does not broadcast to the scores, as far as sizes are known.
+        """
+        batch, _, query_length, key_length = scores_shape
+        check_fits("query_mask", self.query, (batch, query_length))
+        check_fits("value_mask", self.key, (batch, key_length))
+        if self.attention is not None:
+            shapes = {2: (query_length, key_length), 3: (batch, query_length, key_length)}
+            whole = shapes.get(len(self.attention.shape), scores_shape)
+            check_fits("attention_mask", self.attention, whole)
+        if self.key is None or self.key.shape[-1] != 1:
+            return self
+        everywhere = ops.ones((1, key_length), dtype="bool")
+        return replace(self, key=ops.logical_and(_as_bool(self.key), everywhere))
 
     def dense(self, query_length, key_length, heads=False):
         """All masks as one.
@@ -56,7 +86,7 @@ class Masks:
             Bool tensor that broadcasts to `(batch, query, key)`, or with `heads` to
             `(batch, heads, query, key)`; None where nothing is ruled out.
         """
-        causal = causal_mask(query_length, key_length) if self.causal else None
+        causal = self._past(query_length, key_length) if self.causal else None
         attention, parts = self.attention, []
         if attention is not None and len(attention.shape) == 4:
             parts, attention = [_as_bool(attention)], None
@@ -65,25 +95,29 @@ class Masks:
             parts.append(ops.expand_dims(mask, axis=1) if heads or parts else mask)
         return reduce(ops.logical_and, parts) if parts else None
 
-    def at(self, query_positions, key_length):
+    def _past(self, query_length, key_length):
+        if self.query_positions is None:
+            return causal_mask(query_length, key_length)
+        return past_mask(self.query_positions, ops.arange(key_length, dtype="int32"))
+
+    def at(self, query_positions):
         """The masks of chosen queries.
 
         Args:
             query_positions: Int32 tensor of shape `(chosen,)`.
-            key_length: Number of key positions.
 
         Returns:
-            A `Masks` for queries of length `chosen`.
+            A `Masks` for queries of length `chosen`, causal by where these stand.
         """
-        query, attention = self.query, self.attention
-        if query is not None:
-            query = ops.take(query, query_positions, axis=1)
-        if attention is not None:
-            attention = ops.take(attention, query_positions, axis=-2)
-        if self.causal:
-            past = ops.expand_dims(query_positions, -1) >= ops.arange(key_length, dtype="int32")
-            attention = past if attention is None else ops.logical_and(past, _as_bool(attention))
-        return Masks(query, self.key, attention)
+        stand = query_positions
+        if self.query_positions is not None:
+            stand = ops.take(self.query_positions, query_positions, axis=-1)
+        return replace(
+            self,
+            query=rows_at(self.query, query_positions, axis=-1),
+            attention=rows_at(self.attention, query_positions, axis=-2),
+            query_positions=stand,
+        )
 
     def rows(self, query_length, key_length):
         """Which queries may attend to anything at all, without ever making the whole mask.
@@ -104,7 +138,9 @@ class Masks:
             rows = ops.any(_as_bool(self.key), axis=-1, keepdims=True)  # (batch, 1)
             if self.causal:
                 first = ops.argmax(ops.cast(self.key, "int32"), axis=-1, keepdims=True)
-                rows = ops.logical_and(rows, ops.arange(query_length) >= ops.cast(first, "int32"))
+                stand = self.query_positions
+                stand = ops.arange(query_length, dtype="int32") if stand is None else stand
+                rows = ops.logical_and(rows, stand >= ops.cast(first, "int32"))
         if self.query is not None:
             query = _as_bool(self.query)
             rows = query if rows is None else ops.logical_and(rows, query)
@@ -112,6 +148,22 @@ class Masks:
 
 
 NO_MASKS = Masks()
+
+
+def rows_at(x, query_positions, axis):
+    """The entries that belong to chosen queries.
+
+    Args:
+        x: Tensor with the queries, or one entry for all of them, along an axis; or None.
+        query_positions: Int32 tensor of shape `(chosen,)`.
+        axis: The number of the axis.
+
+    Returns:
+        Tensor with the chosen queries along the axis, or still one entry for all; None for None.
+    """
+    if x is None or x.shape[axis] == 1:
+        return x
+    return ops.take(x, query_positions, axis=axis)
 
 
 def padding_mask(ids, pad_id=0):

@@ -38,13 +38,14 @@ class PatternCall:
         self.key = repeat_heads(ops.convert_to_tensor(key), heads)
         self.value = repeat_heads(ops.convert_to_tensor(value), heads)
         self.allowed = allowed
-        self.masks = masks
         self.scale = scale
         self.weigh = weigh
         self.bias = bias
         # Integers where they are known.
         self.query_length = ops.shape(self.query)[2]
         self.key_length = ops.shape(self.key)[2]
+        shape = (*ops.shape(self.query)[:2], self.query_length, self.key_length)
+        self.masks = masks.fitted(shape)
         self.query_start, self.halo, self.key_end = 0, 0, self.key_length
         self.whole = self
 

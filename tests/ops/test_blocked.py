@@ -59,6 +59,18 @@ def test_all_options_together(cutting, with_key_mask, with_attention_mask, with_
     assert_close(slopes, reference_gradients(*inputs, **options))
 
 
+@pytest.mark.parametrize("wrong", [KEY - 1, KEY + 1])
+def test_masks_and_biases_of_another_length(wrong):
+    query, key, value, _ = arrays()
+    for name, given in (
+        ("key_mask", random_mask((BATCH, wrong))),
+        ("attention_mask", random_mask((BATCH, 1, QUERY, wrong))),
+        ("bias", np.zeros((1, 1, 1, wrong), "float32")),
+    ):
+        with pytest.raises(ValueError, match=rf"Received: {name}.shape=\(.*{wrong}\)"):
+            blocked_attention(query, key, value, **{name: given})
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_bias_and_mask_of_every_shape(monkeypatch, shape):
     cut(monkeypatch, 3 * HEADS * KEY)  # all heads at a time
