@@ -17,7 +17,7 @@ KINDS = {
     ),
     "alibi": positions.ALiBiPosition,
     "t5": lambda: positions.T5Position(num_buckets=8, max_distance=5),
-    "shaw": lambda: positions.ShawPosition(DISTANCE, VALUE_DIM),
+    "shaw": lambda: positions.ShawPosition(DISTANCE),
     "shaw_keys_only": lambda: positions.ShawPosition(DISTANCE, relative_values=False),
     "transformer_xl": lambda: positions.TransformerXLPosition(dim=17),
 }

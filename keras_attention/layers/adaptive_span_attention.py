@@ -32,7 +32,8 @@ class AdaptiveSpanAttention(PatternAttention):
         initial_span: The share of `max_span` at the start.
         span_penalty: The weight of the spans in the loss, per position.
         **kwargs: `position`, `parts`, `value_dim`, `num_key_value_heads`, `use_bias`, `dropout` and
-            `seed` of `MultiHeadAttention`; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+            `seed` of `MultiHeadAttention`, the parts none that read weights; `name`, `dtype`,
+            `trainable` of `keras.layers.Layer`.
 
     Call arguments and output: those of `MultiHeadAttention`.
 
@@ -95,9 +96,6 @@ class AdaptiveSpanAttention(PatternAttention):
         inside = scores > BEYOND / 2
         mask = inside if mask is None else ops.logical_and(inside, mask)
         return super().weigh(scores, mask, training)
-
-    def _in_blocks(self, query, key):
-        return False  # blocks of plain attention do not ask `weigh`
 
     def get_config(self):
         """The arguments that make this layer again."""

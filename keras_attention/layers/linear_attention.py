@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.nested import overrides
 from keras_attention.ops import weighted_sum
 from keras_attention.ops.linear import divide_rows, elu_features, linear_attention, linear_weights
 from keras_attention.ops.precision import at_least_float32
@@ -17,9 +18,10 @@ class LinearAttention(MultiHeadAttention):
     (Katharopoulos et al., 2020, equations 5 and 7), and `j <= i` where causal (equations 8 to 12).
     The sums over `j` are made once for all queries. The scores are not scaled, as in the paper.
 
-    - Where the weights are asked for, where dropout is at work, or where an `attention_mask` is
-      given, the weights that this implies, `phi(q_i) . phi(k_j) / sum_n phi(q_i) . phi(k_n)`, are
-      computed as one block: the same result in quadratic time.
+    - Where the weights are asked for, where dropout is at work, where an `attention_mask` is given,
+      or `query_positions` with a causal mask, the weights that this implies,
+      `phi(q_i) . phi(k_j) / sum_n phi(q_i) . phi(k_n)`, are computed as one block: the same result
+      in quadratic time.
     - Causal self-attention can also run as the paper's recurrent network, in a memory of constant
       size: `recurrent_start` and `recurrent_step`.
     - There is no place for a `bias` and none for a normaliser: no score of a query and a key is
@@ -135,9 +137,11 @@ class LinearAttention(MultiHeadAttention):
         query = self.query_features(query)  # (batch, heads, query, features)
         key = self.repeat_heads(self.key_features(key, masks.key))  # (batch, heads, key, features)
         value = self.repeat_heads(value)
-        drops = training and self.dropout > 0
-        if return_weights or drops or masks.attention is not None:
-            mask = self.dense_mask(masks, query_positions, ops.shape(key)[2])
+        drops = (training and self.dropout > 0) or overrides(self, LinearAttention, "drop")
+        # Sums over the past count from the first row, wherever the queries stand.
+        by_pairs = masks.attention is not None or masks.query_positions is not None
+        if return_weights or drops or by_pairs:
+            mask = masks.dense(ops.shape(query)[2], ops.shape(key)[2], heads=True)
             weights = ops.cast(linear_weights(query, key, mask), self.compute_dtype)
             weights = self.drop(weights, training)
             return weighted_sum(weights, value), weights

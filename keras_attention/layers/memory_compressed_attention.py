@@ -185,9 +185,10 @@ class MemoryCompressedAttention(MultiHeadAttention):
             key = ops.reshape(key, (ops.shape(key)[0], windows, self.stride))
             key = ops.any(ops.cast(key, "bool"), axis=-1)  # (batch, windows)
         if masks.causal:
-            seen = ops.arange(1, query_length + 1, dtype="int32")  # positions up to the query
-            ends = (ops.arange(windows, dtype="int32") + 1) * self.stride
-            causal = ops.expand_dims(ops.expand_dims(seen, axis=-1) >= ends, axis=0)
+            stand = masks.query_positions
+            stand = ops.arange(query_length, dtype="int32") if stand is None else stand
+            ends = (ops.arange(windows, dtype="int32") + 1) * self.stride - 1
+            causal = ops.expand_dims(stand, axis=-1) >= ends  # ([batch,] query, windows)
         return Masks(query=masks.query, key=key, attention=causal)
 
     def compute_output_spec(self, query, value, *arguments, **options):

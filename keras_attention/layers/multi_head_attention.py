@@ -1,26 +1,26 @@
 """Multi-head attention, and what its relatives share."""
 
+from dataclasses import replace
+
 import keras
 from keras import ops
 
-from keras_attention.layers.attention import Attention
+from keras_attention.layers.attention_scores import attention_scores, masks_of_call
+from keras_attention.layers.nested import overrides
+from keras_attention.layers.projected_heads import ProjectedHeads
 from keras_attention.ops import (
     NO_MASKS,
     Masks,
     dot_product_scores,
-    join_heads,
-    repeat_heads,
-    split_heads,
+    normalizers,
     weighted_sum,
 )
 from keras_attention.ops.blocked import blocked_attention, worth_blocking
-
-# How many rows of weights `attention_scores` computes at once, for all heads.
-QUERIES_AT_ONCE = 256
+from keras_attention.ops.fitting import check_fits, fit_bias
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class MultiHeadAttention(Attention):
+class MultiHeadAttention(ProjectedHeads):
     """Several scaled dot-product attentions side by side.
 
     `context = concat(head_1, ..., head_h) W_o`,
@@ -31,6 +31,7 @@ class MultiHeadAttention(Attention):
       grouped-query attention: a decoder's cache shrinks by that factor.
     - A `position` tells queries and keys where they stand: `RotaryPosition`, `ALiBiPosition`,
       `ShawPosition`, `T5Position`, `TransformerXLPosition`.
+    - A subclass with a `score` of its own is that attention with several heads.
     - `parts` add to it: `TalkingHeads`, `OutputGate`, `QueryKeyNorm`, `LearnedSinks`, or your own.
 
     Long inputs are computed a block of queries at a time where weights are not asked for: the same
@@ -61,8 +62,10 @@ class MultiHeadAttention(Attention):
         key: Float tensor of shape `(batch, key, key_dim)`; `value` if not given.
         attention_mask: Bool tensor of shape `(batch, query, key)`, or
             `(batch, heads, query, key)`. True = may attend.
-        bias: Float tensor that broadcasts to `(batch, heads, query, key)`, added to the scaled
-            scores.
+        bias: Float tensor that broadcasts to `(batch, heads, query, key)`, added to the scores.
+        query_positions: Int32 tensor of shape `(query,)`, which counts up by one, or
+            `(batch, query)`: where the queries stand, the keys standing at 0, 1, ...; 0, 1, ... too
+            if not given. `position` and `use_causal_mask` go by it (see `SegmentMemory`).
         query_mask, value_mask, key_mask, use_causal_mask, return_attention_scores, training: see
             `Attention`.
 
@@ -100,164 +103,45 @@ class MultiHeadAttention(Attention):
         seed=None,
         **kwargs,
     ):
-        super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = key_dim if value_dim is None else value_dim
-        self.num_key_value_heads = num_heads if num_key_value_heads is None else num_key_value_heads
-        self.use_bias = use_bias
-        self.position = position
-        self.parts = list(parts)
+        super().__init__(
+            num_heads,
+            key_dim,
+            value_dim,
+            num_key_value_heads,
+            use_bias,
+            position,
+            parts,
+            normalizer=normalizer,
+            dropout=dropout,
+            seed=seed,
+            **kwargs,
+        )
         self.scale = key_dim**-0.5
-        self._check_arguments()
-
-    def _check_arguments(self):
-        for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"Expected `{name}` to be positive. Received: {name}={getattr(self, name)}"
-                )
-        if self.num_heads % self.num_key_value_heads:
-            raise ValueError(
-                "Expected `num_key_value_heads` to divide `num_heads`. Received: "
-                f"num_heads={self.num_heads}, num_key_value_heads={self.num_key_value_heads}"
-            )
-        is_softmax = getattr(self.normalizer, "__name__", None) == "softmax"
-        if any(part.needs_logsumexp for part in self.parts) and not is_softmax:
+        if any(part.needs_logsumexp for part in self.parts) and not self._is_softmax:
             raise ValueError(
                 "Expected the softmax normalizer with a part that reads its log-sum-exp. "
                 f"Received: normalizer={self.normalizer!r}, parts={self.parts}"
             )
 
-    def build(self, query_shape, value_shape, key_shape=None):
-        """Makes the projections, and builds position and parts.
+    @property
+    def _is_softmax(self):
+        # By identity: a function of one's own may have the same name.
+        return self.normalizer is normalizers.softmax
+
+    def score(self, query, key):
+        """How well each query goes with each key; what another kind of score overrides.
+
+        A layer with a score of its own always computes the whole block of scores.
 
         Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
-        key_shape = key_shape or value_shape
-        heads, groups = self.num_heads, self.num_key_value_heads
-        self._add_projection("query", query_shape[-1], heads * self.key_dim)
-        self._add_projection("key", key_shape[-1], groups * self.key_dim)
-        self._add_projection("value", value_shape[-1], groups * self.value_dim)
-        self._add_projection("output", heads * self.value_dim, query_shape[-1])
-        batch, query_length, key_length = query_shape[0], query_shape[1], key_shape[1]
-        head_shapes = (
-            (batch, heads, query_length, self.key_dim),
-            (batch, groups, key_length, self.key_dim),
-            (batch, groups, key_length, self.value_dim),
-        )
-        # Keras builds the nested layers of a saved model by themselves.
-        if self.position is not None and not self.position.built:
-            self.position.build(*head_shapes[:2])
-        for part in self.parts:
-            if not part.built:
-                part.build(*head_shapes, query_shape)
-
-    def _add_projection(self, name, rows, columns):
-        kernel = self.add_weight(
-            name=f"{name}_kernel", shape=(rows, columns), initializer="glorot_uniform"
-        )
-        setattr(self, f"{name}_kernel", kernel)
-        bias = None
-        if self.use_bias:
-            bias = self.add_weight(name=f"{name}_bias", shape=(columns,), initializer="zeros")
-        setattr(self, f"{name}_bias", bias)
-
-    def _project(self, x, name):
-        # Cast here: a decoder that steps calls this outside of Keras' autocast.
-        x = ops.cast(x, self.compute_dtype)
-        x = ops.matmul(x, ops.cast(getattr(self, f"{name}_kernel"), self.compute_dtype))
-        bias = getattr(self, f"{name}_bias")
-        return x if bias is None else x + ops.cast(bias, self.compute_dtype)
-
-    def project_query(self, query, positions=None):
-        """The heads' queries.
-
-        Args:
-            query: Float tensor of shape `(batch, query, query_dim)`.
-            positions: Int32 tensor of shape `(query,)` or `(batch, query)`; 0, 1, ... if not given.
+            query: Float tensor of shape `(batch, heads, query, key_dim)`, not scaled.
+            key: Float tensor of shape `(batch, key_value_heads, key, key_dim)`; `repeat_heads`
+                gives it as many heads as the query.
 
         Returns:
-            Float tensor of shape `(batch, heads, query, key_dim)`.
+            Scores of shape `(batch, heads, query, key)`, here `query . key / sqrt(key_dim)`.
         """
-        query = split_heads(self._project(query, "query"), self.num_heads, like=query)
-        for part in self.parts:
-            query = part.change_query(query)
-        return self._rotate(query, positions)
-
-    def project_key(self, key, positions=None):
-        """The heads' keys.
-
-        Args:
-            key: Float tensor of shape `(batch, key, key_dim)`.
-            positions: Int32 tensor of shape `(key,)` or `(batch, key)`; 0, 1, ... if not given.
-
-        Returns:
-            Float tensor of shape `(batch, key_value_heads, key, key_dim)`.
-        """
-        key = split_heads(self._project(key, "key"), self.num_key_value_heads, like=key)
-        for part in self.parts:
-            key = part.change_key(key)
-        return self._rotate(key, positions)
-
-    def _rotate(self, x, positions):
-        if self.position is None:
-            return x
-        positions = ops.arange(ops.shape(x)[2], dtype="int32") if positions is None else positions
-        return self.position.rotate(x, positions)
-
-    def project_value(self, value):
-        """The heads' values.
-
-        Args:
-            value: Float tensor of shape `(batch, key, value_dim)`.
-
-        Returns:
-            Float tensor of shape `(batch, key_value_heads, key, value_dim)`.
-        """
-        return split_heads(self._project(value, "value"), self.num_key_value_heads, like=value)
-
-    def project_memory(self, value, key=None, positions=None):
-        """The heads' keys and values, computed once for a memory.
-
-        Args:
-            value: Float tensor of shape `(batch, key, value_dim)`.
-            key: Float tensor of shape `(batch, key, key_dim)`; `value` if not given.
-            positions: Int32 tensor of shape `(key,)` or `(batch, key)`; 0, 1, ... if not given.
-
-        Returns:
-            A dict of `key` `(batch, key_value_heads, key, key_dim)` and `value`
-            `(batch, key_value_heads, key, value_dim)`.
-        """
-        key = self.project_key(value if key is None else key, positions)
-        return {"key": key, "value": self.project_value(value)}
-
-    def repeat_heads(self, x):
-        """Keys or values with as many heads as the queries have.
-
-        Args:
-            x: Tensor of shape `(batch, key_value_heads, key, dim)`.
-
-        Returns:
-            Tensor of shape `(batch, heads, key, dim)`.
-        """
-        return repeat_heads(x, self.num_heads)
-
-    def dense_mask(self, masks, query_positions, key_length):
-        """All that rules positions out, as one block.
-
-        Args:
-            masks: `keras_attention.ops.Masks`.
-            query_positions: Int32 tensor of shape `(query,)` or `(batch, query)`.
-            key_length: Number of key positions.
-
-        Returns:
-            Bool tensor that broadcasts to `(batch, heads, query, key)`, or None.
-        """
-        return masks.dense(ops.shape(query_positions)[-1], key_length, heads=True)
+        return dot_product_scores(query, key, self.scale)
 
     def rows(self, masks, query_positions, key_length):
         """Which queries may attend to anything at all.
@@ -306,12 +190,12 @@ class MultiHeadAttention(Attention):
             Pair of context `(batch, heads, query, value_dim)` and weights
             `(batch, heads, query, key)`.
         """
-        scores = dot_product_scores(query, key, self.scale)  # (batch, heads, query, key)
+        scores = self.score(query, key)  # (batch, heads, query, key)
         if bias is not None:
             scores = scores + ops.cast(bias, scores.dtype)
         for part in self.parts:
             scores = part.change_scores(scores)
-        mask = self.dense_mask(masks, query_positions, ops.shape(scores)[3])
+        mask = masks.dense(*ops.shape(scores)[2:], heads=True)
         weights = self._change_weights(self.weigh(scores, mask, training), scores, mask)
         context = weighted_sum(weights, value)
         if self.position is not None and self.position.needs_weights:
@@ -329,20 +213,17 @@ class MultiHeadAttention(Attention):
         talked = mask is not None and any(part.needs_weights for part in self.parts)
         return ops.where(mask, weights, ops.zeros_like(weights)) if talked else weights
 
-    @property
-    def needs_weights(self):
-        """Whether the position or a part reads the whole block of scores or weights."""
-        parts = self.parts if self.position is None else [*self.parts, self.position]
-        return any(part.needs_weights for part in parts)
-
     def _in_blocks(self, query, key):
-        is_softmax = getattr(self.normalizer, "__name__", None) == "softmax"
-        return is_softmax and not self.needs_weights and worth_blocking(query.shape, key.shape)
+        # Blocks are plain softmax of dot products; they ask none of the methods that say otherwise.
+        asked = overrides(self, MultiHeadAttention, "score", "weigh", "drop", "attend_densely")
+        is_plain = self._is_softmax and not asked and not self.needs_weights
+        return is_plain and worth_blocking(query.shape, key.shape)
 
     def _attend_in_blocks(self, query, key, value, masks, bias, training):
-        attention_mask = masks.attention
-        if attention_mask is not None:
-            attention_mask = Masks(attention=attention_mask).dense(None, None, heads=True)
+        # Causal blocks count from the first row: queries that stand elsewhere have a mask instead.
+        elsewhere = masks.causal and masks.query_positions is not None
+        given = replace(masks, query=None, key=None, causal=elsewhere)
+        attention_mask = given.dense(ops.shape(query)[2], ops.shape(key)[2], heads=True)
         context, logsumexp = blocked_attention(
             query,
             self.repeat_heads(key),
@@ -350,7 +231,7 @@ class MultiHeadAttention(Attention):
             key_mask=masks.key,
             attention_mask=attention_mask,
             bias=bias,
-            causal=masks.causal,
+            causal=masks.causal and not elsewhere,
             scale=self.scale,
             dropout=self.dropout if training else 0.0,
             seed=self.seed_generator if self.dropout > 0 else None,
@@ -376,7 +257,7 @@ class MultiHeadAttention(Attention):
         Args:
             query: Float tensor of shape `(batch, query, query_dim)`.
             memory: What `project_memory` returned.
-            masks: `keras_attention.ops.Masks`.
+            masks: `keras_attention.ops.Masks`; `causal` goes by `query_positions`.
             training: Whether to apply dropout.
             bias: Float tensor that broadcasts to `(batch, heads, query, key)`, or None.
             return_weights: Whether the weights are asked for.
@@ -386,10 +267,19 @@ class MultiHeadAttention(Attention):
         Returns:
             Pair of context `(batch, query, query_dim)` and weights `(batch, heads, query, key)`,
             the weights None where they were not asked for.
+
+        Raises:
+            ValueError: If a mask or the bias does not fit the lengths, as far as these are known.
         """
+        shape = self.scores_shape(query, memory)
+        batch, _, query_length, key_length = shape
+        masks, bias = masks.fitted(shape), fit_bias(bias, shape)
         if query_positions is None:
-            query_positions = ops.arange(ops.shape(query)[1], dtype="int32")
-        key_length = ops.shape(memory["key"])[2]
+            query_positions = ops.arange(query_length, dtype="int32")
+        else:
+            whole = (batch, query_length)[-len(query_positions.shape) :]
+            check_fits("query_positions", query_positions, whole)
+            masks = replace(masks, query_positions=query_positions if masks.causal else None)
         projected = self.project_query(query, query_positions)  # (batch, heads, query, key_dim)
         context, weights = self.attend_heads(
             projected,
@@ -405,6 +295,28 @@ class MultiHeadAttention(Attention):
             context = part.change_context(context, query)
         return self.merge_heads(context, self.rows(masks, query_positions, key_length)), weights
 
+    def scores_shape(self, query, memory):
+        """The sizes of all scores together, which masks and biases have to fit.
+
+        Args:
+            query: Float tensor of shape `(batch, query, query_dim)`.
+            memory: What `project_memory` returned.
+
+        Returns:
+            `(batch, heads, query, key)`, each an integer where it is known, or a scalar tensor.
+        """
+        batch, queries, _ = ops.shape(query)
+        return batch, self.num_heads, queries, ops.shape(memory["key"])[2]
+
+    def _with_position_bias(self, bias, query, query_positions, key_length):
+        if self.position is None:
+            return bias
+        key_positions = ops.arange(key_length, dtype="int32")
+        of_position = self.position.bias(query, query_positions, key_positions)
+        if bias is None or of_position is None:
+            return of_position if bias is None else bias
+        return ops.cast(bias, of_position.dtype) + of_position
+
     def attention_scores(
         self,
         query,
@@ -416,69 +328,34 @@ class MultiHeadAttention(Attention):
         attention_mask=None,
         use_causal_mask=False,
         bias=None,
+        query_positions=None,
         heads=None,
         queries=None,
     ):
         """The weights of chosen heads and queries, where those of all would not fit.
 
-        Only the chosen ones are kept; no more than `QUERIES_AT_ONCE` queries are computed at once.
-
         Args:
             query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask,
-                bias: As in a call of the layer.
+                bias, query_positions: As in a call of the layer, Keras' implicit masks included.
             heads: List of head numbers, all if not given.
             queries: List of query positions, all if not given.
 
         Returns:
             Weights of shape `(batch, heads, queries, key)`, the heads and queries in the order in
             which they were asked for, without dropout.
+
+        Raises:
+            ValueError: If a head or a query is not there, or a mask or the bias does not fit.
         """
+        masks = masks_of_call(
+            (query, value, key), (query_mask, value_mask, key_mask), attention_mask, use_causal_mask
+        )
         query, value = ops.convert_to_tensor(query), ops.convert_to_tensor(value)
         key = value if key is None else ops.convert_to_tensor(key)
         if not self.built:
             self.build(query.shape, value.shape, key.shape)
-        masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
         memory = self.project_memory(value, key)
-        queries = _chosen("queries", queries, query.shape[1])
-        heads = _chosen("heads", heads, self.num_heads)
-        blocks = []
-        for start in range(0, len(queries), QUERIES_AT_ONCE):
-            positions = ops.convert_to_tensor(queries[start : start + QUERIES_AT_ONCE], "int32")
-            _, weights = self.attend(
-                ops.take(query, positions, axis=1),
-                memory,
-                masks.at(positions, key.shape[1]),
-                bias=_rows_of(bias, positions),
-                # With a batch axis: only positions without gaps may do without.
-                query_positions=ops.expand_dims(positions, axis=0),
-            )
-            blocks.append(ops.take(weights, heads, axis=1))
-        return ops.concatenate(blocks, axis=2)
-
-    def _with_position_bias(self, bias, query, query_positions, key_length):
-        if self.position is None:
-            return bias
-        key_positions = ops.arange(key_length, dtype="int32")
-        of_position = self.position.bias(query, query_positions, key_positions)
-        if bias is None or of_position is None:
-            return of_position if bias is None else bias
-        return ops.cast(bias, of_position.dtype) + of_position
-
-    def merge_heads(self, context, rows=None):
-        """The heads' contexts, joined and projected.
-
-        Args:
-            context: Float tensor of shape `(batch, heads, query, value_dim)`.
-            rows: Bool tensor that broadcasts to `(batch, query)`, or None; where it is False the
-                result is zero.
-
-        Returns:
-            Float tensor of shape `(batch, query, query_dim)`.
-        """
-        merged = self._project(join_heads(context), "output")
-        if rows is None:
-            return merged
-        return ops.where(ops.expand_dims(rows, axis=-1), merged, ops.zeros_like(merged))
+        return attention_scores(self, query, memory, masks, bias, query_positions, heads, queries)
 
     def start(self, memory):
         """The state before the first step: the position, where there is one to know.
@@ -527,6 +404,7 @@ class MultiHeadAttention(Attention):
         return_attention_scores=False,
         training=None,
         bias=None,
+        query_positions=None,
     ):
         """Attends from every query position at once; see the class."""
         masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
@@ -537,6 +415,7 @@ class MultiHeadAttention(Attention):
             training,
             bias=bias,
             return_weights=return_attention_scores,
+            query_positions=query_positions,
         )
         return (context, weights) if return_attention_scores else context
 
@@ -566,6 +445,7 @@ class MultiHeadAttention(Attention):
         return_attention_scores=False,
         training=None,
         bias=None,
+        query_positions=None,
     ):
         """The symbolic context, and weights where `return_attention_scores`; see `call`."""
         context = keras.KerasTensor(query.shape, dtype=self.compute_dtype)
@@ -573,53 +453,6 @@ class MultiHeadAttention(Attention):
             return context
         shape = (query.shape[0], self.num_heads, query.shape[1], value.shape[1])
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self):
-        """The arguments that make this layer again."""
-        config = {
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "value_dim": self.value_dim,
-            "num_key_value_heads": self.num_key_value_heads,
-            "use_bias": self.use_bias,
-            "position": keras.saving.serialize_keras_object(self.position),
-            "parts": [keras.saving.serialize_keras_object(part) for part in self.parts],
-        }
-        return {**super().get_config(), **config}
-
-    @classmethod
-    def from_config(cls, config):
-        """A layer made from what `get_config` returned.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            A layer of this class.
-        """
-        nested = {
-            name: keras.saving.deserialize_keras_object(config[name])
-            for name in ("position", "parts")
-            if config.get(name) is not None
-        }
-        return cls(**{**config, **nested})
-
-
-def _chosen(name, numbers, size):
-    """A list of numbers below `size`; all of them for None."""
-    numbers = list(range(size)) if numbers is None else list(numbers)
-    if not numbers or not all(0 <= number < size for number in numbers):
-        raise ValueError(
-            f"Expected `{name}` to hold numbers from 0 to {size - 1}. Received: {name}={numbers}"
-        )
-    return numbers
-
-
-def _rows_of(bias, positions):
-    """The rows of a bias that belong to chosen queries."""
-    if bias is None or bias.shape[-2] == 1:
-        return bias
-    return ops.take(bias, positions, axis=-2)
 
 
 def _logsumexp(scores, mask):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.nested import overrides
 from keras_attention.ops import NO_MASKS
 
 
@@ -19,8 +20,9 @@ class PatternAttention(MultiHeadAttention):
     path.
 
     What needs the whole `(query, key)` block is computed with it, with the same result: returned
-    weights, `attention_mask`, `bias`, steps of a decoder (one row of it), and positions and parts
-    that read all weights (Shaw's vectors for values, talking heads).
+    weights, `attention_mask`, `bias`, `query_positions`, steps of a decoder (one row of it),
+    positions and parts that read all weights (Shaw's vectors for values, talking heads), and a
+    subclass with a `score` of its own.
 
     Args:
         num_heads: Number of query heads.
@@ -55,7 +57,9 @@ class PatternAttention(MultiHeadAttention):
         query_positions=None,
     ):
         """Attention of queries, not yet projected; see `MultiHeadAttention.attend`."""
+        masks = masks.fitted(self.scores_shape(query, memory))  # before the pattern joins them
         needs_block = return_weights or bias is not None or masks.attention is not None
+        needs_block = needs_block or overrides(self, MultiHeadAttention, "score", "attend_densely")
         if needs_block or query_positions is not None or self.needs_weights:
             masks = self._with_pattern(masks, query, memory, query_positions)
             rest = training, bias, return_weights, query_positions

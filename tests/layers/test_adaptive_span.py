@@ -8,6 +8,7 @@ from cases_linear import randomized
 from keras import ops
 from layer_checks import assert_close, gradients, to_numpy
 
+from keras_attention.layers import LearnedSinks, QueryKeyNorm, TalkingHeads
 from keras_attention.layers.adaptive_span_attention import AdaptiveSpanAttention
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.positions import ALiBiPosition, RotaryPosition, ShawPosition
@@ -194,7 +195,7 @@ def test_beside_another_position(kind, causal):
     make_position = {
         "rotary": RotaryPosition,
         "alibi": ALiBiPosition,
-        "shaw": lambda: ShawPosition(max_distance=3, value_dim=KEY_DIM),
+        "shaw": lambda: ShawPosition(max_distance=3),
     }[kind]
     x = inputs()
     plain = randomized(MultiHeadAttention(HEADS, KEY_DIM, position=make_position()), x, x)
@@ -236,6 +237,17 @@ def test_the_start_is_a_share():
 def test_the_penalty_is_not_negative():
     with pytest.raises(ValueError, match="not to be negative. Received: span_penalty=-1"):
         AdaptiveSpanAttention(HEADS, KEY_DIM, MAX_SPAN, span_penalty=-1)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_parts_that_mix_heads_are_refused(alone):
+    parts = [TalkingHeads()]
+    with pytest.raises(ValueError, match="of one head alone. Received: parts=.*TalkingHeads"):
+        if alone:
+            MultiHeadAttention(HEADS, KEY_DIM, position=AdaptiveSpanPosition(5), parts=parts)
+        else:
+            AdaptiveSpanAttention(HEADS, KEY_DIM, MAX_SPAN, parts=parts)
+    AdaptiveSpanAttention(HEADS, KEY_DIM, MAX_SPAN, parts=[LearnedSinks(), QueryKeyNorm()])
 
 
 def test_there_is_no_normalizer():

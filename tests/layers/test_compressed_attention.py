@@ -271,7 +271,7 @@ def test_compiled_gradients(make):
 
 REFUSED = {
     "attention_mask": (np.ones((BATCH, QUERY, KEY), bool), r"shape \(2, 11, 19\)"),
-    "bias": (np.zeros((HEADS, QUERY, KEY), "float32"), r"shape \(3, 11, 19\)"),
+    "bias": (np.zeros((HEADS, QUERY, KEY), "float32"), r"shape \(1, 3, 11, 19\)"),
 }
 
 
@@ -304,7 +304,7 @@ def test_positions_that_make_a_bias_are_refused(make):
     with pytest.raises(ValueError, match="Expected no `bias`"):
         make(position=ALiBiPosition())(query, value, key)
     with pytest.raises(ValueError, match="a position that rotates.*Received: position=<Shaw"):
-        make(position=ShawPosition(max_distance=3, value_dim=VALUE_DIM))
+        make(position=ShawPosition(max_distance=3))
 
 
 @pytest.mark.parametrize("name", ["max_length", "projected_length"])

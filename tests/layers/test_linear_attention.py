@@ -251,7 +251,7 @@ def test_parts_that_read_weights_are_refused(make, part):
 @every_layer
 def test_positions_that_read_weights_are_refused(make):
     with pytest.raises(ValueError, match="no position .*Received: position=<ShawPosition"):
-        make(position=ShawPosition(max_distance=3, value_dim=VALUE_DIM))
+        make(position=ShawPosition(max_distance=3))
 
 
 @every_layer

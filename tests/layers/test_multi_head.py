@@ -9,6 +9,7 @@ from layer_checks import assert_close, gradients, key_mask, to_numpy
 
 from keras_attention import layers
 from keras_attention.layers import multi_head_attention
+from keras_attention.ops import Masks, count_from, dot_product_scores, normalizers
 
 BATCH, QUERY, KEY, DIM, MEMORY_DIM, HEADS, KEY_DIM, VALUE_DIM = 2, 3, 5, 7, 11, 6, 13, 17
 
@@ -195,7 +196,7 @@ def test_torch_has_the_same():
     "position",
     [
         layers.ALiBiPosition,
-        lambda: layers.ShawPosition(2, value_dim=VALUE_DIM),
+        lambda: layers.ShawPosition(2),
         layers.TransformerXLPosition,
     ],
 )
@@ -213,8 +214,37 @@ def test_scores_of_chosen_heads_and_queries(position, monkeypatch):
     weights = to_numpy(weights)
     chosen = layer.attention_scores(QUERIES, MEMORY, heads=[4, 1], queries=[2, 0], **options)
     assert_close(chosen, weights[:, [4, 1]][:, :, [2, 0]])
-    monkeypatch.setattr("keras_attention.layers.multi_head_attention.QUERIES_AT_ONCE", 2)
+    monkeypatch.setattr("keras_attention.layers.attention_scores.QUERIES_AT_ONCE", 2)
     assert_close(layer.attention_scores(QUERIES, MEMORY, **options), weights)
+
+
+def test_scores_read_the_masks_of_keras():
+    layer = built()
+    masking = keras.layers.Masking()
+    query = masking(QUERIES * np.array([[1], [1], [0]], "float32"))
+    memory = masking(MEMORY * np.array([[1], [0], [1], [1], [0]], "float32"))
+    _, weights = layer(query, memory, return_attention_scores=True)
+    assert (to_numpy(weights)[..., [1, 4]] == 0).all()
+    assert_close(layer.attention_scores(query, memory), weights)
+    _, weights = layer(query, MEMORY, memory, return_attention_scores=True)
+    assert_close(layer.attention_scores(query, MEMORY, memory), weights)
+
+
+@pytest.mark.parametrize("shape", [(BATCH, 1, KEY), (1, QUERY, KEY), (BATCH, HEADS, 1, KEY)])
+def test_scores_of_chosen_queries_under_a_mask_for_all_of_them(shape):
+    layer = built()
+    mask = np.random.default_rng(73).random(shape) < 0.7
+    mask[..., 0] = True
+    _, weights = layer(QUERIES, MEMORY, attention_mask=mask, return_attention_scores=True)
+    chosen = layer.attention_scores(QUERIES, MEMORY, attention_mask=mask, queries=[2, 0])
+    assert_close(chosen, to_numpy(weights)[:, :, [2, 0]])
+
+
+def test_scores_of_windows():
+    layer = layers.MemoryCompressedAttention(2, 5, stride=2)
+    _, weights = layer(QUERIES, MEMORY, use_causal_mask=True, return_attention_scores=True)
+    chosen = layer.attention_scores(QUERIES, MEMORY, use_causal_mask=True, queries=[2, 1])
+    assert_close(chosen, to_numpy(weights)[:, :, [2, 1]])
 
 
 def test_scores_of_a_head_that_is_not_there():
@@ -254,6 +284,254 @@ def test_named_presets_are_multi_head_attention():
         assert_close(plain(QUERIES, MEMORY), context)
 
 
+WRONG = {
+    "query_mask": lambda length: np.ones((1, length), bool),
+    "value_mask": lambda length: np.ones((1, length), bool),
+    "key_mask": lambda length: np.ones((1, length), bool),
+    "attention_mask": lambda length: np.ones((1, length, length), bool),
+    "bias": lambda length: np.zeros((1, 1, length, length), "float32"),
+}
+KINDS = {
+    "multi_head": lambda: layers.MultiHeadAttention(2, 3),
+    "window": lambda: layers.SlidingWindowAttention(2, 3, window=4),
+    "linear": lambda: layers.LinearAttention(2, 3),
+    "linformer": lambda: layers.LinformerAttention(2, 3, max_length=512, projected_length=8),
+    "memory_compressed": lambda: layers.MemoryCompressedAttention(2, 3),
+    "adaptive_span": lambda: layers.AdaptiveSpanAttention(2, 3, max_span=4),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
+def test_a_mask_or_bias_of_another_length_is_refused(make, name):
+    """At every length: blocks and windows cut their part out of it, whatever is left over."""
+    layer = make()
+    for length in (16, 512):
+        x = random(1, length, DIM, seed=79)
+        for wrong in (length - 9, length + 9):
+            called = "value_mask" if name == "key_mask" else name
+            with pytest.raises(ValueError, match=rf"Received: {called}.shape=\(1, .*{wrong}\)"):
+                layer(x, x, **{name: WRONG[name](wrong)})
+
+
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
+def test_a_mask_of_one_entry_is_for_all_keys(make):
+    layer = make()
+    x = random(2, 131, DIM, seed=83)
+    once = np.array([[True], [False]])
+    whole = np.repeat(once, 131, axis=1)
+    assert_close(layer(x, x, value_mask=once), layer(x, x, value_mask=whole))
+
+
+@pytest.mark.parametrize("length", [16, 512])
+def test_a_bias_that_lacks_axes(length):
+    layer = layers.MultiHeadAttention(2, 3)
+    x = random(1, length, DIM, seed=89)
+    for shape in ((), (length,), (length, length), (2, length, length), (2, 1, length)):
+        bias = random(*shape, seed=97)
+        full = np.broadcast_to(bias, (1, 2, length, length))
+        expected, weights = layer(x, x, bias=full, return_attention_scores=True)
+        assert_close(layer(x, x, bias=bias), expected)
+        chosen = layer.attention_scores(x, x, bias=bias, queries=[3, 2])
+        assert_close(chosen, to_numpy(weights)[:, :, [3, 2]])
+
+
+def doubled(x):
+    return 2.0 * x
+
+
+@keras.saving.register_keras_serializable("tests", name="a_softmax")
+def softmax_of_ones_own(scores, mask=None):
+    return normalizers.sigmoid(scores, mask)
+
+
+softmax_of_ones_own.__name__ = "softmax"
+
+
+class DoubledWeights(layers.MultiHeadAttention):
+    def weigh(self, scores, mask=None, training=None):
+        return doubled(super().weigh(scores, mask, training))
+
+
+class DoubledDropout(layers.MultiHeadAttention):
+    def drop(self, weights, training=None):
+        return doubled(weights)
+
+
+class LinearDoubledDropout(layers.LinearAttention):
+    def drop(self, weights, training=None):
+        return doubled(weights)
+
+
+class DoubledScores(layers.HeadPart):
+    def change_scores(self, scores):
+        return doubled(scores)
+
+
+class DoubledHeads(layers.HeadPart):
+    def change_weights(self, weights):
+        return doubled(weights)
+
+
+class HalfShare(layers.HeadPart):
+    def share(self, logsumexp):
+        return ops.sigmoid(logsumexp)
+
+
+class ValuesOfWeights(layers.Position):
+    def values(self, weights, query_positions, key_positions):
+        return ops.sum(ops.square(weights), axis=-1, keepdims=True)
+
+
+@keras.saving.register_keras_serializable("tests")
+class CosineHeads(layers.MultiHeadAttention):
+    """`score = temperature_h cos(q, k)`, the temperature of each head learned."""
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        super().build(query_shape, value_shape, key_shape)
+        shape = (self.num_heads, 1, 1)
+        self.temperature = self.add_weight(name="temperature", shape=shape, initializer="ones")
+
+    def score(self, query, key):
+        cosines = dot_product_scores(*(ops.normalize(x, axis=-1) for x in (query, key)))
+        return cosines * ops.cast(self.temperature, cosines.dtype)
+
+
+class CosineWindow(CosineHeads, layers.SlidingWindowAttention):
+    """The same score in a window."""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: DoubledWeights(2, 3),
+        lambda: DoubledDropout(2, 3),
+        lambda: LinearDoubledDropout(2, 3),
+        lambda: CosineHeads(2, 3),
+        lambda: CosineWindow(2, 3, window=4),
+        lambda: layers.MultiHeadAttention(2, 3, normalizer=softmax_of_ones_own),
+        lambda: layers.MultiHeadAttention(2, 3, parts=[DoubledScores()]),
+        lambda: layers.MultiHeadAttention(2, 3, parts=[DoubledHeads()]),
+        lambda: layers.MultiHeadAttention(2, 3, parts=[HalfShare()]),
+        lambda: layers.MultiHeadAttention(2, 3, position=ValuesOfWeights()),
+        lambda: layers.SlidingWindowAttention(2, 3, window=4, parts=[DoubledScores()]),
+    ],
+)
+def test_long_inputs_ask_what_a_subclass_overrides(make):
+    layer = make()
+    x = random(1, 512, DIM, seed=101)
+    expected, _ = layer(x, x, return_attention_scores=True)
+    assert_close(layer(x, x), expected)
+    plain = layers.SlidingWindowAttention(2, 3, window=4) if hasattr(layer, "pattern") else None
+    plain = plain or layers.MultiHeadAttention(2, 3)
+    plain.build(x.shape, x.shape)
+    plain.set_weights(layer.get_weights()[: len(plain.weights)])
+    assert np.abs(to_numpy(plain(x, x)) - to_numpy(expected)).max() > 1e-3
+
+
+def test_a_part_may_say_that_it_needs_no_weights():
+    class Harmless(DoubledScores):
+        needs_weights = False
+
+    assert not Harmless().needs_weights
+    assert not layers.QueryKeyNorm().needs_weights and not layers.QueryKeyNorm().needs_logsumexp
+    assert layers.TalkingHeads().needs_weights and layers.LearnedSinks().needs_logsumexp
+
+
+def test_the_cosine_with_a_learned_temperature_in_each_head(tmp_path):
+    inputs, memory = keras.Input((None, DIM)), keras.Input((None, MEMORY_DIM))
+    layer = CosineHeads(HEADS, KEY_DIM, num_key_value_heads=2)
+    outputs = layer(inputs, memory, return_attention_scores=True)
+    layer.temperature.assign(random(HEADS, 1, 1, seed=103))
+    query, key, _ = heads_of(layer)
+    query, key = (x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (query, key))
+    expected = softmax(query @ key.swapaxes(2, 3) * to_numpy(layer.temperature))
+    model = keras.Model([inputs, memory], outputs)
+    found = model([QUERIES, MEMORY])
+    assert_close(found[1], expected)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert_close(again([QUERIES, MEMORY]), found, atol=1e-6)
+
+    def loss(temperature):
+        scores = dot_product_scores(query.astype("float32"), key.astype("float32"))
+        return ops.sum(ops.square(layer.weigh(scores * temperature)))
+
+    assert (gradients(loss, to_numpy(layer.temperature))[0] != 0).all()
+
+
+@pytest.mark.parametrize("length", [KEY, 512])
+def test_where_queries_stand(length):
+    """Queries of the end of a text are as they are in the whole text."""
+    x = random(BATCH, length, DIM, seed=107)
+    start = length - 3
+    for make in (
+        lambda: layers.MultiHeadAttention(2, 4, position=layers.RotaryPosition()),
+        lambda: layers.MultiHeadAttention(2, 4, position=layers.ShawPosition(2)),
+        lambda: layers.SlidingWindowAttention(2, 4, window=4),
+        lambda: layers.LinearAttention(2, 4, position=layers.RotaryPosition()),
+        lambda: layers.MemoryCompressedAttention(2, 4, stride=2),
+    ):
+        layer = make()
+        whole, weights = layer(x, x, use_causal_mask=True, return_attention_scores=True)
+        expected = to_numpy(whole)[:, start:], to_numpy(weights)[:, :, start:]
+        options = {"query_positions": count_from(start, 3), "use_causal_mask": True}
+        assert_close(layer(x[:, start:], x, return_attention_scores=True, **options), expected)
+        assert_close(layer(x[:, start:], x, **options), expected[0])
+        chosen = layer.attention_scores(x[:, start:], x, queries=[2, 0], **options)
+        assert_close(chosen, expected[1][:, :, [2, 0]])
+
+
+def test_where_queries_of_long_inputs_stand():
+    layer = layers.MultiHeadAttention(2, 4, position=layers.RotaryPosition())
+    x = random(1, 720, DIM, seed=109)
+    options = {"query_positions": count_from(300, 420), "use_causal_mask": True}
+    late = layer(x[:, 300:], x, **options)
+    assert_close(late, to_numpy(layer(x, x, use_causal_mask=True))[:, 300:])
+    assert_close(late, layer(x[:, 300:], x, return_attention_scores=True, **options)[0])
+
+
+def test_where_queries_stand_is_checked():
+    layer = layers.MultiHeadAttention(2, 4)
+    with pytest.raises(ValueError, match=r"Received: query_positions.shape=\(5,\)"):
+        layer(QUERIES, MEMORY, query_positions=count_from(2, 5))
+
+
+def test_talking_heads_with_an_infinite_bias():
+    """A head that the others do not listen to rules out nothing for them, and no number is lost."""
+    layer = built(parts=[layers.TalkingHeads()])
+    for weight in layer.parts[0].weights:
+        weight.assign(np.eye(HEADS))
+    bias = np.zeros((HEADS, 1, KEY), "float32")
+    bias[1, :, 2:] = -np.inf
+    plain = built()
+    plain.set_weights(layer.get_weights()[: len(plain.weights)])
+    expected = plain(QUERIES, MEMORY, bias=bias, return_attention_scores=True)
+    assert np.isfinite(to_numpy(expected[0])).all()
+    assert_close(layer(QUERIES, MEMORY, bias=bias, return_attention_scores=True), expected)
+
+
+@pytest.mark.parametrize("name", ["position", "parts"])
+def test_weights_that_two_layers_would_share(name):
+    given = {name: layers.T5Position() if name == "position" else [layers.TalkingHeads()]}
+    one, two = (layers.MultiHeadAttention(2, 3, **given) for _ in range(2))
+    one(QUERIES, QUERIES)
+    message = r"for each layer.* Received: .* in multi_head_attention.* and in multi_head"
+    with pytest.raises(ValueError, match=message):
+        two(QUERIES, QUERIES)
+
+
+def test_positions_without_weights_may_be_shared(tmp_path):
+    position = layers.RotaryPosition()
+    x = inputs = keras.Input((None, DIM))
+    for _ in range(2):
+        x = layers.MultiHeadAttention(2, 4, position=position, parts=[layers.LearnedSinks()])(x, x)
+    model = keras.Model(inputs, x)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert_close(again(QUERIES), model(QUERIES), atol=1e-6)
+
+
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_residual_attention(norm, tmp_path):
     inputs = keras.Input((None, DIM))
@@ -284,6 +562,63 @@ def test_residual_attention(norm, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert_close(again([QUERIES, real]), (out, weights), atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_residual_attention_step_by_step(norm):
+    layer = layers.ResidualAttention(
+        layers.MultiHeadAttention(2, 4, position=layers.RotaryPosition()), norm=norm
+    )
+    context, weights = layer(QUERIES, use_causal_mask=True, return_attention_scores=True)
+    memory = layer.project_memory(QUERIES)
+    state = layer.start(memory)
+    for position in range(QUERY):
+        past = Masks(key=np.arange(QUERY)[None] <= position)
+        here = slice(position, position + 1)
+        *found, state = layer.step(QUERIES[:, here], memory, past, state)
+        assert_close(found, (to_numpy(context)[:, here], to_numpy(weights)[:, :, here]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_symbolic_residual_attention(dtype):
+    attention = layers.MultiHeadAttention(2, 4, dtype=dtype)
+    layer = layers.ResidualAttention(attention, dtype=dtype)
+    symbolic = layer(keras.KerasTensor((None, 5, DIM)), return_attention_scores=True)
+    assert [tuple(one.shape) for one in symbolic] == [(None, 5, DIM), (None, 2, 5, 5)]
+    eager = layer(random(BATCH, 5, DIM, seed=113), return_attention_scores=True)
+    for one, other in zip(symbolic, eager, strict=True):
+        assert one.dtype == keras.backend.standardize_dtype(other.dtype)
+    assert layer.compute_output_shape((None, 5, DIM)) == (None, 5, DIM)
+    memory = layer.project_memory(random(BATCH, 5, DIM, seed=113))
+    assert keras.backend.standardize_dtype(memory["key"].dtype) == layer.compute_dtype
+
+
+def test_residual_attention_hands_the_bias_on():
+    layer = layers.ResidualAttention(layers.MultiHeadAttention(2, 4))
+    bias = random(QUERY, QUERY, seed=127)
+    _, weights = layer(QUERIES, bias=bias, return_attention_scores=True)
+    x = layer.normalization(QUERIES)
+    expected = layer.attention(x, x, bias=bias, return_attention_scores=True)[1]
+    assert_close(weights, expected)
+    assert np.abs(to_numpy(layer(QUERIES)) - to_numpy(layer(QUERIES, bias=bias))).max() > 1e-3
+
+
+def test_residual_attention_of_an_attention_with_one_head():
+    layer = layers.ResidualAttention(layers.ScaledDotProductAttention())
+    output, weights = layer(QUERIES, return_attention_scores=True)
+    assert tuple(output.shape) == QUERIES.shape and tuple(weights.shape) == (BATCH, QUERY, QUERY)
+
+
+def test_residual_attention_needs_a_layer():
+    with pytest.raises(ValueError, match="an attention layer.*Received: attention='MultiHead"):
+        layers.ResidualAttention("MultiHeadAttention")
+
+
+def test_one_attention_in_two_residual_ones():
+    attention = layers.MultiHeadAttention(2, 4)
+    layers.ResidualAttention(attention)(QUERIES)
+    with pytest.raises(ValueError, match="does not save weights that two layers share"):
+        layers.ResidualAttention(attention)(QUERIES)
 
 
 def test_residual_attention_needs_a_context_it_can_add():

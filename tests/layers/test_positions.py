@@ -7,7 +7,7 @@ from cases_positions import DISTANCE, KINDS, VALUE_DIM, built, random, sinusoid
 from keras import ops
 from layer_checks import assert_close, to_numpy
 
-from keras_attention.layers import positions
+from keras_attention.layers import AdaptiveSpanPosition, positions
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.segment_memory import SegmentMemory
 from keras_attention.ops.positions import count_from
@@ -211,7 +211,7 @@ def test_t5(first_query, bidirectional):
 @pytest.mark.parametrize("relative_values", [True, False])
 @pytest.mark.parametrize("first_query", [0, 3, 19])
 def test_shaw(first_query, relative_values):
-    position = positions.ShawPosition(DISTANCE, VALUE_DIM, relative_values)
+    position = positions.ShawPosition(DISTANCE, relative_values)
     layer = built(position)
     assert position.needs_weights == relative_values
     keys = to_numpy(position.key_vectors)
@@ -227,6 +227,20 @@ def test_shaw(first_query, relative_values):
         return to_numpy(position.value_vectors)[clipped(i, j)]
 
     check_against(layer, score, first_query, value if relative_values else None)
+
+
+def test_shaw_has_vectors_of_the_size_of_the_values():
+    """Without being told it; beside spans too."""
+    x = random(BATCH, QUERY, DIM, seed=3)
+    for position in (
+        positions.ShawPosition(DISTANCE),
+        AdaptiveSpanPosition(3, position=positions.ShawPosition(DISTANCE)),
+    ):
+        layer = MultiHeadAttention(HEADS, KEY_DIM, VALUE_DIM, position=position)
+        layer(x, x)
+        shaw = getattr(position, "position", position)
+        assert tuple(shaw.value_vectors.shape) == (2 * DISTANCE + 1, VALUE_DIM)
+        assert "value_dim" not in shaw.get_config()
 
 
 @pytest.mark.parametrize("size", [16, 17])

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_attention.layers.nested import overrides
+
 
 class HeadPart(keras.layers.Layer):
     """An addition to `MultiHeadAttention`: hooks along the way from queries to context.
@@ -9,15 +11,24 @@ class HeadPart(keras.layers.Layer):
     The hooks of this class change nothing; a part overrides those it needs. Parts are given as
     `MultiHeadAttention(..., parts=[...])` and are called in that order.
 
-    Attributes:
-        needs_weights: Whether the part reads scores or weights. The whole
-            `(batch, heads, query, key)` block is then computed, whatever the length.
-        needs_logsumexp: Whether the part reads the logarithm of the sums of exponentials, which
-            only softmax has.
     """
 
-    needs_weights = False
-    needs_logsumexp = False
+    @property
+    def needs_weights(self):
+        """Whether the part reads scores or weights; it does where it overrides their hooks.
+
+        The whole `(batch, heads, query, key)` block is then computed, whatever the length. A
+        subclass that knows better says so by `needs_weights = False`.
+        """
+        return overrides(self, HeadPart, "change_scores", "change_weights")
+
+    @property
+    def needs_logsumexp(self):
+        """Whether the part reads the logarithm of the sums of exponentials, which only softmax has.
+
+        It does where it overrides `share`.
+        """
+        return overrides(self, HeadPart, "share")
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
         """Makes the weights; the base class has none.
@@ -52,7 +63,7 @@ class HeadPart(keras.layers.Layer):
         return key
 
     def change_scores(self, scores):
-        """The scores before the normaliser; only for parts that need the weights.
+        """The scores before the normaliser.
 
         Args:
             scores: Float tensor of shape `(batch, heads, query, key)`.
@@ -63,7 +74,7 @@ class HeadPart(keras.layers.Layer):
         return scores
 
     def change_weights(self, weights):
-        """The weights behind the normaliser; only for parts that need the weights.
+        """The weights behind the normaliser.
 
         Args:
             weights: Float tensor of shape `(batch, heads, query, key)`.
@@ -74,7 +85,7 @@ class HeadPart(keras.layers.Layer):
         return weights
 
     def share(self, logsumexp):
-        """How much of its weight a query keeps; only for parts that need the log-sum-exp.
+        """How much of its weight a query keeps; asked where `needs_logsumexp`.
 
         Args:
             logsumexp: Float32 tensor of shape `(batch, heads, query)`.

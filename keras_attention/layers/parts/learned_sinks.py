@@ -33,8 +33,6 @@ class LearnedSinks(HeadPart):
         (the learnable sink and, as its equation 2, softmax one).
     """
 
-    needs_logsumexp = True
-
     def __init__(self, initial=0.0, **kwargs):
         super().__init__(**kwargs)
         self.initial = initial

@@ -1,6 +1,7 @@
 """Talking heads."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_attention.layers.parts.head_part import HeadPart
@@ -13,6 +14,9 @@ class TalkingHeads(HeadPart):
     `scores' = P_l scores`, `weights' = P_w weights` across the heads, both learned square matrices.
     They start as the identity, that is as plain multi-head attention, where Shazeer et al. start at
     random. Rows of the weights need not sum to one.
+
+    A score that a bias made infinite counts as the root of the largest number there is: a head
+    takes nothing from a head that its kernel leaves out, where zero times infinity is no number.
 
     Args:
         **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
@@ -28,8 +32,6 @@ class TalkingHeads(HeadPart):
     Reference:
         Shazeer et al., 2020, "Talking-Heads Attention", section 4.
     """
-
-    needs_weights = True
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
         """Makes both mixing matrices.
@@ -57,7 +59,8 @@ class TalkingHeads(HeadPart):
         Returns:
             Tensor of the same shape.
         """
-        return self._mix(scores, self.scores_kernel)
+        limit = float(np.finfo(keras.backend.standardize_dtype(scores.dtype)).max) ** 0.5
+        return self._mix(ops.clip(scores, -limit, limit), self.scores_kernel)
 
     def change_weights(self, weights):
         """`P_w weights`.

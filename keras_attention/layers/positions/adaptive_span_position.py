@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.nested import build_once
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.relative_positions import relative_positions
@@ -28,6 +29,9 @@ class AdaptiveSpanPosition(Position):
         span_penalty: The weight of the spans in the loss, per position.
         position: Another `Position` beside it, or None.
         **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: In multi-head attention with a part that reads scores or weights.
 
     Example:
 
@@ -69,12 +73,33 @@ class AdaptiveSpanPosition(Position):
         """Whether the other position's `values` is to be called."""
         return self.position is not None and self.position.needs_weights
 
-    def build(self, query_shape, key_shape):
+    def check_parts(self, parts):
+        """Refuses parts that read scores or weights.
+
+        Where heads mix their scores or weights, a head would attend to what lies beyond its own
+        span, or lose what lies within it to the span of another.
+
+        Args:
+            parts: List of `HeadPart`s.
+
+        Raises:
+            ValueError: If there is one.
+        """
+        if any(part.needs_weights for part in parts):
+            raise ValueError(
+                "Expected no part that reads scores or weights beside spans, each of which is for "
+                f"the scores of one head alone. Received: parts={parts}"
+            )
+        if self.position is not None:
+            self.position.check_parts(parts)
+
+    def build(self, query_shape, key_shape, value_shape):
         """Makes the span of each head.
 
         Args:
             query_shape: `(batch, heads, query, key_dim)`.
             key_shape: `(batch, key_value_heads, key, key_dim)`.
+            value_shape: `(batch, key_value_heads, key, value_dim)`.
         """
         self.span = self.add_weight(
             name="span",
@@ -84,8 +109,8 @@ class AdaptiveSpanPosition(Position):
             regularizer=self._penalty,
             autocast=False,
         )
-        if self.position is not None and not self.position.built:
-            self.position.build(query_shape, key_shape)
+        if self.position is not None:
+            build_once(self.position, self, query_shape, key_shape, value_shape)
 
     def _penalty(self, span):
         return self.span_penalty * self.max_span * ops.mean(span)

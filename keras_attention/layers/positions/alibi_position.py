@@ -26,8 +26,7 @@ class ALiBiPosition(Position):
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers import MultiHeadAttention
-    >>> from keras_attention.layers.positions import ALiBiPosition
+    >>> from keras_attention.layers import ALiBiPosition, MultiHeadAttention
     >>> x = keras.random.normal((2, 3, 7))
     >>> layer = MultiHeadAttention(5, 11, position=ALiBiPosition())
     >>> tuple(layer(x, x, use_causal_mask=True).shape)

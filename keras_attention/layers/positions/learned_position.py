@@ -39,7 +39,7 @@ class LearnedPosition(keras.layers.Layer):
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.positions import LearnedPosition
+    >>> from keras_attention.layers import LearnedPosition
     >>> x = keras.random.normal((2, 3, 7))
     >>> layer = LearnedPosition(max_length=11)
     >>> tuple(layer(x).shape), tuple(layer(x[:, :1], start=5).shape)

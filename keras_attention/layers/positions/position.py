@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_attention.layers.nested import overrides
+
 
 @keras.saving.register_keras_serializable("keras_attention")
 class Position(keras.layers.Layer):
@@ -20,19 +22,33 @@ class Position(keras.layers.Layer):
 
     A position is an argument of `MultiHeadAttention`. It is no layer to call.
 
-    Attributes:
-        needs_weights: Whether `values` is to be called. It needs the weights of all keys at once,
-            so that attention in blocks cannot be used.
     """
 
-    needs_weights = False
+    @property
+    def needs_weights(self):
+        """Whether `values` is to be called; it is where it is overridden.
 
-    def build(self, query_shape, key_shape):
+        It needs the weights of all keys at once, so that attention in blocks cannot be used.
+        """
+        return overrides(self, Position, "values")
+
+    def check_parts(self, parts):
+        """Refuses parts beside which this position would not be what it says; here none.
+
+        Args:
+            parts: List of `HeadPart`s.
+
+        Raises:
+            ValueError: If it cannot stand beside one of them.
+        """
+
+    def build(self, query_shape, key_shape, value_shape):
         """Makes the weights; the base class has none.
 
         Args:
             query_shape: `(batch, heads, query, key_dim)`.
             key_shape: `(batch, key_value_heads, key, key_dim)`.
+            value_shape: `(batch, key_value_heads, key, value_dim)`.
         """
 
     def rotate(self, x, positions):

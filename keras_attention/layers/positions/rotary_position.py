@@ -33,8 +33,7 @@ class RotaryPosition(Position):
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers import MultiHeadAttention
-    >>> from keras_attention.layers.positions import RotaryPosition, YaRNScaling
+    >>> from keras_attention.layers import MultiHeadAttention, RotaryPosition, YaRNScaling
     >>> position = RotaryPosition(scaling=YaRNScaling(4.0, original_length=512))
     >>> x = keras.random.normal((2, 3, 7))
     >>> tuple(MultiHeadAttention(2, 6, position=position)(x, x).shape)
@@ -51,12 +50,13 @@ class RotaryPosition(Position):
         self.base = base
         self.scaling = scaling
 
-    def build(self, query_shape, key_shape):
+    def build(self, query_shape, key_shape, value_shape):
         """Checks the size of a head; there are no weights.
 
         Args:
             query_shape: `(batch, heads, query, key_dim)`.
             key_shape: `(batch, key_value_heads, key, key_dim)`.
+            value_shape: Not needed.
         """
         if query_shape[-1] % 2:
             raise ValueError(

@@ -32,15 +32,13 @@ class ShawPosition(Position):
 
     Args:
         max_distance: Where distances are cut off, `k`.
-        value_dim: Size of a head's values; that of its keys if not given.
         relative_values: Whether to have `a^V`.
         **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers import MultiHeadAttention
-    >>> from keras_attention.layers.positions import ShawPosition
+    >>> from keras_attention.layers import MultiHeadAttention, ShawPosition
     >>> x = keras.random.normal((2, 3, 7))
     >>> tuple(MultiHeadAttention(5, 11, position=ShawPosition(max_distance=16))(x, x).shape)
     (2, 3, 7)
@@ -49,14 +47,13 @@ class ShawPosition(Position):
         Shaw, Uszkoreit and Vaswani, 2018, "Self-Attention with Relative Position Representations".
     """
 
-    def __init__(self, max_distance, value_dim=None, relative_values=True, **kwargs):
+    def __init__(self, max_distance, relative_values=True, **kwargs):
         super().__init__(**kwargs)
         if max_distance < 1:
             raise ValueError(
                 f"Expected `max_distance` to be positive. Received: max_distance={max_distance}"
             )
         self.max_distance = max_distance
-        self.value_dim = value_dim
         self.relative_values = relative_values
 
     @property
@@ -64,16 +61,17 @@ class ShawPosition(Position):
         """Whether there is `a^V`."""
         return self.relative_values
 
-    def build(self, query_shape, key_shape):
+    def build(self, query_shape, key_shape, value_shape):
         """Makes `a^K` and `a^V`.
 
         Args:
             query_shape: `(batch, heads, query, key_dim)`.
             key_shape: `(batch, key_value_heads, key, key_dim)`.
+            value_shape: `(batch, key_value_heads, key, value_dim)`.
         """
         self.key_vectors = self._add_vectors("key_vectors", key_shape[-1])
         if self.relative_values:
-            self.value_vectors = self._add_vectors("value_vectors", self.value_dim or key_shape[-1])
+            self.value_vectors = self._add_vectors("value_vectors", value_shape[-1])
 
     def _add_vectors(self, name, dim):
         shape = (2 * self.max_distance + 1, dim)
@@ -120,9 +118,5 @@ class ShawPosition(Position):
 
     def get_config(self):
         """The arguments that make this layer again."""
-        config = {
-            "max_distance": self.max_distance,
-            "value_dim": self.value_dim,
-            "relative_values": self.relative_values,
-        }
+        config = {"max_distance": self.max_distance, "relative_values": self.relative_values}
         return {**super().get_config(), **config}

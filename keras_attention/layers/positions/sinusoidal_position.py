@@ -33,7 +33,7 @@ class SinusoidalPosition(keras.layers.Layer):
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.positions import SinusoidalPosition
+    >>> from keras_attention.layers import SinusoidalPosition
     >>> x = keras.random.normal((2, 3, 7))
     >>> layer = SinusoidalPosition()
     >>> tuple(layer(x).shape), tuple(layer(x[:, :1], start=5).shape)

@@ -31,8 +31,7 @@ class T5Position(Position):
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers import MultiHeadAttention
-    >>> from keras_attention.layers.positions import T5Position
+    >>> from keras_attention.layers import MultiHeadAttention, T5Position
     >>> x = keras.random.normal((2, 3, 7))
     >>> tuple(MultiHeadAttention(5, 11, position=T5Position())(x, x).shape)
     (2, 3, 7)
@@ -63,12 +62,13 @@ class T5Position(Position):
                 f"their own. Received: max_distance={self.max_distance}"
             )
 
-    def build(self, query_shape, key_shape):
+    def build(self, query_shape, key_shape, value_shape):
         """Makes the table.
 
         Args:
             query_shape: `(batch, heads, query, key_dim)`.
             key_shape: `(batch, key_value_heads, key, key_dim)`.
+            value_shape: Not needed.
         """
         heads, key_dim = query_shape[1], query_shape[-1]
         self.table = self.add_weight(

@@ -39,8 +39,7 @@ class TransformerXLPosition(Position):
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers import MultiHeadAttention
-    >>> from keras_attention.layers.positions import TransformerXLPosition
+    >>> from keras_attention.layers import MultiHeadAttention, TransformerXLPosition
     >>> x = keras.random.normal((2, 3, 7))
     >>> tuple(MultiHeadAttention(5, 11, position=TransformerXLPosition())(x, x).shape)
     (2, 3, 7)
@@ -58,12 +57,13 @@ class TransformerXLPosition(Position):
         self.dim = dim
         self.base = base
 
-    def build(self, query_shape, key_shape):
+    def build(self, query_shape, key_shape, value_shape):
         """Makes `W` and `v - u`.
 
         Args:
             query_shape: `(batch, heads, query, key_dim)`.
             key_shape: `(batch, key_value_heads, key, key_dim)`.
+            value_shape: Not needed.
         """
         heads, key_dim = query_shape[1], query_shape[-1]
         dim = self.dim or heads * key_dim
