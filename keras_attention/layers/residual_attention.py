@@ -1,6 +1,10 @@
 """Self-attention inside a residual connection."""
 
 import keras
+from keras import ops
+
+from keras_attention.layers.nested import build_once
+from keras_attention.ops import NO_MASKS
 
 NORMS = ("pre", "post")
 
@@ -25,6 +29,7 @@ class ResidualAttention(keras.layers.Layer):
         inputs: Float tensor of shape `(batch, length, dim)`.
         mask: Bool tensor of shape `(batch, length)`; the Keras mask of the inputs if not given.
         attention_mask: Bool tensor of shape `(batch, length, length)`.
+        bias: Float tensor added to the scores, for an attention that takes one.
         use_causal_mask: Whether position `i` is kept from attending to positions after `i`.
         return_attention_scores: Whether to return the weights too.
         training: Whether to apply dropout.
@@ -32,6 +37,9 @@ class ResidualAttention(keras.layers.Layer):
     Output:
         Float tensor of shape `(batch, length, dim)`, or the pair of it and the attention's weights.
         It carries the Keras mask on; a position that is padding keeps `x`, or `norm(x)`.
+
+    Raises:
+        ValueError: If `attention` is no layer, or its context cannot be added to its query.
 
     Example:
 
@@ -47,6 +55,11 @@ class ResidualAttention(keras.layers.Layer):
 
     def __init__(self, attention, norm="pre", dropout=0.0, epsilon=1e-5, seed=None, **kwargs):
         super().__init__(**kwargs)
+        if not isinstance(attention, keras.layers.Layer):
+            raise ValueError(
+                "Expected `attention` to be an attention layer, as `MultiHeadAttention(2, 5)`. "
+                f"Received: attention={attention!r}"
+            )
         if norm not in NORMS:
             raise ValueError(f"Expected `norm` to be one of {NORMS}. Received: norm={norm!r}")
         self.attention = attention
@@ -66,8 +79,7 @@ class ResidualAttention(keras.layers.Layer):
         Args:
             input_shape: `(batch, length, dim)`.
         """
-        if not self.attention.built:
-            self.attention.build(input_shape, input_shape)
+        build_once(self.attention, self, input_shape, input_shape)
         context_shape = self.attention.compute_output_shape(input_shape, input_shape)
         if context_shape[-1] != input_shape[-1]:
             raise ValueError(
@@ -85,9 +97,10 @@ class ResidualAttention(keras.layers.Layer):
         use_causal_mask=False,
         return_attention_scores=False,
         training=None,
+        bias=None,
     ):
         """Adds what each position finds at the others; see the class."""
-        x = self.normalization(inputs) if self.norm == "pre" else inputs
+        x = self._before(inputs)
         found = self.attention(
             x,
             x,
@@ -97,11 +110,60 @@ class ResidualAttention(keras.layers.Layer):
             use_causal_mask=use_causal_mask,
             return_attention_scores=return_attention_scores,
             training=training,
+            **({} if bias is None else {"bias": bias}),
         )
         context, *weights = found if return_attention_scores else (found,)
-        x = inputs + self.dropping(context, training=training)
-        x = x if self.norm == "pre" else self.normalization(x)
+        x = self._after(inputs, context, training)
         return (x, *weights) if return_attention_scores else x
+
+    def _before(self, inputs):
+        # Cast here: a decoder that steps comes from outside of Keras' autocast.
+        inputs = ops.cast(inputs, self.compute_dtype)
+        return self.normalization(inputs) if self.norm == "pre" else inputs
+
+    def _after(self, inputs, context, training=None):
+        x = ops.cast(inputs, self.compute_dtype) + self.dropping(context, training=training)
+        return x if self.norm == "pre" else self.normalization(x)
+
+    def project_memory(self, inputs, **options):
+        """All that depends on what is attended to alone, for `step`.
+
+        Args:
+            inputs: Float tensor of shape `(batch, length, dim)`.
+            **options: The attention's own, as `positions` of `MultiHeadAttention`.
+
+        Returns:
+            What the attention's `project_memory` returns.
+        """
+        return self.attention.project_memory(self._before(inputs), **options)
+
+    def start(self, memory):
+        """The state before the first step.
+
+        Args:
+            memory: What `project_memory` returned.
+
+        Returns:
+            What the attention's `start` returns.
+        """
+        return self.attention.start(memory)
+
+    def step(self, inputs, memory, masks=NO_MASKS, state=None, training=None):
+        """The next position; stepping through all of them gives the same as `call`.
+
+        Args:
+            inputs: Float tensor of shape `(batch, 1, dim)`.
+            memory: What `project_memory` returned.
+            masks: `keras_attention.ops.Masks` for this one position; never `causal`.
+            state: What `start` or the step before returned.
+            training: Whether to apply dropout.
+
+        Returns:
+            Output `(batch, 1, dim)`, the attention's weights, and the new state.
+        """
+        x = self._before(inputs)
+        context, weights, state = self.attention.step(x, memory, masks, state, training)
+        return self._after(inputs, context, training), weights, state
 
     def compute_mask(self, inputs, previous_mask=None):
         """The mask of the inputs.
@@ -114,6 +176,27 @@ class ResidualAttention(keras.layers.Layer):
             `previous_mask`.
         """
         return previous_mask
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the inputs.
+
+        Args:
+            input_shape: `(batch, length, dim)`.
+
+        Returns:
+            `(batch, length, dim)`.
+        """
+        return tuple(input_shape)
+
+    def compute_output_spec(self, inputs, *arguments, return_attention_scores=False, **options):
+        """The symbolic output, and weights where `return_attention_scores`; see `call`."""
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        _, weights = self.attention.compute_output_spec(
+            inputs, inputs, return_attention_scores=True
+        )
+        return output, weights
 
     def get_config(self):
         """The arguments that make this layer again."""
