@@ -12,19 +12,11 @@ class SegmentMemory(keras.layers.Layer):
     by segment, queries come from the segment alone, and keys and values from the memory too. No
     gradient flows into former segments. What the memory holds is given and returned, never kept.
 
-    The queries' positions start at `length`, as the keys' start at 0; `past_mask` is the causal
-    mask for them. With a `reach` of at most `length`, segment by segment gives what the whole text
-    at once would give with that reach.
-
-    ```python
-    memory = segments.start(x)  # before the first segment
-    keys, key_mask, memory = segments(x, memory)
-    queries = count_from(segments.length, x.shape[1])
-    masks = Masks(key=key_mask, attention=past_mask(queries, count_from(0, keys.shape[1])))
-    context, _ = attention.attend(
-        x, attention.project_memory(keys), masks, query_positions=queries
-    )
-    ```
+    Queries stand `length` positions later than the first of their keys: `count_from(length,
+    segment)`, the `query_positions` of a multi-head layer, by which positions and a causal mask
+    then go. With a memory as long as the text before, segment by segment gives what the whole text
+    gives at once. To see no farther than `reach`, at most `length`, wherever a segment begins, give
+    an `attention_mask`: `past_mask(query_positions, key_positions, reach)`.
 
     Args:
         length: How many hidden states to remember.
@@ -44,11 +36,23 @@ class SegmentMemory(keras.layers.Layer):
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.segment_memory import SegmentMemory
-    >>> segments, x = SegmentMemory(length=5), keras.random.normal((2, 3, 7))
-    >>> keys, mask, memory = segments(x, segments.start(x))
-    >>> tuple(keys.shape), tuple(mask.shape), tuple(memory["states"].shape)
-    ((2, 8, 7), (2, 8), (2, 5, 7))
+    >>> from keras_attention.layers import (
+    ...     MultiHeadAttention, SegmentMemory, TransformerXLPosition
+    ... )
+    >>> from keras_attention.ops import count_from
+    >>> attention = MultiHeadAttention(2, 5, position=TransformerXLPosition())
+    >>> segments, text = SegmentMemory(length=6), keras.random.normal((2, 6, 7))
+    >>> memory, contexts = segments.start(text), []
+    >>> for x in (text[:, :3], text[:, 3:]):
+    ...     keys, mask, memory = segments(x, memory)
+    ...     queries = count_from(segments.length, x.shape[1])
+    ...     contexts.append(attention(
+    ...         x, keys, value_mask=mask, use_causal_mask=True, query_positions=queries
+    ...     ))
+    >>> at_once = attention(text, text, use_causal_mask=True)
+    >>> found = keras.ops.concatenate(contexts, axis=1)
+    >>> bool(keras.ops.all(keras.ops.abs(found - at_once) < 1e-4))
+    True
 
     Reference:
         Dai et al., 2019, "Transformer-XL: Attentive Language Models Beyond a Fixed-Length Context".

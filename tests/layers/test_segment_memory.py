@@ -10,9 +10,7 @@ from layer_checks import assert_close, gradients, to_numpy
 from keras_attention.layers import positions
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.segment_memory import SegmentMemory
-from keras_attention.ops import Masks
-from keras_attention.ops.positions import count_from
-from keras_attention.ops.relative_positions import past_mask
+from keras_attention.ops import Masks, count_from, past_mask
 
 BATCH, DIM, HEADS, KEY_DIM, SEGMENT, LENGTH = 2, 11, 3, 10, 3, 4
 
@@ -58,6 +56,33 @@ def test_a_memory_as_long_as_all_before_is_causal_attention():
     x = random(BATCH, 2 * SEGMENT, DIM, seed=3)
     found = by_segments(attention, SegmentMemory(SEGMENT), x)
     assert_close(found, attention(x, x, use_causal_mask=True))
+
+
+@pytest.mark.parametrize("reach", [None, 2])
+def test_segments_by_the_call_of_the_layer(kind, reach):
+    """Positions and causal masks go by `query_positions`; `by_segments` builds masks itself."""
+    attention, segments = built(kind()), SegmentMemory(LENGTH)
+    x = ops.convert_to_tensor(random(BATCH, 4 * SEGMENT, DIM, seed=3))
+    states, contexts = segments.start(x), []
+    for first in range(0, x.shape[1], SEGMENT):
+        here = x[:, first : first + SEGMENT]
+        keys, key_mask, states = segments(here, states)
+        queries = count_from(segments.length, SEGMENT)
+        near = None
+        if reach is not None:
+            near = past_mask(queries, count_from(0, keys.shape[1]), reach)
+        context = attention(
+            here,
+            keys,
+            value_mask=key_mask,
+            attention_mask=near,
+            use_causal_mask=True,
+            query_positions=queries,
+        )
+        contexts.append(context)
+    assert_close(
+        ops.concatenate(contexts, axis=1), by_segments(attention, segments, x, None, reach)
+    )
 
 
 def test_memory_is_the_last_states():
