@@ -18,6 +18,7 @@ from .answers import answers_of
 from .manifest import describe, needs_tensorflow_text, origin, scores
 from .parity import prove
 from .portable import without_cudnn
+from .precision import half_policies, in_float32
 from .predictor import translator_folder
 from .readme import readme
 from .saved_model import write_saved_model
@@ -55,6 +56,10 @@ def export(source, to, texts=None, report=print):
         if translator.unknown != "keep":
             report("Unknown words are replaced in Python alone: the bundle shows them as such.")
             translator.unknown = "keep"
+        trained_in = ", ".join(half_policies(translator.model)) or "float32"
+        if trained_in != "float32":
+            report(f"Trained in {trained_in}; exported in float32, which its weights are in.")
+            translator.model = in_float32(translator.model)
         texts = proof_texts(translator, source, texts)
         report(f"Asking the trained model {len(texts)} held-out sentences ...")
         with without_cudnn(translator.model):
@@ -69,6 +74,7 @@ def export(source, to, texts=None, report=print):
         parity = prove(moved, answers, needs_tensorflow_text(translator))
         manifest = {
             **describe(translator, to.name),
+            "trained_in": trained_in,
             "from": origin(source),
             "scores": scores(source),
             "parity": parity,

@@ -21,7 +21,10 @@ CONFIGURATIONS = {
         "seed": 38,
     },
     "sentencepiece": {"decoder": "input_feeding", "kind": "sentencepiece", "seed": 30},
+    "transformer": {"decoder": "transformer", "seed": 13},
 }
+# What the run was trained in; the bundle must answer like the same weights in float32.
+POLICIES = {"gru": "mixed_float16", "transformer": "mixed_bfloat16"}
 
 
 @dataclasses.dataclass
@@ -66,7 +69,8 @@ def make(name, tmp_path_factory):
     """A bundle that was moved away from where it was made, its run deleted."""
     translator = tiny_translator(**CONFIGURATIONS[name])
     work = tmp_path_factory.mktemp("work")
-    write_run(translator, work / "run")
+    trained = tiny_translator(**CONFIGURATIONS[name], policy=POLICIES.get(name))
+    write_run(trained, work / "run")
     manifest = export(work / "run", work / "exports" / name)
     bundle = tmp_path_factory.mktemp("moved") / "elsewhere" / name
     bundle.parent.mkdir()
@@ -88,6 +92,11 @@ def gru(tmp_path_factory):
 @pytest.fixture(scope="session")
 def sentencepiece(tmp_path_factory):
     return make("sentencepiece", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def transformer(tmp_path_factory):
+    return make("transformer", tmp_path_factory)
 
 
 @pytest.fixture(params=list(CONFIGURATIONS))

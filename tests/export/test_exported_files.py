@@ -184,7 +184,9 @@ def test_nothing_in_a_bundle_names_a_path(exported):
             assert b"/home/somebody" not in content, path
 
 
-def test_programs_of_the_readme_run_where_nothing_of_ours_is(exported):
+@pytest.mark.parametrize("name", ["lstm", "sentencepiece"])  # The two instructions there are.
+def test_programs_of_the_readme_run_where_nothing_of_ours_is(name, request):
+    exported = request.getfixturevalue(name)
     readme = (exported.bundle / "README.md").read_text()
     programs = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     assert len(programs) == 3

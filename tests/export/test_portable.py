@@ -2,7 +2,7 @@
 
 import pytest
 import tensorflow as tf
-from tiny_translators import tiny_model
+from tiny_translators import tiny_recurrent_model
 
 from keras_attention import models
 from keras_attention.export.portable import without_cudnn
@@ -24,7 +24,7 @@ def operations_of_encoder(model):
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_without_cudnn(pretended_gpu, cell, layers):
-    model = tiny_model(11, 13, "parallel", cell, layers, seed=1)
+    model = tiny_recurrent_model(11, 13, "parallel", cell, layers)
     assert any("Cudnn" in operation for operation in operations_of_encoder(model))
     with without_cudnn(model):
         assert not any("Cudnn" in operation for operation in operations_of_encoder(model))
@@ -32,7 +32,7 @@ def test_without_cudnn(pretended_gpu, cell, layers):
 
 
 def test_setting_is_restored_after_an_error():
-    model = tiny_model(11, 13, "parallel", "lstm", 1, seed=1)
+    model = tiny_recurrent_model(11, 13, "parallel", "lstm", 1)
     (encoder,) = (layer for layer in model.layers if isinstance(layer, models.RecurrentEncoder))
     inner = encoder.recurrent_layers[0].backward_layer
     with pytest.raises(KeyError), without_cudnn(model):

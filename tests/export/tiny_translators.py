@@ -1,6 +1,5 @@
 """Small translators with random weights, spread so wide that sentences get different answers."""
 
-import keras
 import numpy as np
 
 from keras_attention import Translator, decoding, models, text
@@ -30,45 +29,61 @@ DECODERS = {
 }
 
 
-def tiny_model(source_size, target_size, decoder, cell, layers, seed):
-    model = models.Seq2Seq(
-        encoder=models.RecurrentEncoder(units=5, cell=cell, num_layers=layers),
-        decoder=DECODERS[decoder](units=7, cell=cell, num_layers=layers),
+def tiny_recurrent_model(source_size, target_size, decoder, cell, layers, policy=None):
+    return models.Seq2Seq(
+        encoder=models.RecurrentEncoder(units=5, cell=cell, num_layers=layers, dtype=policy),
+        decoder=DECODERS[decoder](units=7, cell=cell, num_layers=layers, dtype=policy),
         source_vocabulary_size=source_size,
         target_vocabulary_size=target_size,
         embedding_dim=6,
+        dtype=policy,
     )
+
+
+def tiny_transformer(source_size, target_size, policy=None):
+    stack = {"num_layers": 2, "num_heads": 2, "feed_forward_units": 11, "dtype": policy}
+    return models.Seq2Seq(
+        encoder=models.TransformerEncoder(**stack),
+        decoder=models.TransformerDecoder(**stack),
+        source_vocabulary_size=source_size,
+        target_vocabulary_size=target_size,
+        embedding_dim=6,
+        dtype=policy,
+    )
+
+
+def spread_recurrent(model, seed):
     generator = np.random.default_rng(seed)
     for weight in model.weights:
         weight.assign(generator.normal(scale=1.1, size=weight.shape))
-    return model
+
+
+def spread_transformer(model, seed):
+    """Norms and biases stay, or they outdo what the source says."""
+    generator = np.random.default_rng(seed)
+    for weight in model.weights:
+        if len(weight.shape) == 2:
+            scale = 1.5 if "cross" in weight.path else 0.5
+            weight.assign(generator.normal(scale=scale, size=weight.shape))
 
 
 def tiny_translator(
-    decoder="bahdanau", cell="lstm", layers=1, kind="character", search=None, seed=1
+    decoder="bahdanau", cell="lstm", layers=1, kind="character", search=None, seed=1, policy=None
 ):
+    """A recurrent translator, or a Transformer where that is the name of the decoder."""
     options = {"vocabulary_size": 61} if kind == "sentencepiece" else {}
     source, target = (text.train(kind, TEXTS * 20, **options) for _ in range(2))
+    sizes = source.vocabulary_size, target.vocabulary_size
+    if decoder == "transformer":
+        model = tiny_transformer(*sizes, policy)
+        spread_transformer(model, seed)
+    else:
+        model = tiny_recurrent_model(*sizes, decoder, cell, layers, policy)
+        spread_recurrent(model, seed)
     return Translator(
-        tiny_model(source.vocabulary_size, target.vocabulary_size, decoder, cell, layers, seed),
+        model,
         source,
         target,
         search=search or decoding.Beam(width=3, length_penalty=0.6, max_length=9),
         max_source_length=MAX_SOURCE_LENGTH,
-    )
-
-
-def clone(translator, seed):
-    """A translator of the same shape with other weights."""
-    model = keras.models.clone_model(translator.model)
-    model.set_weights(translator.model.get_weights())
-    generator = np.random.default_rng(seed)
-    for weight in model.weights:
-        weight.assign_add(generator.normal(scale=0.5, size=weight.shape))
-    return Translator(
-        model,
-        translator.source_tokenizer,
-        translator.target_tokenizer,
-        translator.search,
-        translator.max_source_length,
     )
