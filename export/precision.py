@@ -1,7 +1,7 @@
 """Models that were trained in half precision, as the same model in single precision.
 
-Half precision rounds otherwise on every machine and in every runtime, so that no file could be proved
-to answer the same. The variables of a mixed policy are float32 already: nothing is lost.
+Half precision rounds otherwise on every machine and in every runtime, so that no file could be
+proved to answer the same. The variables of a mixed policy are float32 already: nothing is lost.
 """
 
 import keras

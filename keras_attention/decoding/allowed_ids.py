@@ -1,5 +1,7 @@
 """A constraint to a part of the vocabulary."""
 
+import operator
+
 import keras
 import numpy as np
 from keras import ops
@@ -49,13 +51,10 @@ class AllowedIds(Constraint):
 
 
 def _integers(ids):
-    if isinstance(ids, np.ndarray) and ids.dtype == bool and ids.ndim == 2:
-        ids = [np.flatnonzero(row) for row in ids]
-    elif isinstance(ids, set | frozenset):
-        ids = sorted(ids)
+    """`ids` as a list of int, or as a list of lists of int; a ValueError for anything else."""
     try:
-        plain = [item.tolist() if isinstance(item, np.ndarray) else item for item in ids]
-        plain = [list(map(int, item)) if hasattr(item, "__len__") else int(item) for item in plain]
+        items = [_plain(item) for item in _plain(ids)]
+        plain = _places(items) if _is_table(items) else [_integer(item) for item in items]
         kinds = {type(item) for item in plain}
         flat = sum(plain, []) if kinds == {list} else plain
         fits = len(kinds) == 1 and [] not in plain and min(flat) >= 0
@@ -67,3 +66,30 @@ def _integers(ids):
             f"table `(steps, vocabulary)`. Received: ids={ids!r}"
         )
     return plain
+
+
+def _plain(value):
+    """Python numbers and lists in place of arrays, tensors, tuples and sets."""
+    if hasattr(value, "shape"):
+        return np.asarray(value).tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return [_plain(item) for item in value] if isinstance(value, list | tuple | range) else value
+
+
+def _is_table(items):
+    rows = all(isinstance(row, list) and all(isinstance(x, bool) for x in row) for row in items)
+    return rows and len(set(map(len, items))) == 1
+
+
+def _places(rows):
+    """Where each row of a bool table is True."""
+    return [[place for place, allowed in enumerate(row) if allowed] for row in rows]
+
+
+def _integer(item):
+    if isinstance(item, list):
+        return [_integer(element) for element in item]
+    if isinstance(item, bool):  # Python takes it for 0 or 1.
+        raise TypeError(f"Expected an integer. Received: {item}")
+    return operator.index(item)

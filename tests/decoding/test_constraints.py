@@ -288,6 +288,26 @@ def test_a_constraint_of_ones_own():
     assert finished.size and (finished % 2 == 0).all()
 
 
+@pytest.mark.parametrize(
+    "as_given",
+    [
+        np.asarray,
+        ops.convert_to_tensor,
+        list,
+        lambda table: [np.asarray(row) for row in table],
+        lambda table: tuple(map(tuple, table)),
+    ],
+)
+def test_a_bool_table_of_any_kind(as_given):
+    table = as_given([[False, True, True], [True, False, False]])
+    assert AllowedIds(table).ids == [[1, 2], [0]]
+
+
+def test_integers_of_any_kind():
+    for ids in (np.array([5, 7]), ops.convert_to_tensor([5, 7]), (5, np.int64(7)), {7, 5}):
+        assert AllowedIds(ids).ids == [5, 7]
+
+
 ALL = [MinimumLength(3), NoRepeatNGram(2), AllowedIds([5, 7]), AllowedIds([[1], [0, 2]])]
 
 
@@ -317,6 +337,11 @@ def test_searches_are_saved_with_their_constraints(kind):
         (lambda: AllowedIds([2, [3]]), r"`ids`.*Received: ids=\[2, \[3\]\]"),
         (lambda: AllowedIds("ab"), r"`ids`.*Received: ids='ab'"),
         (lambda: AllowedIds(7), r"`ids`.*Received: ids=7"),
+        (lambda: AllowedIds([2.0, 3.5]), r"`ids`.*Received: ids=\[2\.0, 3\.5\]"),
+        (lambda: AllowedIds([True, False]), r"`ids`.*Received: ids=\[True, False\]"),
+        (lambda: AllowedIds(np.array([True, False, True])), r"`ids`.*Received: ids=array"),
+        (lambda: AllowedIds(np.array([[2.0, 3.0]])), r"`ids`.*Received: ids=array"),
+        (lambda: AllowedIds([[True, False], [True]]), r"`ids`.*Received: ids="),
         (lambda: Greedy(constraints=["long"]), r"`constraints`.*Received: constraints=\['long'\]"),
         (
             lambda: eager(search_prefixes(Greedy(5, [AllowedIds([4])]), END))(problem_of(1)),
