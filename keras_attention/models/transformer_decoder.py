@@ -83,11 +83,21 @@ class TransformerDecoder(TransformerEncoder):
 
         Returns:
             A dict of tensors, all with the batch as first axis.
+
+        Raises:
+            ValueError: there is no `max_length`, or more of it than the position has places.
         """
         if max_length is None:
             raise ValueError(
                 "A Transformer decoder needs `max_length`, the size of its cache. "
                 "Received: max_length=None"
+            )
+        # In a compiled step nothing would tell: XLA takes the last place for all that follow.
+        places = getattr(self.embedded.position, "max_length", None)
+        if places is not None and max_length > places:
+            raise ValueError(
+                f"Expected `max_length` to be at most that of the position, {places}. "
+                f"Received: max_length={max_length}"
             )
         batch = ops.shape(values)[0]
         if values_mask is None:

@@ -314,6 +314,10 @@ def test_three_ways_to_tie():
         (lambda: models.TransformerDecoder(1, 2, 3, alignment_layer=1), "alignment_layer=1"),
         (lambda: models.TransformerDecoder(1, 2, 3, alignment_head=2), "alignment_head=2"),
         (lambda: make_model().decoder.start(np.ones((1, 2, WIDTH))), "Received: max_length=None"),
+        (
+            lambda: make_model("learned").generate(np.array([[4, 3]]), decoding.Greedy(20)),
+            "at most that of the position, 19. Received: max_length=20",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit(make, message):
