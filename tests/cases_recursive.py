@@ -42,20 +42,20 @@ def over_bahdanau(layer, *arguments):
 
 
 OPTIONS = {"noise": 0.5, "dropout": 0.25, "seed": 31}
-SUMS = {"overflow": "a walk that finds no key has no weights: see test_monotonic_attention.py"}
-HARD = {**SUMS, "gradients": "a hard walk has no gradient: the soft one is a case of its own"}
+HARD = {"gradients": "a hard walk has no gradient: the soft one is a case of its own"}
 
 
-def monotonic(layer, leaves_out, *arguments):
+def monotonic(layer, *arguments, leaves_out=None):
     make = over_bahdanau(layer, *arguments)
-    return LayerCase(make, query_dim=7, key_dim=11, options=OPTIONS, leaves_out=leaves_out)
+    rest = {"options": OPTIONS, "leaves_out": leaves_out or {}}
+    return LayerCase(make, query_dim=7, key_dim=11, **rest)
 
 
 CASES = {
     "recursive_location_sensitive": LayerCase(location_sensitive, query_dim=7, key_dim=11),
     "recursive_location_sensitive_cumulative": LayerCase(cumulative, query_dim=7, key_dim=11),
-    "recursive_monotonic": monotonic(MonotonicAttention, HARD),
-    "recursive_monotonic_soft": monotonic(SoftMonotonicAttention, SUMS),
-    "recursive_monotonic_chunkwise": monotonic(MonotonicChunkwiseAttention, HARD, 2),
-    "recursive_monotonic_chunkwise_soft": monotonic(SoftMonotonicChunkwiseAttention, SUMS, 2),
+    "recursive_monotonic": monotonic(MonotonicAttention, leaves_out=HARD),
+    "recursive_monotonic_soft": monotonic(SoftMonotonicAttention),
+    "recursive_monotonic_chunkwise": monotonic(MonotonicChunkwiseAttention, 2, leaves_out=HARD),
+    "recursive_monotonic_chunkwise_soft": monotonic(SoftMonotonicChunkwiseAttention, 2),
 }
