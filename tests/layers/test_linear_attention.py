@@ -226,7 +226,7 @@ def test_export_of_free_lengths(make, causal, tmp_path):
 @every_layer
 def test_a_bias_has_no_place(make):
     query, value, key = inputs()
-    message = r"Expected no bias: .* Received: bias of shape \(11, 19\)"
+    message = r"Expected no bias: .* Received: bias of shape \(1, 1, 11, 19\)"
     with pytest.raises(ValueError, match=message):
         make()(query, value, key, bias=np.zeros((QUERY, KEY), "float32"))
 
