@@ -48,8 +48,12 @@ def documented_options():
     """Flag and help text of each option, as the source of the recipe has them."""
     import ast
 
-    tree = ast.parse((house.FOLDERS["keras_attention.training"] / "recipe.py").read_text())
-    classes = {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+    paths = (
+        house.FOLDERS["keras_attention.training"] / "recipe.py",
+        house.FOLDERS["keras_attention"] / "decoding" / "options.py",
+    )
+    nodes = [node for path in paths for node in ast.parse(path.read_text()).body]
+    classes = {node.name: node.body for node in nodes if isinstance(node, ast.ClassDef)}
     for field in dataclasses.fields(Recipe):
         if field.name == "name":
             continue

@@ -5,10 +5,12 @@ from keras_attention import training
 training.train_and_evaluate(training.recipes.get("dates"), "runs/dates")
 """
 
+from keras_attention.decoding import SearchOptions as SearchOptions
+from keras_attention.decoding import make_search as make_search
+
 from . import recipes as recipes
 from . import requirements as _requirements  # noqa: F401  First: it says what is missing.
 from .build import make_model as make_model
-from .build import make_search as make_search
 from .build import make_tokenizers as make_tokenizers
 from .datasets import Pairs as Pairs
 from .datasets import dates as dates
@@ -27,7 +29,6 @@ from .recipe import FitOptions as FitOptions
 from .recipe import ModelOptions as ModelOptions
 from .recipe import Recipe as Recipe
 from .recipe import ScoreOptions as ScoreOptions
-from .recipe import SearchOptions as SearchOptions
 from .recipe import TextOptions as TextOptions
 from .schedules import WarmupConstant as WarmupConstant
 from .schedules import WarmupCosine as WarmupCosine

@@ -1,8 +1,8 @@
-"""Tokenizers, model and search as a recipe describes them."""
+"""Tokenizers and model as a recipe describes them."""
 
 import keras
 
-from keras_attention import decoding, layers, models, text
+from keras_attention import layers, models, text
 from keras_attention.losses import SequenceCrossEntropy
 from keras_attention.metrics import TokenAccuracy
 
@@ -112,21 +112,4 @@ def compile_model(model, options, optimizer):
         metrics=[TokenAccuracy()],
         jit_compile=options.jit_compile,
         steps_per_execution=options.steps_per_execution,
-    )
-
-
-def make_search(options, max_length):
-    """Greedy or beam search of `SearchOptions`.
-
-    Args:
-        options: `SearchOptions`.
-        max_length: int. Target tokens at most, the end token included.
-    """
-    if options.beam_width == 1:
-        return decoding.Greedy(max_length=max_length)
-    return decoding.Beam(
-        width=options.beam_width,
-        length_penalty=options.length_penalty,
-        coverage_penalty=options.coverage_penalty,
-        max_length=max_length,
     )

@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_attention.arguments import parse
+from keras_attention.decoding import SearchOptions
 from keras_attention.errors import UserError
 
 from . import recipes
 from .recipe import Recipe
+from .recipe_checks import check_changes
 from .recipe_file import read_recipe
 
 
@@ -33,10 +35,14 @@ class TrainArguments:
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateArguments:
-    """Scores the best model of a run on its validation and test pairs."""
+    """Scores the best model of a run on its validation and test pairs.
+
+    With another search than the recorded one the scores are only shown: those of the run stay.
+    """
 
     run_dir: Annotated[Path, tyro.conf.Positional]
     """Folder of the run."""
+    search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print the evaluation as JSON on standard output, and everything else on standard error."""
 
@@ -72,6 +78,7 @@ def train_command(arguments):
         description=train_help(),
         default=defaults,
     )
+    check_changes(options.recipe.model, defaults.recipe.model)
     from .train import train_and_evaluate  # Slow to import, and not needed for --help.
 
     quiet_tensorflow()
@@ -128,7 +135,7 @@ def evaluate_command(arguments):
 
     quiet_tensorflow()
     console = make_console(options.json)
-    result = evaluate(options.run_dir, report=console.print)
+    result = evaluate(options.run_dir, report=console.print, search=options.search)
     print_evaluation(result, console, options.json)
 
 

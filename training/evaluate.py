@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from keras_attention import Translator
+from keras_attention.decoding import SearchOptions, changed_search
 from keras_attention.errors import UserError
 from keras_attention.files import write_json
 
@@ -64,13 +65,17 @@ def _by_group(translations, pairs):
     return table
 
 
-def evaluate(run_dir, splits=None, report=print):
+def evaluate(run_dir, splits=None, report=print, search=None):
     """Scores the best model of a run and writes `evaluation.json` and `samples.json`.
+
+    With another search than the recorded one nothing is written: the files tell of the model as it
+    is saved.
 
     Args:
         run_dir: path of a run directory.
         splits: `Splits`, if they are at hand; read again from the recipe otherwise.
         report: function that tells the user one line.
+        search: `SearchOptions` in place of recorded ones.
 
     Returns:
         The content of `evaluation.json`: a dict for `validation` and for `test`, and `search`.
@@ -83,12 +88,16 @@ def evaluate(run_dir, splits=None, report=print):
     if not (run_dir / "translator").exists():
         raise UserError(f"{run_dir} has no model yet: its training saved none.")
     translator = Translator.load(run_dir / "translator")
+    recorded = translator.search
+    translator.search = changed_search(recorded, search or SearchOptions())
     splits = splits or load_splits(recipe.data, recipe.fit.seed)
     result = {"search": repr(translator.search)}
     for name in ("validation", "test"):
         pairs = getattr(splits, name)
         report(f"Decoding {len(pairs):,} pairs of {name} with {translator.search} ...")
         result[name] = evaluate_pairs(translator, pairs, recipe.score)
+    if translator.search is not recorded:
+        return result
     write_json(run_dir / "evaluation.json", result)
     write_json(run_dir / "samples.json", {"texts": splits.test.sources[:SAMPLES]})
     return result

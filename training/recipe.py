@@ -1,13 +1,16 @@
 """Every option of a training run: its name, its default and its help text.
 
 The command line is made from these dataclasses and `recipe.json` records them, so an option is
-described here and nowhere else.
+described here and nowhere else; those of the search, which an exported file has too, in
+`keras_attention.decoding.SearchOptions`.
 """
 
 import dataclasses
 from typing import Literal
 
-from .recipe_checks import check_numbers, check_pairs_of_options
+from keras_attention.decoding import SearchOptions
+
+from .recipe_checks import check_numbers, check_pairs_of_options, check_search
 
 TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
 
@@ -155,19 +158,6 @@ class FitOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchOptions:
-    """How the saved model decodes: in the test and in the exported file. The scores of each epoch
-    are those of greedy search."""
-
-    beam_width: int = 1
-    """Hypotheses kept at each step; 1 is greedy search."""
-    length_penalty: float = 0.0
-    """Alpha of Wu et al. 2016, equation 14; higher prefers longer translations. Beam only."""
-    coverage_penalty: float = 0.0
-    """Beta of Wu et al. 2016, equation 14; higher prefers to cover the whole source. Beam only."""
-
-
-@dataclasses.dataclass(frozen=True)
 class ScoreOptions:
     """How translations are scored."""
 
@@ -198,3 +188,4 @@ class Recipe:
         """Raises `UserError` where two options do not fit each other or a number makes no sense."""
         check_numbers(self)
         check_pairs_of_options(self)
+        check_search(self)

@@ -1,10 +1,13 @@
 """What a recipe may not say."""
 
+import dataclasses
+import math
+
+from keras_attention.decoding import make_search
 from keras_attention.errors import UserError
 
 POSITIVE = {
     "fit": ("epochs", "batch_size", "learning_rate", "clip_norm", "steps_per_execution"),
-    "search": ("beam_width",),
     "text": ("vocabulary_size",),
     "model": (
         "encoder_units",
@@ -17,10 +20,21 @@ POSITIVE = {
 NOT_NEGATIVE = {
     "data": ("train_size", "validation_size", "test_size"),
     "fit": ("warmup_steps", "seed"),
-    "search": ("coverage_penalty",),
     "score": ("validation_decodes", "heatmaps"),
 }
 SHARES = {"model": ("dropout",), "fit": ("label_smoothing", "average_decay")}
+
+RECURRENT = (
+    "cell",
+    "encoder_units",
+    "encoder_layers",
+    "bidirectional",
+    "decoder_units",
+    "decoder_layers",
+    "wiring",
+    "attention",
+    "embedding_dim",
+)
 
 
 def check_numbers(recipe):
@@ -29,6 +43,9 @@ def check_numbers(recipe):
     Args:
         recipe: `Recipe`.
     """
+    for flag, value in _numbers(recipe):
+        if not math.isfinite(value):
+            raise UserError(f"{flag} must be a finite number. Received: {value}")
     for flag, value in _values(recipe, POSITIVE):
         if value <= 0:
             raise UserError(f"{flag} must be positive. Received: {value}")
@@ -60,7 +77,45 @@ def check_pairs_of_options(recipe):
         )
 
 
+def check_search(recipe):
+    """Raises `UserError` for options that make no search.
+
+    Args:
+        recipe: `Recipe`.
+    """
+    make_search(recipe.search, recipe.text.max_target_length)
+
+
+def check_changes(model, named):
+    """Raises `UserError` for an option that was changed but that the model does not have.
+
+    Args:
+        model: `ModelOptions`.
+        named: `ModelOptions` of the recipe that was changed; what it says of another family, for
+            when the family is chosen, is no mistake.
+    """
+    if model.model == "recurrent":
+        return
+    for name in RECURRENT:
+        if getattr(model, name) != getattr(named, name):
+            raise UserError(
+                f"{_flag(name)} is for the recurrent model. "
+                f"Received: {getattr(model, name)} with --model {model.model}"
+            )
+
+
+def _numbers(recipe):
+    for group in filter(dataclasses.is_dataclass, vars(recipe).values()):
+        for name, value in vars(group).items():
+            if isinstance(value, int | float):
+                yield _flag(name), value
+
+
 def _values(recipe, table):
     for group, names in table.items():
         for name in names:
-            yield "--" + name.replace("_", "-"), getattr(getattr(recipe, group), name)
+            yield _flag(name), getattr(getattr(recipe, group), name)
+
+
+def _flag(name):
+    return "--" + name.replace("_", "-")

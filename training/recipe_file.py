@@ -47,6 +47,11 @@ def read_recipe(path, what="a run directory"):
 
 def _value(kind, name, value):
     """`value` if it is of the type that a field of a recipe has; a group is made from its dict."""
+    choices = get_args(kind)
+    if type(None) in choices:  # An option that need not be given.
+        if value is None:
+            return None
+        (kind,) = set(choices) - {type(None)}
     if dataclasses.is_dataclass(kind):
         if isinstance(value, dict):
             return _group(kind, name, value)
@@ -74,8 +79,12 @@ def _group(group, name, options):
 
 
 def differences(recipe, other):
-    """Options in which two recipes differ, each as `(name, value, other value)`."""
+    """Options in which two recipes train differently, each as `(name, value, other value)`.
+
+    The search is none of them: it can be another one after training.
+    """
     ours, theirs = to_dict(recipe), to_dict(other)
+    ours.pop("search")
     rows = [("name", ours.pop("name"), theirs.pop("name"))]
     for group, options in ours.items():
         rows += [(option, value, theirs[group][option]) for option, value in options.items()]

@@ -1,5 +1,6 @@
 """A recipe and a folder in, a trained and evaluated run out."""
 
+import contextlib
 import importlib.metadata
 import platform
 import shutil
@@ -10,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_attention import Translator, text
+from keras_attention.decoding import SearchOptions, make_search
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_folder, write_json
 
@@ -62,8 +64,6 @@ def train_and_evaluate(recipe, run_dir, report=print):
     run_dir = Path(run_dir)
     check_run_dir(run_dir, recipe)
     keras.utils.set_random_seed(recipe.fit.seed)
-    if recipe.fit.mixed_precision:
-        keras.mixed_precision.set_global_policy("mixed_float16")
     splits = load_splits(recipe.data, recipe.fit.seed)
     tokenizers = load_or_learn_tokenizers(run_dir, recipe, splits.train, report)
     batches = {
@@ -72,6 +72,8 @@ def train_and_evaluate(recipe, run_dir, report=print):
     }
     record(run_dir, recipe, tokenizers)  # Not before: a mistyped file must not claim the folder.
     fit(recipe, run_dir, splits, tokenizers, batches, report)
+    if (run_dir / "translator").exists():
+        keep_search(run_dir / "translator", recipe)
     return evaluate(run_dir, splits, report)
 
 
@@ -107,8 +109,9 @@ def record(run_dir, recipe, tokenizers):
     """Writes recipe and tokenizers into a new run directory; tidies up in an old one."""
     for leftover in filter(is_leftover, [*run_dir.glob(".*"), *run_dir.glob("checkpoints/.*")]):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-    if not (run_dir / "recipe.json").exists():
-        record_recipe(run_dir / "recipe.json", recipe)
+    path = run_dir / "recipe.json"
+    if not path.exists() or read_recipe(path).search != recipe.search:
+        record_recipe(path, recipe)
     if not (run_dir / "tokenizers").exists():
         with atomic_folder(run_dir / "tokenizers") as folder:
             for side, tokenizer in zip(SIDES, tokenizers, strict=True):
@@ -131,6 +134,15 @@ def record_recipe(path, recipe):
             "seed": recipe.fit.seed,
         },
     )
+
+
+def keep_search(folder, recipe):
+    """Gives the saved translator the search of the recipe, if an earlier command asked another."""
+    search = make_search(recipe.search, recipe.text.max_target_length)
+    translator = Translator.load(folder)
+    if repr(translator.search) != repr(search):
+        translator.search = search
+        translator.save(folder)
 
 
 def load_or_learn_tokenizers(run_dir, recipe, pairs, report):
@@ -167,9 +179,10 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         return
     if model is None:
         keras.utils.set_random_seed(recipe.fit.seed)
-        model = build.make_model(
-            recipe.model, tokenizers[0].vocabulary_size, tokenizers[1].vocabulary_size
-        )
+        with precision(recipe.fit):
+            model = build.make_model(
+                recipe.model, tokenizers[0].vocabulary_size, tokenizers[1].vocabulary_size
+            )
         total_steps = recipe.fit.epochs * batches["train"].steps
         optimizer = build.make_optimizer(recipe.fit, total_steps)
     else:
@@ -180,7 +193,7 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
     translator = Translator(
         model,
         *tokenizers,
-        build.make_search(recipe.search, recipe.text.max_target_length),
+        make_search(recipe.search, recipe.text.max_target_length),
         max_source_length=recipe.text.max_source_length,
     )
     number = tf.Variable(epochs_done, dtype=tf.int64)
@@ -199,6 +212,18 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
     )
 
 
+@contextlib.contextmanager
+def precision(options):
+    """Makes the models of the block compute as `FitOptions` say, and no others."""
+    before = keras.mixed_precision.global_policy()
+    if options.mixed_precision:
+        keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
 def make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done):
     """Callbacks in the order they run at the end of an epoch."""
     metric = f"val_{recipe.score.metric}"
@@ -215,7 +240,7 @@ def make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done):
         translator.model,
         translator.source_tokenizer,
         translator.target_tokenizer,
-        build.make_search(type(recipe.search)(), recipe.text.max_target_length),
+        make_search(SearchOptions(), recipe.text.max_target_length),
         max_source_length=translator.max_source_length,
         batch_size=256,
     )

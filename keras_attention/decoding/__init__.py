@@ -8,6 +8,9 @@ from keras_attention.decoding.diverse_beam import DiverseBeam as DiverseBeam
 from keras_attention.decoding.greedy import Greedy as Greedy
 from keras_attention.decoding.minimum_length import MinimumLength as MinimumLength
 from keras_attention.decoding.no_repeat_ngram import NoRepeatNGram as NoRepeatNGram
+from keras_attention.decoding.options import SearchOptions as SearchOptions
+from keras_attention.decoding.options import changed_search as changed_search
+from keras_attention.decoding.options import make_search as make_search
 from keras_attention.decoding.penalties import coverage_penalty as coverage_penalty
 from keras_attention.decoding.penalties import length_penalty as length_penalty
 from keras_attention.decoding.penalties import simple_length_penalty as simple_length_penalty

@@ -89,7 +89,9 @@ def test_half_of_a_pair_of_files(fails, files):
 
 
 def test_unknown_recipe_command_and_option(fails, capsys, tmp_path):
-    assert "No recipe is named 'date'; there are: dates, translation." in fails("train", "date")
+    assert "No recipe is named 'date'; there are: dates, dates-transformer, translation." in fails(
+        "train", "date"
+    )
     assert "There is no file" in fails("train", tmp_path / "none.json")
     assert "unknown command 'trian'; there are: recipes, train" in fails("trian")
     assert "Unknown option --epoch-count" in fails("train", "dates", "--epoch-count", "3")
@@ -101,6 +103,27 @@ def test_unknown_recipe_command_and_option(fails, capsys, tmp_path):
 def test_values_that_make_no_sense(fails, tmp_path):
     sentence = fails("train", "dates", "--epochs", "0", "--run-dir", tmp_path / "run")
     assert "--epochs must be positive. Received: 0" in sentence
+    sentence = fails("train", "dates", "--length-penalty", "nan", "--run-dir", tmp_path / "run")
+    assert "--length-penalty must be a finite number. Received: nan" in sentence
+    assert not (tmp_path / "run").exists()
+
+
+def test_options_of_another_model(fails, tmp_path):
+    arguments = ["--model", "transformer-tiny", "--encoder-units", "999"]
+    sentence = fails("train", "translation", *arguments, "--run-dir", tmp_path / "run")
+    assert "--encoder-units is for the recurrent model. Received: 999 with" in sentence
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_options_of_another_search(fails, tmp_path, copied_run, command):
+    arguments = {
+        "train": ["dates", "--run-dir", tmp_path / "run"],
+        "evaluate": [copied_run.folder],
+    }[command]
+    sentence = fails(command, *arguments, "--beam-width", "1", "--length-penalty", "0.6")
+    assert "--length-penalty does not fit greedy search. Received: 0.6" in sentence
+    sentence = fails(command, *arguments, "--groups", "2", "--top-k", "3")
+    assert "No search knows all of these: --groups, --top-k." in sentence
 
 
 def test_run_directory_of_another_recipe(fails, copied_run):

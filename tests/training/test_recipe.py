@@ -1,11 +1,13 @@
 import dataclasses
 import json
+import math
 import typing
 
 import pytest
 from tiny_runs import TINY, changed
 
-from keras_attention import UserError
+from keras_attention import UserError, decoding
+from keras_attention.decoding import make_search
 from keras_attention.training import recipes
 from keras_attention.training.recipe import Recipe
 from keras_attention.training.recipe_file import differences, from_dict, read_recipe, to_dict
@@ -84,7 +86,10 @@ def test_missing_file(tmp_path):
         ("model", {"dropout": -0.1}, "--dropout must be at least 0 and below 1. Received: -0.1"),
         ("data", {"train_size": -1}, "--train-size must not be negative"),
         ("score", {"heatmaps": -1}, "--heatmaps must not be negative"),
-        ("search", {"beam_width": 0}, "--beam-width must be positive"),
+        ("search", {"beam_width": 0}, "no beam search: `width` is.* at least 1. Received: width=0"),
+        ("search", {"search": "greedy", "top_k": 3}, "--top-k does not fit greedy search"),
+        ("search", {"length_penalty": math.nan}, "--length-penalty must be a finite number"),
+        ("fit", {"learning_rate": math.inf}, "--learning-rate must be a finite number"),
         ("text", {"max_target_length": 1}, "--max-target-length must be at least 2"),
     ],
 )
@@ -103,10 +108,22 @@ def test_differences():
         ("epochs", 3, 7),
         ("name", "tiny", "other"),
     ]
+    assert differences(TINY, changed(TINY, search={"beam_width": 5})) == []
+
+
+def test_recipes_of_version_0_1_are_read():
+    """They said of every search what only a beam has."""
+    search = {"beam_width": 1, "length_penalty": 0.0, "coverage_penalty": 0.0}
+    assert make_search(from_dict({"search": search}).search, 9).get_config() == {"max_length": 9}
+    search = {"beam_width": 5, "length_penalty": 0.6, "coverage_penalty": 0.0}
+    found = make_search(from_dict({"search": search}).search, 9)
+    assert found.get_config() == decoding.Beam(5, 0.6, max_length=9).get_config()
+    with pytest.raises(UserError, match=r"wrong value: search\.top_k cannot be 0\.5"):
+        from_dict({"search": {"top_k": 0.5}})
 
 
 def test_unknown_name():
-    with pytest.raises(UserError, match="No recipe is named 'date'; there are: dates, translation"):
+    with pytest.raises(UserError, match="No recipe is named 'date'; there are: dates, dates-t"):
         recipes.get("date")
 
 

@@ -16,7 +16,7 @@ from tiny_runs import TINY, changed, train
 
 from keras_attention import Translator, decoding
 from keras_attention.files import read_json
-from keras_attention.training import FitOptions, load_splits
+from keras_attention.training import FitOptions, SearchOptions, evaluate, load_splits
 from keras_attention.training.build import make_optimizer
 from keras_attention.training.callbacks import BestTranslator, checkpoints
 from keras_attention.training.recipe_file import read_recipe
@@ -213,6 +213,20 @@ def test_beam_recipe_with_a_joint_vocabulary(tmp_path):
     sides = found.source_tokenizer, found.target_tokenizer
     assert sides[0].vocabulary_size == sides[1].vocabulary_size
     assert sides[0].encode(["2021 m"]).to_list() == sides[1].encode(["2021 m"]).to_list()
+
+
+def test_the_search_can_be_changed_after_training(copied_run):
+    folder, before = copied_run.folder, copied_run.read("evaluation.json")
+    shown = evaluate(folder, search=SearchOptions(beam_width=3))
+    assert shown["search"] == repr(decoding.Beam(3, max_length=TINY.text.max_target_length))
+    assert copied_run.read("evaluation.json") == before  # It tells of the model as it is saved.
+
+    again = train(changed(TINY, search={"beam_width": 2, "n_best": 2}), folder)
+    assert any("has all its 3 epochs" in line for line in again.lines)
+    expected = decoding.Beam(2, n_best=2, max_length=TINY.text.max_target_length)
+    assert Translator.load(folder / "translator").search.get_config() == expected.get_config()
+    assert again.result["search"] == repr(expected)
+    assert read_recipe(folder / "recipe.json") == again.recipe
 
 
 class FakeTranslator:

@@ -1,0 +1,164 @@
+"""Searches as a recipe and a command line describe them: plain values, each optional."""
+
+import dataclasses
+from typing import Literal
+
+from keras_attention.decoding.beam import Beam
+from keras_attention.decoding.diverse_beam import DiverseBeam
+from keras_attention.decoding.greedy import Greedy
+from keras_attention.decoding.minimum_length import MinimumLength
+from keras_attention.decoding.no_repeat_ngram import NoRepeatNGram
+from keras_attention.decoding.sample import Sample
+from keras_attention.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchOptions:
+    """How a model decodes. What is not given is left to the search, or stays as it was recorded.
+
+    An option that the search does not know is refused. The scores of each epoch of training are
+    those of greedy search.
+    """
+
+    search: Literal["greedy", "beam", "diverse", "sample"] | None = None
+    """Kind of search; without it the one that the other options belong to, greedy if there are
+    none."""
+    beam_width: int | None = None
+    """Hypotheses kept at each step; 1 is greedy search. Beam and diverse."""
+    n_best: int | None = None
+    """Hypotheses returned, at most --beam-width. Beam and diverse."""
+    length_penalty: float | None = None
+    """Alpha of Wu et al. 2016, equation 14; higher prefers longer translations. Beam and
+    diverse."""
+    length_normalization: Literal["wu", "simple"] | None = None
+    """What --length-penalty is the power of: ((5 + length) / 6), or the length. Beam and
+    diverse."""
+    coverage_penalty: float | None = None
+    """Beta of Wu et al. 2016, equation 14; higher prefers to cover the whole source. Beam and
+    diverse."""
+    groups: int | None = None
+    """Groups of beams that avoid each other's words; divides --beam-width. Diverse."""
+    diversity: float | None = None
+    """What a word costs that an earlier group chose (Vijayakumar et al. 2018). Diverse."""
+    temperature: float | None = None
+    """Below 1 sharpens the distribution, above 1 flattens it. Sample."""
+    top_k: int | None = None
+    """Draw from so many most probable tokens. Sample."""
+    top_p: float | None = None
+    """Draw from the fewest tokens with so much probability together. Sample."""
+    min_p: float | None = None
+    """Draw from the tokens at least this fraction as probable as the first. Sample."""
+    samples: int | None = None
+    """Translations drawn of each text. Sample."""
+    sample_seed: int | None = None
+    """Seed of what is drawn: the same one, the same texts. Sample."""
+    min_length: int | None = None
+    """Tokens at least, the end token not counted."""
+    no_repeat_ngram: int | None = None
+    """Let no sequence of so many tokens occur twice."""
+
+
+BEAM = {
+    "beam_width": "width",
+    "n_best": "n_best",
+    "length_penalty": "length_penalty",
+    "length_normalization": "length_normalization",
+    "coverage_penalty": "coverage_penalty",
+}
+SAMPLE = {name: name for name in ("temperature", "top_k", "top_p", "min_p", "samples")}
+# The class of each kind, and the argument that each of its options is.
+KINDS = {
+    "greedy": (Greedy, {}),
+    "beam": (Beam, BEAM),
+    "diverse": (DiverseBeam, {**BEAM, "groups": "groups", "diversity": "diversity"}),
+    "sample": (Sample, {**SAMPLE, "sample_seed": "seed"}),
+}
+CONSTRAINTS = {"min_length": MinimumLength, "no_repeat_ngram": NoRepeatNGram}
+# What changes nothing may be said of every search; recipes of version 0.1 say it of all.
+NEUTRAL = {"beam_width": 1, "n_best": 1, "length_penalty": 0.0, "coverage_penalty": 0.0}
+
+
+def make_search(options, max_length):
+    """The search of `SearchOptions`.
+
+    Args:
+        options: `SearchOptions`.
+        max_length: int. Target tokens at most, the end token included.
+
+    Raises:
+        UserError: two options do not fit each other, or a number makes no sense.
+
+    Example:
+
+    >>> make_search(SearchOptions(beam_width=3, length_penalty=0.6, min_length=2), 9).width
+    3
+    """
+    return changed_search(Greedy(max_length=max_length), options)
+
+
+def changed_search(search, options):
+    """A search with the options that are given in place of its own.
+
+    A search of another kind keeps the constraints, the most steps, and the arguments it knows.
+
+    Args:
+        search: a search of `keras_attention.decoding`.
+        options: `SearchOptions`.
+
+    Raises:
+        UserError: as for `make_search`.
+
+    Example:
+
+    >>> changed_search(Beam(width=5, length_penalty=0.6), SearchOptions(beam_width=3)).width
+    3
+    """
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    if not given:
+        return search
+    kind = _kind(given, search)
+    kind_class, arguments = KINDS[kind]
+    _check_fit(given, kind, arguments)
+    recorded = search.get_config()
+    kept = {name: recorded[name] for name in arguments.values() if name in recorded}
+    new = {arguments[name]: value for name, value in given.items() if name in arguments}
+    try:
+        constraints = _constraints(search.constraints, given)
+        return kind_class(**{**kept, **new}, max_length=search.max_length, constraints=constraints)
+    except ValueError as error:
+        raise UserError(f"The options make no {kind} search: {error}") from error
+
+
+def _kind(given, search):
+    """The kind that is said, or that all options belong to, the one there is before all others."""
+    if "search" in given:
+        return given["search"]
+    if given.get("beam_width") == 1:
+        return "greedy"
+    own = {name for name, value in given.items() if name not in CONSTRAINTS and _says(name, value)}
+    now = [kind for kind, (kind_class, _) in KINDS.items() if type(search) is kind_class]
+    for kind in (*now, *KINDS):
+        if own <= set(KINDS[kind][1]):
+            return kind
+    raise UserError(f"No search knows all of these: {', '.join(map(_flag, sorted(own)))}.")
+
+
+def _check_fit(given, kind, arguments):
+    for name, value in given.items():
+        known = name == "search" or name in arguments or name in CONSTRAINTS
+        if not known and _says(name, value):
+            raise UserError(f"{_flag(name)} does not fit {kind} search. Received: {value}")
+
+
+def _constraints(constraints, given):
+    changed = {kind: given[name] for name, kind in CONSTRAINTS.items() if name in given}
+    kept = [constraint for constraint in constraints if type(constraint) not in changed]
+    return [*kept, *(kind(value) for kind, value in changed.items())]
+
+
+def _says(name, value):
+    return name not in NEUTRAL or value != NEUTRAL[name]
+
+
+def _flag(name):
+    return "--" + name.replace("_", "-")
