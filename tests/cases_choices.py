@@ -39,7 +39,7 @@ def hard_case(inner):
     return choice_case(
         HardAttention,
         inner,
-        options={"temperature": 0.5, "dropout": 0.25, "seed": 31},
+        options={"temperature": 0.5, "noise": 0.5, "dropout": 0.25, "seed": 31},
         leaves_out={"finite_differences": straight_through, "gradients": one_value},
     )
 

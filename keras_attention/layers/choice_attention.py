@@ -152,6 +152,11 @@ def _check_inner(attention):
     if attention.normalizer is not normalizers.softmax or attention.dropout:
         raise ValueError(
             "Expected `attention` to have the default normalizer and dropout: give them to "
-            f"the outer layer. Received: attention.normalizer={attention.normalizer.__name__}, "
+            f"the outer layer. Received: attention.normalizer={_name(attention.normalizer)}, "
             f"attention.dropout={attention.dropout}"
         )
+
+
+def _name(function):
+    """As it is called; a partial function, say, has no name of its own."""
+    return getattr(function, "__name__", repr(function))

@@ -16,18 +16,21 @@ class HardAttention(ChoiceAttention):
     sampled: the highest of the scores with Gumbel noise `g` added, which picks each position as
     often as softmax weighs it. The gradient is that of softmax, the straight-through estimator:
 
-    `weights = one_hot(argmax(score + g))`, `d weights = d softmax((score + g) / temperature)`
+    `weights = one_hot(argmax(score + noise g))`,
+    `d weights = d softmax((score + noise g) / temperature)`
     (Jang et al., 2017, equations 1 and 2 and section 2.2; Maddison et al., 2017, section 3.1).
 
     The name is that of Xu et al., 2015, section 4.1, who sample too and train by REINFORCE; the
     straight-through gradient is biased, and needs neither a reward nor a baseline. `step` draws
-    other noise than `attend` over all positions at once. The recurrent decoders of
-    `keras_attention.models` step without `training`: there it is the highest score in training too.
+    other noise than `attend` over all positions at once. A recurrent decoder of
+    `keras_attention.models` that steps in training cannot draw noise and asks for `noise=0`, the
+    highest score in training too; `ParallelDecoder` samples.
 
     Args:
         attention: The `Attention` that gives the scores; see `ChoiceAttention`.
         temperature: Positive number that the noisy scores are divided by in the gradient: the
             lower, the closer to the one-hot weights and the rarer a gradient.
+        noise: What the Gumbel noise is multiplied by in training; 0 takes the highest score.
         dropout: The share of weights to set to zero in training; here that leaves a query without
             any context.
         seed: Integer that makes noise and dropout repeatable.
@@ -44,7 +47,8 @@ class HardAttention(ChoiceAttention):
         `(batch, query, key)`.
 
     Raises:
-        ValueError: If the temperature is not positive, or as in `ChoiceAttention`.
+        ValueError: If the temperature is not positive or the noise negative, or as in
+            `ChoiceAttention`.
 
     Example:
 
@@ -62,14 +66,17 @@ class HardAttention(ChoiceAttention):
         Distribution".
     """
 
-    def __init__(self, attention, temperature=1.0, dropout=0.0, seed=None, **kwargs):
+    def __init__(self, attention, temperature=1.0, noise=1.0, dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer="hardmax", dropout=dropout, seed=seed, **kwargs)
         if temperature <= 0:
             raise ValueError(
                 f"Expected `temperature` to be positive. Received: temperature={temperature}"
             )
+        if noise < 0:
+            raise ValueError(f"Expected `noise` not to be negative. Received: noise={noise}")
         self.temperature = temperature
-        if not dropout:  # otherwise the base class has made one
+        self.noise = noise
+        if noise > 0 and not dropout:  # otherwise the base class has made one
             self.seed_generator = keras.random.SeedGenerator(seed)
 
     def weigh(self, scores, mask=None, training=None):
@@ -84,13 +91,14 @@ class HardAttention(ChoiceAttention):
             Weights of the shape of `scores`, in the layer's compute dtype.
         """
         scores = at_least_float32(scores)
-        if training:
+        if training and self.noise > 0:
             dtype = keras.backend.standardize_dtype(scores.dtype)
-            scores = scores + gumbel_noise(ops.shape(scores), dtype, self.seed_generator)
+            noise = gumbel_noise(ops.shape(scores), dtype, self.seed_generator)
+            scores = scores + self.noise * noise
         return super().weigh(scores / self.temperature, mask, training)
 
     def get_config(self):
         """The arguments that make this layer again."""
-        config = {**super().get_config(), "temperature": self.temperature}
+        config = {**super().get_config(), "temperature": self.temperature, "noise": self.noise}
         del config["normalizer"]  # no argument here
         return config

@@ -1,5 +1,7 @@
 """Choices around the scores of another attention: the hard one, and what all have in common."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from keras_attention.layers.local_attention import LocalAttention
 from keras_attention.layers.luong_location_attention import LuongLocationAttention
 from keras_attention.layers.predictive_local_attention import PredictiveLocalAttention
 from keras_attention.ops import choices
+from keras_attention.ops.normalizers import softmax
 
 # Hard
 
@@ -135,6 +138,26 @@ def test_a_model_samples_in_training_and_not_in_inference():
     assert (training != inference).any()
 
 
+def test_without_noise_training_takes_the_highest_score_too():
+    inputs = arrays(query=61)
+    layer = built(HardAttention(general(), noise=0.0), inputs)
+    expected = layer(*inputs, return_attention_scores=True)
+    assert_close(layer(*inputs, return_attention_scores=True, training=True), expected)
+    assert not hasattr(layer, "seed_generator")
+
+
+def test_a_decoder_that_steps_in_training_refuses_noise():
+    """It could not draw it, and would train without."""
+    with pytest.raises(ValueError, match="must have no noise.*Received: attention.noise=1.0"):
+        models.InputFeedingDecoder(units=7, attention=HardAttention(bahdanau()))
+    models.ParallelDecoder(units=7, attention=HardAttention(bahdanau()))
+
+
+def test_the_noise_of_hard_attention_must_not_be_negative():
+    with pytest.raises(ValueError, match="not to be negative. Received: noise=-1.0"):
+        HardAttention(general(), noise=-1.0)
+
+
 @pytest.mark.parametrize("temperature", [0, -1.0])
 def test_the_temperature_of_hard_attention_must_be_positive(temperature):
     with pytest.raises(ValueError, match=f"to be positive. Received: temperature={temperature}"):
@@ -183,6 +206,7 @@ each_choice = pytest.mark.parametrize("choice", CHOICES.values(), ids=CHOICES.ke
         (lambda: PredictiveLocalAttention(general(), 2), "Received: .* its own attend"),
         (lambda: HardAttention(general()), "Received: .* its own weigh"),
         (lambda: general(normalizer="sparsemax"), "Received: attention.normalizer=sparsemax"),
+        (lambda: general(normalizer=partial(softmax)), r"attention.normalizer=functools.partial\("),
         (lambda: general(dropout=0.5), "to the outer layer. Received: .*attention.dropout=0.5"),
     ],
 )
@@ -240,8 +264,11 @@ def test_a_location_score_keeps_its_check_of_lengths(choice):
         layer(query, keras.Input((KEY + 1, VALUE_DIM)))
 
 
+IN_A_DECODER = {**CHOICES, "hard": lambda inner: HardAttention(inner, noise=0.0)}
+
+
 @pytest.mark.parametrize("search", [decoding.Greedy(max_length=7), decoding.Beam(3, max_length=7)])
-@each_choice
+@pytest.mark.parametrize("choice", IN_A_DECODER.values(), ids=IN_A_DECODER.keys())
 def test_every_choice_fits_a_recurrent_decoder(choice, search):
     model = models.Seq2Seq(
         models.RecurrentEncoder(units=5),
