@@ -2,12 +2,12 @@
 
 import keras
 
-from keras_attention.layers.pattern_attention import PatternAttention
+from keras_attention.layers.pattern_preset import PatternPreset
 from keras_attention.layers.patterns.block_sparse import BlockSparse
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class BlockSparseAttention(PatternAttention):
+class BlockSparseAttention(PatternPreset):
     """Multi-head attention of blocks to near, global and random ones, linear in the length.
 
     A block of `block_length` positions attends to `window_blocks // 2` blocks on each side, to the
@@ -22,7 +22,8 @@ class BlockSparseAttention(PatternAttention):
         num_heads: Number of query heads.
         key_dim: Size of each head's queries and keys.
         block_length: Number of positions in a block; 64 in the paper.
-        window_blocks: How many blocks the window holds, the query's own in the middle.
+        window_blocks: How many blocks the window holds, the query's own in the middle: an odd
+            number.
         global_blocks: How many blocks at the start are global.
         random_blocks: How many blocks each block draws.
         random_seed: Integer that chooses them; `seed` is that of the dropout.
@@ -57,14 +58,3 @@ class BlockSparseAttention(PatternAttention):
             block_length, window_blocks, global_blocks, random_blocks, random_seed
         )
         super().__init__(num_heads, key_dim, pattern, **kwargs)
-        self.block_length = block_length
-        self.window_blocks = window_blocks
-        self.global_blocks = global_blocks
-        self.random_blocks = random_blocks
-        self.random_seed = random_seed
-
-    def get_config(self):
-        """The arguments that make this layer again."""
-        config = {**super().get_config(), **self.pattern.get_config()}
-        del config["pattern"]  # made from its arguments
-        return config

@@ -2,12 +2,12 @@
 
 import keras
 
-from keras_attention.layers.pattern_attention import PatternAttention
+from keras_attention.layers.pattern_preset import PatternPreset
 from keras_attention.layers.patterns.fixed import Fixed
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class FixedAttention(PatternAttention):
+class FixedAttention(PatternPreset):
     """Multi-head attention to the own block and to the end of every block.
 
     Position `i` attends to `j` where `i div block_length = j div block_length`, or
@@ -41,11 +41,3 @@ class FixedAttention(PatternAttention):
 
     def __init__(self, num_heads, key_dim, block_length, summary_length=1, **kwargs):
         super().__init__(num_heads, key_dim, Fixed(block_length, summary_length), **kwargs)
-        self.block_length = block_length
-        self.summary_length = summary_length
-
-    def get_config(self):
-        """The arguments that make this layer again."""
-        config = {**super().get_config(), **self.pattern.get_config()}
-        del config["pattern"]  # made from its arguments
-        return config

@@ -2,12 +2,12 @@
 
 import keras
 
-from keras_attention.layers.pattern_attention import PatternAttention
+from keras_attention.layers.pattern_preset import PatternPreset
 from keras_attention.layers.patterns.sliding_window import SlidingWindow
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class SlidingWindowAttention(PatternAttention):
+class SlidingWindowAttention(PatternPreset):
     """Multi-head attention of each position to those near it, linear in the length.
 
     Position `i` attends to `j` where `-before <= j - i <= after`, `window // 2` to each side, or
@@ -44,11 +44,3 @@ class SlidingWindowAttention(PatternAttention):
 
     def __init__(self, num_heads, key_dim, window, global_tokens=0, **kwargs):
         super().__init__(num_heads, key_dim, SlidingWindow(window, global_tokens), **kwargs)
-        self.window = self.pattern.window
-        self.global_tokens = global_tokens
-
-    def get_config(self):
-        """The arguments that make this layer again."""
-        config = {**super().get_config(), **self.pattern.get_config()}
-        del config["pattern"]  # made from its arguments
-        return config

@@ -2,12 +2,12 @@
 
 import keras
 
-from keras_attention.layers.pattern_attention import PatternAttention
+from keras_attention.layers.pattern_preset import PatternPreset
 from keras_attention.layers.patterns.strided import Strided
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class StridedAttention(PatternAttention):
+class StridedAttention(PatternPreset):
     """Multi-head attention to near positions and to every `stride`-th one.
 
     Position `i` attends to `j` where `|i - j| <= stride`, or `(i - j) mod stride = 0`. With
@@ -39,10 +39,3 @@ class StridedAttention(PatternAttention):
 
     def __init__(self, num_heads, key_dim, stride, **kwargs):
         super().__init__(num_heads, key_dim, Strided(stride), **kwargs)
-        self.stride = stride
-
-    def get_config(self):
-        """The arguments that make this layer again."""
-        config = {**super().get_config(), **self.pattern.get_config()}
-        del config["pattern"]  # made from its arguments
-        return config

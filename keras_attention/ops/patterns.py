@@ -111,6 +111,22 @@ def fixed_allowed(query_positions, key_positions, block_length, summary_length=1
     return ops.logical_or(own_block, summary)
 
 
+def check_window_blocks(window_blocks):
+    """Refuses a window of blocks without a middle.
+
+    Args:
+        window_blocks: How many blocks the window holds, the query's own in the middle.
+
+    Raises:
+        ValueError: If the number is even.
+    """
+    if window_blocks % 2 == 0:
+        raise ValueError(
+            "Expected `window_blocks` to be odd: the query's own block is in the middle. "
+            f"Received: window_blocks={window_blocks}"
+        )
+
+
 def block_sparse_allowed(
     query_positions,
     key_positions,
@@ -129,9 +145,10 @@ def block_sparse_allowed(
         query_positions: Int32 tensor of positions `i`.
         key_positions: Int32 tensor of positions `j`, which broadcasts against them.
         block_length: Number of positions in a block.
-        window_blocks: How many blocks the window holds, the query's own in the middle.
+        window_blocks: How many blocks the window holds, the query's own in the middle: an odd
+            number.
         global_blocks: How many blocks at the start are global.
-        random_blocks: How many blocks each block draws; see `random_key_blocks`.
+        random_blocks: How many blocks each block draws; see `random_key_block`.
         random_seed: Integer that chooses them.
 
     Returns:
@@ -141,6 +158,7 @@ def block_sparse_allowed(
         Zaheer et al., 2020, "Big Bird: Transformers for Longer Sequences", section 2 and appendix D
         (BigBird-ITC).
     """
+    check_window_blocks(window_blocks)
     query_block, key_block = query_positions // block_length, key_positions // block_length
     allowed = window_allowed(query_block, key_block, window_blocks, global_blocks)
     for slot in range(random_blocks):

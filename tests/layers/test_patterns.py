@@ -20,7 +20,7 @@ from keras_attention.layers.patterns import (
 )
 from keras_attention.layers.sliding_window_attention import SlidingWindowAttention
 from keras_attention.layers.strided_attention import StridedAttention
-from keras_attention.ops import Masks, stretches, window
+from keras_attention.ops import Masks, block_sparse_mask, stretches, window
 
 BATCH, LENGTH, DIM, HEADS, KEY_DIM = 2, 23, 7, 6, 10
 PATTERNS = {
@@ -382,6 +382,8 @@ def test_config_of_a_pattern(pattern):
         (lambda: Fixed(4, 5), "Received: summary_length=5, block_length=4"),
         (lambda: BlockSparse(0), "Received: block_length=0"),
         (lambda: BlockSparse(4, window_blocks=0), "Received: window_blocks=0"),
+        (lambda: BlockSparse(4, window_blocks=4), "to be odd.* Received: window_blocks=4"),
+        (lambda: block_sparse_mask(5, 5, 2, window_blocks=2), "Received: window_blocks=2"),
         (lambda: BlockSparse(4, global_blocks=-1), "Received: global_blocks=-1"),
         (lambda: BlockSparse(4, random_blocks=-1), "Received: random_blocks=-1"),
     ],

@@ -19,7 +19,7 @@ ARGUMENTS = [
     (3, 1, 0, 2, 5),
     (1, 5, 2, 4, 9),
     (2, 1, 1, 5, 7),
-    (5, 2, 1, 1, 3),
+    (5, 3, 1, 1, 3),
 ]
 every_argument = pytest.mark.parametrize("arguments", ARGUMENTS, ids=str)
 

@@ -4,7 +4,7 @@ import keras
 
 from keras_attention.layers.patterns.pattern import Pattern
 from keras_attention.ops.block_sparse import block_sparse_attention
-from keras_attention.ops.patterns import block_sparse_allowed
+from keras_attention.ops.patterns import block_sparse_allowed, check_window_blocks
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -16,7 +16,8 @@ class BlockSparse(Pattern):
 
     Args:
         block_length: Number of positions in a block.
-        window_blocks: How many blocks the window holds, the query's own in the middle.
+        window_blocks: How many blocks the window holds, the query's own in the middle: an odd
+            number.
         global_blocks: How many blocks at the start are global.
         random_blocks: How many blocks each block draws.
         random_seed: Integer that chooses them.
@@ -39,6 +40,7 @@ class BlockSparse(Pattern):
                 raise ValueError(
                     f"Expected `{name}` of at least {least}. Received: {name}={getattr(self, name)}"
                 )
+        check_window_blocks(window_blocks)
 
     def allowed(self, query_positions, key_positions):
         """Near, global and random blocks; see `Pattern.allowed`."""

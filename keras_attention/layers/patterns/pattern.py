@@ -14,11 +14,15 @@ class Pattern:
     Positions of queries and keys are those in their own sequences: query `i` stands beside key `i`,
     as in self-attention. A pattern is not causal by itself; `use_causal_mask` makes it so.
 
+    A model with a pattern of one's own can be saved where the class is registered, as in the
+    example; the process that loads it registers it too.
+
     Example:
 
     >>> import keras
     >>> from keras_attention.layers import Pattern, PatternAttention
-    >>> class EvenKeys(Pattern):
+    >>> @keras.saving.register_keras_serializable("my_patterns")
+    ... class EvenKeys(Pattern):
     ...     def allowed(self, query_positions, key_positions):
     ...         return (key_positions % 2 == 0) & (query_positions >= 0)
     >>> layer, x = PatternAttention(2, 5, EvenKeys()), keras.random.normal((1, 3, 7))
