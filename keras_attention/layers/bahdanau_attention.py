@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention import Attention
+from keras_attention.layers.building import add_scaled_weight
 from keras_attention.ops import additive_scores
 from keras_attention.ops.precision import direction
 
@@ -77,16 +78,14 @@ class BahdanauAttention(Attention):
             key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
         """
         query_dim, key_dim = query_shape[-1], (key_shape or value_shape)[-1]
-        self.query_kernel = self._add_scaled("query_kernel", (query_dim, self.units), query_dim)
-        self.key_kernel = self._add_scaled("key_kernel", (key_dim, self.units), key_dim)
-        self.v = self._add_scaled("v", (self.units,), self.units)
+        self.query_kernel = add_scaled_weight(
+            self, "query_kernel", (query_dim, self.units), query_dim
+        )
+        self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, self.units), key_dim)
+        self.v = add_scaled_weight(self, "v", (self.units,), self.units)
         if self.normalize:
             self.g = self.add_weight(name="g", shape=(), initializer="ones")
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
-
-    def _add_scaled(self, name, shape, fan_in):
-        initializer = keras.initializers.RandomNormal(stddev=fan_in**-0.5)
-        return self.add_weight(name=name, shape=shape, initializer=initializer)
 
     def project_query(self, query):
         """`W q`.

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.building import add_scaled_weight
 from keras_attention.ops import combine_masks, dot_product_scores, normalizers
 from keras_attention.ops.precision import at_least_float32
 
@@ -80,17 +81,17 @@ class CoAttention(keras.layers.Layer):
             second_shape: `(batch, second, second_dim)`.
         """
         first_dim, second_dim = first_shape[-1], second_shape[-1]
-        self.affinity_kernel = self._add_scaled(
-            "affinity_kernel", (first_dim, second_dim), 100 * first_dim * second_dim
+        self.affinity_kernel = add_scaled_weight(
+            self, "affinity_kernel", (first_dim, second_dim), 100 * first_dim * second_dim
         )
-        self.first_kernel = self._add_scaled("first_kernel", (first_dim, self.units), first_dim)
-        self.second_kernel = self._add_scaled("second_kernel", (second_dim, self.units), second_dim)
-        self.first_v = self._add_scaled("first_v", (self.units, 1), self.units)
-        self.second_v = self._add_scaled("second_v", (self.units, 1), self.units)
-
-    def _add_scaled(self, name, shape, fan_in):
-        initializer = keras.initializers.RandomNormal(stddev=fan_in**-0.5)
-        return self.add_weight(name=name, shape=shape, initializer=initializer)
+        self.first_kernel = add_scaled_weight(
+            self, "first_kernel", (first_dim, self.units), first_dim
+        )
+        self.second_kernel = add_scaled_weight(
+            self, "second_kernel", (second_dim, self.units), second_dim
+        )
+        self.first_v = add_scaled_weight(self, "first_v", (self.units, 1), self.units)
+        self.second_v = add_scaled_weight(self, "second_v", (self.units, 1), self.units)
 
     def affinities(self, first, second, first_mask=None, second_mask=None):
         """`C`, equation 3, zero where either position is padding.

@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers.attention import Attention
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.registered import registered_name
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -83,7 +84,7 @@ class CustomAttention(Attention):
 
     def get_config(self):
         """The arguments that make this layer again."""
-        return {**super().get_config(), "score": _registered_name(self.score_function)}
+        return {**super().get_config(), "score": registered_name(self.score_function, "score")}
 
 
 def _function(score):
@@ -94,18 +95,6 @@ def _function(score):
             f"weights is a subclass of `Attention`. Received: score={score!r}"
         )
     return function
-
-
-def _registered_name(function):
-    # Only what has a name can have been registered.
-    name = keras.saving.get_registered_name(function) if hasattr(function, "__name__") else ""
-    if keras.saving.get_registered_object(name) is not function:
-        raise ValueError(
-            "Expected `score` to be registered with "
-            "`keras.saving.register_keras_serializable`, otherwise it cannot be saved. "
-            f"Received: score={function!r}"
-        )
-    return name
 
 
 def _may_be(shape, expected):

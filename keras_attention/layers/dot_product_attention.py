@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers.attention import Attention
+from keras_attention.layers.building import check_same_size
 from keras_attention.ops import dot_product_scores
 
 
@@ -55,12 +56,7 @@ class DotProductAttention(Attention):
             value_shape: `(batch, key, value_dim)`.
             key_shape: `(batch, key, dim)`; `value_shape` if not given.
         """
-        key_shape = key_shape or value_shape
-        if query_shape[-1] != key_shape[-1]:
-            raise ValueError(
-                "Expected query and key to have the same last dimension. "
-                f"Received: query_shape={query_shape}, key_shape={key_shape}"
-            )
+        check_same_size(query_shape, key_shape or value_shape)
 
     def score(self, query, key):
         """The dot product of each query with each key.

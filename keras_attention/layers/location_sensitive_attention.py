@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.recursive_attention import RecursiveAttention
 from keras_attention.ops.precision import at_least_float32
 
@@ -88,17 +89,19 @@ class LocationSensitiveAttention(RecursiveAttention):
             key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
         """
         query_dim, key_dim = query_shape[-1], (key_shape or value_shape)[-1]
-        self.query_kernel = self._add_scaled("query_kernel", (query_dim, self.units))
-        self.key_kernel = self._add_scaled("key_kernel", (key_dim, self.units))
+        self.query_kernel = add_scaled_weight(
+            self, "query_kernel", (query_dim, self.units), query_dim
+        )
+        self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, self.units), key_dim)
         # An alignment sums to one: at the start the place counts for less than what is there.
-        self.filter_kernel = self._add_scaled("filter_kernel", (self.kernel_size, 1, self.filters))
-        self.location_kernel = self._add_scaled("location_kernel", (self.filters, self.units))
-        self.v = self._add_scaled("v", (self.units,))
+        self.filter_kernel = add_scaled_weight(
+            self, "filter_kernel", (self.kernel_size, 1, self.filters), self.kernel_size
+        )
+        self.location_kernel = add_scaled_weight(
+            self, "location_kernel", (self.filters, self.units), self.filters
+        )
+        self.v = add_scaled_weight(self, "v", (self.units,), self.units)
         self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
-
-    def _add_scaled(self, name, shape):
-        initializer = keras.initializers.RandomNormal(stddev=shape[0] ** -0.5)
-        return self.add_weight(name=name, shape=shape, initializer=initializer)
 
     def project_query(self, query):
         """`W s`.

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention import Attention
+from keras_attention.layers.building import add_scaled_weight, check_same_size
 from keras_attention.ops import additive_scores, dot_product_scores
 
 SCORES = ("dot", "general", "concat")
@@ -59,7 +60,10 @@ class LuongAttention(Attention):
     ):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
         if score not in SCORES:
-            raise ValueError(f"Expected `score` to be one of {SCORES}. Received: score={score!r}")
+            raise ValueError(
+                f"Expected `score` to be one of {SCORES}; the score of the location alone is "
+                f"`LuongLocationAttention`. Received: score={score!r}"
+            )
         if units is not None and score != "concat":
             raise ValueError(
                 f'Expected `units` only with score="concat". Received: score={score!r}, '
@@ -82,27 +86,18 @@ class LuongAttention(Attention):
         """
         key_shape = key_shape or value_shape
         query_dim, key_dim = query_shape[-1], key_shape[-1]
-        if self.score_name == "dot" and query_dim != key_dim:
-            raise ValueError(
-                "Expected query and key to have the same last dimension. "
-                f"Received: query_shape={query_shape}, key_shape={key_shape}"
-            )
+        if self.score_name == "dot":
+            check_same_size(query_shape, key_shape)
         if self.score_name == "general":
-            self.key_kernel = self._add_kernel("key_kernel", key_dim, query_dim, key_dim)
+            self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, query_dim), key_dim)
         if self.score_name == "concat":
             units = self.units or query_dim
             joined_dim = query_dim + key_dim  # W is one matrix over [q; k]: one scale for both
-            self.query_kernel = self._add_kernel("query_kernel", query_dim, units, joined_dim)
-            self.key_kernel = self._add_kernel("key_kernel", key_dim, units, joined_dim)
-            self.v = self.add_weight(
-                name="v",
-                shape=(units,),
-                initializer=keras.initializers.RandomNormal(stddev=units**-0.5),
+            self.query_kernel = add_scaled_weight(
+                self, "query_kernel", (query_dim, units), joined_dim
             )
-
-    def _add_kernel(self, name, rows, columns, fan_in):
-        initializer = keras.initializers.RandomNormal(stddev=fan_in**-0.5)
-        return self.add_weight(name=name, shape=(rows, columns), initializer=initializer)
+            self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, units), joined_dim)
+            self.v = add_scaled_weight(self, "v", (units,), units)
 
     def project_query(self, query):
         """`W_q q` for "concat", the query itself otherwise.

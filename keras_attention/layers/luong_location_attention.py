@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention import Attention
+from keras_attention.layers.building import add_scaled_weight
 from keras_attention.ops.precision import at_least_float32
 
 
@@ -73,11 +74,7 @@ class LuongLocationAttention(Attention):
             key_shape: Not needed.
         """
         query_dim = query_shape[-1]
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(query_dim, self.max_length),
-            initializer=keras.initializers.RandomNormal(stddev=query_dim**-0.5),
-        )
+        self.kernel = add_scaled_weight(self, "kernel", (query_dim, self.max_length), query_dim)
 
     def project_query(self, query):
         """`W q`, the scores of all positions there could be.

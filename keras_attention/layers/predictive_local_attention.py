@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.choice_attention import ChoiceAttention
 from keras_attention.ops import NO_MASKS, weighted_sum
 from keras_attention.ops.choices import gaussian, positions_in_window, real_positions
@@ -90,12 +91,10 @@ class PredictiveLocalAttention(ChoiceAttention):
         super().build(query_shape, value_shape, key_shape)
         query_dim = query_shape[-1]
         units = self.units or query_dim
-        self.position_kernel = self._add_scaled("position_kernel", (query_dim, units), query_dim)
-        self.position_v = self._add_scaled("position_v", (units, 1), units)
-
-    def _add_scaled(self, name, shape, fan_in):
-        initializer = keras.initializers.RandomNormal(stddev=fan_in**-0.5)
-        return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
+        self.position_kernel = add_scaled_weight(
+            self, "position_kernel", (query_dim, units), query_dim, autocast=False
+        )
+        self.position_v = add_scaled_weight(self, "position_v", (units, 1), units, autocast=False)
 
     def predict_positions(self, query, lengths):
         """`p_t`, equation 9.

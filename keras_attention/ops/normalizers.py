@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.registered import registered_name
 
 
 def softmax(scores, mask=None):
@@ -167,16 +168,10 @@ def serialize(normalizer):
     Raises:
         ValueError: If it is a function that is not registered.
     """
-    if _NORMALIZERS.get(normalizer.__name__) is normalizer:
-        return normalizer.__name__
-    name = keras.saving.get_registered_name(normalizer)
-    if keras.saving.get_registered_object(name) is not normalizer:
-        raise ValueError(
-            "Expected `normalizer` to be one of ours or registered with "
-            "`keras.saving.register_keras_serializable`, otherwise it cannot be saved. "
-            f"Received: normalizer={normalizer!r}"
-        )
-    return name
+    for name, function in _NORMALIZERS.items():
+        if function is normalizer:
+            return name
+    return registered_name(normalizer, "normalizer")
 
 
 def _allowed_scores(scores, mask):

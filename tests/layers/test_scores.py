@@ -1,5 +1,7 @@
 """Each layer's score against the paper's formula, in NumPy, pair by pair."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from keras import ops
 from layer_checks import BATCH, KEY, QUERY, VALUE_DIM, assert_close, to_numpy
 
 from keras_attention import layers
-from keras_attention.ops import additive
+from keras_attention.ops import additive, normalizers
 
 QUERY_DIM, KEY_DIM, UNITS = 7, 11, 17
 
@@ -136,8 +138,17 @@ def test_dot_needs_equal_sizes(layer):
 
 
 def test_unknown_luong_score():
-    with pytest.raises(ValueError, match="one of .*'concat'.* Received: score='location'"):
+    message = "one of .*'concat'.*`LuongLocationAttention`. Received: score='location'"
+    with pytest.raises(ValueError, match=message):
         layers.LuongAttention("location")
+
+
+def test_a_normaliser_without_a_name_can_be_used_and_not_saved():
+    layer = layers.DotProductAttention(normalizer=functools.partial(normalizers.softmax))
+    query = random(2, 3, 7, seed=1)
+    assert_close(layer(query, query), layers.DotProductAttention()(query, query))
+    with pytest.raises(ValueError, match="registered .* Received: normalizer=functools.partial"):
+        layer.get_config()
 
 
 def test_units_belong_to_concat():
