@@ -43,14 +43,14 @@ class AttentionPooling(keras.layers.Layer):
         Float tensor of shape `(batch, dim)`, or the pair of it and the weights of shape
         `(batch, length)`, in the layer's compute dtype.
 
-    Errors:
+    Raises:
         ValueError: If `units` is not positive, `dropout` is not below one, or the mask has another
             number of axes than the positions.
 
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.attention_pooling import AttentionPooling
+    >>> from keras_attention.layers import AttentionPooling
     >>> vectors = keras.random.normal((2, 5, 7))
     >>> tuple(AttentionPooling(units=11)(vectors).shape)
     (2, 7)

@@ -36,13 +36,13 @@ class ChannelAttention(SqueezeExcite):
         Float tensor of the shape of `inputs`, or the pair of it and the gates of shape
         `(batch, channels)`, in the layer's compute dtype. It carries the Keras mask on.
 
-    Errors:
+    Raises:
         ValueError: As `SqueezeExcite`.
 
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.channel_attention import ChannelAttention
+    >>> from keras_attention.layers import ChannelAttention
     >>> images = keras.random.normal((2, 11, 13, 32))
     >>> tuple(ChannelAttention(ratio=8, data_format="channels_last")(images).shape)
     (2, 11, 13, 32)

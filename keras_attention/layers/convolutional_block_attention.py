@@ -38,15 +38,13 @@ class ConvolutionalBlockAttention(keras.layers.Layer):
         `(batch, channels)` and the positions' gates of shape `(batch, height, width)`. It carries
         the Keras mask on.
 
-    Errors:
+    Raises:
         ValueError: As `ChannelAttention` and `SpatialAttention`.
 
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.convolutional_block_attention import (
-    ...     ConvolutionalBlockAttention,
-    ... )
+    >>> from keras_attention.layers import ConvolutionalBlockAttention
     >>> images = keras.random.normal((2, 11, 13, 32))
     >>> tuple(ConvolutionalBlockAttention(ratio=8, data_format="channels_last")(images).shape)
     (2, 11, 13, 32)

@@ -48,14 +48,14 @@ class HierarchicalAttention(keras.layers.Layer):
         weights of shape `(batch, sentences, words)` and the sentences' weights of shape
         `(batch, sentences)`.
 
-    Errors:
+    Raises:
         ValueError: If the inputs have no four axes, the mask no three, or an encoder does not
             return a sequence.
 
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.hierarchical_attention import HierarchicalAttention
+    >>> from keras_attention.layers import HierarchicalAttention
     >>> documents = keras.random.normal((2, 3, 5, 7))
     >>> tuple(HierarchicalAttention(units=11)(documents).shape)
     (2, 7)

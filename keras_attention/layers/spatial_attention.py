@@ -35,14 +35,14 @@ class SpatialAttention(keras.layers.Layer):
         Float tensor of the shape of `inputs`, or the pair of it and the gates of shape
         `(batch, height, width)`, in the layer's compute dtype. It carries the Keras mask on.
 
-    Errors:
+    Raises:
         ValueError: If `kernel_size` is not positive or does not fit the axes of positions, or the
             mask has another number of axes.
 
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.spatial_attention import SpatialAttention
+    >>> from keras_attention.layers import SpatialAttention
     >>> images = keras.random.normal((2, 11, 13, 5))
     >>> tuple(SpatialAttention(kernel_size=7, data_format="channels_last")(images).shape)
     (2, 11, 13, 5)

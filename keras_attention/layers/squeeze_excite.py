@@ -38,14 +38,14 @@ class SqueezeExcite(keras.layers.Layer):
         Float tensor of the shape of `inputs`, or the pair of it and the gates of shape
         `(batch, channels)`, in the layer's compute dtype. It carries the Keras mask on.
 
-    Errors:
+    Raises:
         ValueError: If `ratio` is not positive, the number of channels is not known, or the mask has
             another number of axes than the positions.
 
     Example:
 
     >>> import keras
-    >>> from keras_attention.layers.squeeze_excite import SqueezeExcite
+    >>> from keras_attention.layers import SqueezeExcite
     >>> images = keras.random.normal((2, 11, 13, 32))
     >>> tuple(SqueezeExcite(ratio=8, data_format="channels_last")(images).shape)
     (2, 11, 13, 32)
