@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 
+import machine
 import memory
 
 memory.start_anew()
@@ -252,6 +253,7 @@ def main():
     parser.add_argument("--cases", nargs="+", default=[""], help="beginnings of case names")
     parser.add_argument("--repeat", type=int, default=9)
     options = parser.parse_args()
+    machine.report(options.json)
     for case in [*CASES, *SCALING]:
         if not case.startswith(tuple(options.cases)):
             continue

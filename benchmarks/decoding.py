@@ -1,10 +1,12 @@
 """Sentences per second of decoding, on the same weights in every engine.
 
-    python benchmarks/decoding.py [--json] [--sizes tiny small] [--repeat 7]
+    python benchmarks/decoding.py [--json] [--sizes tiny small recurrent] [--repeat 7] [--growth]
 
 One post-norm Transformer with random weights is built and handed to each engine; greedy ids must be
 equal before anything is timed. Then the engines take turns, and the medians are compared. No
-sentence ends before the last step: each engine does the same work.
+sentence ends before the last step: each engine does the same work. `recurrent`, a bidirectional
+LSTM of 2 x 128 under an LSTM of 256 that attends in parallel, has no peer engine: it is compared
+with a loop in Python over its own layers.
 
 - `keras-xla`: the Keras model, its search compiled by XLA (`CompiledSearch(jit_compile=True)`);
 - `keras-graph`: the same without XLA;
@@ -12,7 +14,12 @@ sentence ends before the last step: each engine does the same work.
   TensorFlow and not this package;
 - `onnx`: the exported ONNX file in onnxruntime, one thread;
 - `ctranslate2`, `ctranslate2-int8`: one worker of one thread, CTranslate2's best setting here;
-- `marian`: Hugging Face's `generate`.
+- `keras-hub`: the loop of KerasHub's sampler over our step, compiled by XLA;
+- `marian`: Hugging Face's `generate`;
+- `keras-loop`: a loop in Python over the compiled step, as Keras' tutorials decode (greedy only).
+
+`--growth` shows instead what a sentence costs as it gets longer: a cache for 256 tokens, 16 to 256
+steps.
 """
 
 import argparse
@@ -24,34 +31,42 @@ import tempfile
 import time
 from pathlib import Path
 
+import machine
+import memory
+
+memory.start_anew()
+
 import numpy as np
 
 VOCABULARY = 8_000
 SOURCE_LENGTH = 15
-REFERENCE = "ctranslate2"
+CACHE, GROWTH = 256, (16, 32, 64, 128, 256)
 
 # Runs in a process of its own: loads a SavedModel and times one call for each line it is sent.
 SERVE = """
 import json, sys, time
 import numpy as np, tensorflow as tf
 assert "keras_attention" not in sys.modules
-search = tf.saved_model.load(sys.argv[1]).search
+module = tf.saved_model.load(sys.argv[1])
 for line in sys.stdin:
     ids = tf.constant(np.array(json.loads(line), "int32"))
     begin = time.perf_counter()
-    found = search(ids)["ids"].numpy()
+    found = module.search(ids)["ids"].numpy()
     print(json.dumps([time.perf_counter() - begin, found[:, 0].tolist()]), flush=True)
 """
 
 
 def make_model(size):
-    """A Transformer whose random weights say something else at every step."""
+    """A model whose random weights say something else at every step."""
     import keras
 
     from keras_attention import models
 
     keras.utils.set_random_seed(20170612)
-    model = models.transformer(size, VOCABULARY, VOCABULARY, norm="post")
+    if size == "recurrent":
+        model = make_recurrent()
+    else:
+        model = models.transformer(size, VOCABULARY, VOCABULARY, norm="post")
     generator = np.random.default_rng(0)
     for weight in model.weights:
         if "kernel" in weight.name:
@@ -59,6 +74,18 @@ def make_model(size):
             weight.assign(generator.normal(scale=1.5 * fan_in**-0.5, size=weight.shape))
     model.end_id = -1  # no sentence ends
     return model
+
+
+def make_recurrent():
+    """The recurrent model, whose attention needs no projection."""
+    from keras_attention import layers, models
+
+    return models.Seq2Seq(
+        models.RecurrentEncoder(128),
+        models.ParallelDecoder(256, attention=layers.DotProductAttention()),
+        VOCABULARY,
+        VOCABULARY,
+    )
 
 
 def make_source(batch):
@@ -164,27 +191,98 @@ def marian_engine(model, beam_width, steps):
     return timed(lambda source: marian_peer.generate(marian, source, beam_width, steps))
 
 
-def make_engines(model, beam_width, steps, folder):
-    """All engines by name, for one kind of search."""
+def keras_hub_engine(model, beam_width, steps):
+    """KerasHub's sampler, whose loop calls our step."""
+    import keras_hub
+    import tensorflow as tf
+    from keras import ops
+
+    samplers = keras_hub.samplers
+    sampler = samplers.GreedySampler()
+    if beam_width > 1:
+        sampler = samplers.BeamSampler(num_beams=beam_width)
+
+    def step(prompt, state, index):
+        logits, state, _ = model.step(ops.take(prompt, index - 1, axis=1), state)
+        return logits, None, state
+
+    @tf.function(jit_compile=True, autograph=False)
+    def decode(source):
+        state = model.start(model.encode(source), steps)
+        prompt = ops.zeros((source.shape[0], steps + 1), "int32") + model.start_id
+        return sampler(step, prompt, cache=state, index=1)[:, 1:]
+
+    return timed(lambda source: decode(tf.constant(source)))
+
+
+def keras_loop_engine(model, steps):
+    """A loop in Python over the step of the model, compiled by Keras."""
+    import keras
+
+    class Start(keras.Model):
+        def call(self, source):
+            return model.start(model.encode(source), steps)
+
+    class Step(keras.Model):
+        def call(self, inputs):
+            logits, state, _ = model.step(inputs["tokens"], inputs["state"])
+            return {"logits": logits, "state": state}
+
+    start, step = Start(), Step()
+    for part in (start, step):
+        part.compile()
+        part.built = True
+
+    def decode(source):
+        state, found = start.predict_on_batch(source), []
+        tokens = np.full(len(source), model.start_id, "int32")
+        for _ in range(steps):
+            outputs = step.predict_on_batch({"tokens": tokens, "state": state})
+            state, tokens = outputs["state"], outputs["logits"].argmax(-1).astype("int32")
+            found.append(tokens)
+        return np.stack(found, axis=1)
+
+    return timed(decode)
+
+
+def make_search(beam_width, steps):
+    """Greedy search, or a beam."""
     from keras_attention import decoding
 
-    search = (
-        decoding.Greedy(max_length=steps)
-        if beam_width == 1
-        else decoding.Beam(width=beam_width, max_length=steps)
-    )
-    return {
-        "keras-xla": keras_engine(model, search, True),
-        "keras-graph": keras_engine(model, search, False),
-        "savedmodel": saved_model_engine(model, search, folder / "graph", False),
-        "savedmodel-xla": saved_model_engine(model, search, folder / "xla", True),
-        "onnx": onnx_engine(model, search, folder),
-        "ctranslate2": ctranslate2_engine(model, folder / "ct2", beam_width, steps),
-        "ctranslate2-int8": ctranslate2_engine(
-            model, folder / "ct2-int8", beam_width, steps, "int8"
-        ),
-        "marian": marian_engine(model, beam_width, steps),
+    if beam_width == 1:
+        return decoding.Greedy(max_length=steps)
+    return decoding.Beam(width=beam_width, max_length=steps)
+
+
+def make_engines(size, model, beam_width, steps, folder):
+    """All engines by name; the others are compared with the last."""
+    search = make_search(beam_width, steps)
+    engines = {
+        "keras-xla": lambda: keras_engine(model, search, True),
+        "keras-graph": lambda: keras_engine(model, search, False),
+        "savedmodel": lambda: saved_model_engine(model, search, folder / "graph", False),
+        "savedmodel-xla": lambda: saved_model_engine(model, search, folder / "xla", True),
+        "onnx": lambda: onnx_engine(model, search, folder),
+        "keras-hub": lambda: keras_hub_engine(model, beam_width, steps),
     }
+    if size == "recurrent":
+        if beam_width == 1:
+            engines["keras-loop"] = lambda: keras_loop_engine(model, steps)
+    else:
+        engines |= {
+            "marian": lambda: marian_engine(model, beam_width, steps),
+            "ctranslate2-int8": lambda: ctranslate2_engine(
+                model, folder / "ct2-int8", beam_width, steps, "int8"
+            ),
+            "ctranslate2": lambda: ctranslate2_engine(model, folder / "ct2", beam_width, steps),
+        }
+    made = {}
+    for name, make in engines.items():
+        try:
+            made[name] = make()
+        except ModuleNotFoundError as error:
+            print(f"{name}: left out, {error.name} is not installed", file=sys.stderr)
+    return made
 
 
 def check_ids(engines, source, case):
@@ -209,48 +307,90 @@ def measure(engines, source, repeat):
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
+def growth(size, repeat):
+    """Rows of what more steps cost with one cache, for the model under XLA."""
+    import tensorflow as tf
+
+    model, source = make_model(size), tf.constant(make_source(32))
+
+    def searching(steps):
+        search = make_search(1, steps)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def decode(source):
+            encoded = model.encode(source)
+            state = model.start(encoded, CACHE)
+            found = search(model.step, state, encoded["mask"], model.start_id, model.end_id)
+            return found.ids[:, 0]
+
+        return timed(lambda source: decode(source).numpy())
+
+    seconds = measure({steps: searching(steps) for steps in GROWTH}, source, repeat + 1)
+    for steps, value in seconds.items():
+        yield {
+            "case": f"{size}/32/greedy/{steps}",
+            "engine": f"keras-xla, a cache for {CACHE}",
+            "sentences_per_second": round(32 / value, 2),
+            "milliseconds_per_step": round(value * 1e3 / steps, 2),
+        }
+
+
+def compare(size, options):
+    """Rows of all cases of one model."""
+    model = make_model(size)
+    for beam_width in options.beams:
+        for steps in options.steps:
+            with tempfile.TemporaryDirectory() as folder:
+                engines = make_engines(size, model, beam_width, steps, Path(folder))
+                kind = "greedy" if beam_width == 1 else f"beam{beam_width}"
+                for batch in options.batches:
+                    case = f"{size}/{batch}/{kind}/{steps}"
+                    source = make_source(batch)
+                    check_ids(engines, source, case)
+                    yield from rows(case, batch, measure(engines, source, options.repeat))
+                for run in engines.values():
+                    getattr(run, "close", lambda: None)()
+
+
+def rows(case, batch, seconds):
+    """One row for each engine; the ratio is to the last of them."""
+    reference = list(seconds)[-1]
+    for engine, value in seconds.items():
+        yield {
+            "case": case,
+            "engine": engine,
+            "sentences_per_second": round(batch / value, 2),
+            "ratio": round(seconds[reference] / value, 3),
+        }
+
+
 def main():
     """Runs all cases and prints a table or JSON lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", nargs="+", default=["tiny", "small"])
+    parser.add_argument("--sizes", nargs="+", default=["tiny", "small", "recurrent"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 32])
     parser.add_argument("--beams", nargs="+", type=int, default=[1, 5])
     parser.add_argument("--steps", nargs="+", type=int, default=[15, 40])
     parser.add_argument("--repeat", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--growth", action="store_true", help="cost of longer sentences")
+    parser.add_argument("--json", action="store_true", help="JSON lines")
     options = parser.parse_args()
+    machine.report(options.json)
     for size in options.sizes:
-        model = make_model(size)
-        for beam_width in options.beams:
-            for steps in options.steps:
-                with tempfile.TemporaryDirectory() as folder:
-                    engines = make_engines(model, beam_width, steps, Path(folder))
-                    kind = "greedy" if beam_width == 1 else f"beam{beam_width}"
-                    for batch in options.batches:
-                        case = f"{size}/{batch}/{kind}/{steps}"
-                        source = make_source(batch)
-                        check_ids(engines, source, case)
-                        report(case, batch, measure(engines, source, options.repeat), options.json)
-                    for run in engines.values():
-                        getattr(run, "close", lambda: None)()
+        found = growth(size, options.repeat) if options.growth else compare(size, options)
+        for row in found:
+            print(json.dumps(row) if options.json else line(row), flush=True)
 
 
-def report(case, batch, seconds, as_json):
-    """One line for each engine."""
-    for engine, value in seconds.items():
-        row = {
-            "case": case,
-            "engine": engine,
-            "sentences_per_second": round(batch / value, 2),
-            "ratio": round(seconds[REFERENCE] / value, 3),
-        }
-        print(
-            json.dumps(row)
-            if as_json
-            else "{case:24} {engine:18} "
-            "{sentences_per_second:10.1f} sentences/s  {ratio:6.2f}x".format(**row),
-            flush=True,
-        )
+def line(row):
+    """A row for a person."""
+    last = (
+        f"{row['ratio']:6.2f}x"
+        if "ratio" in row
+        else f"{row['milliseconds_per_step']:8.2f} ms a step"
+    )
+    speed = f"{row['sentences_per_second']:10.1f} sentences/s"
+    return f"{row['case']:24} {row['engine']:26} {speed} {last}"
 
 
 if __name__ == "__main__":

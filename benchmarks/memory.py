@@ -4,8 +4,13 @@ import os
 import sys
 from pathlib import Path
 
-# Freed blocks must leave the process, or the next call's peak would not be seen.
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
+# Freed blocks must leave the process, or the next call's peak would not be seen. The last is for
+# TensorFlow with oneDNN, which else keeps what it once had.
+ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_TRIM_THRESHOLD_": "0",
+    "TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1",
+}
 
 
 def start_anew():

@@ -19,6 +19,7 @@ import statistics
 import sys
 import time
 
+import machine
 import memory
 
 memory.start_anew()
@@ -125,6 +126,7 @@ def main():
     parser.add_argument("--steps", type=int, default=5, help="steps a turn")
     parser.add_argument("--json", action="store_true", help="JSON lines")
     options = parser.parse_args()
+    machine.report(options.json)
     for family in options.families:
         for row in measure(family, options):
             print(json.dumps(row) if options.json else line(row), flush=True)
