@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_attention.decoding.constraint import restored
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_folder, read_json, write_json
 from keras_attention.models import CompiledSearch
@@ -21,7 +22,8 @@ class Explanation:
     Attributes:
         text: str. The translation.
         score: float. What the search ranked it by: its log-probability, with the search's
-            penalties.
+            penalties. -1e30 where the constraints of the search allow no translation: the text is
+            then empty, or as far as it came.
         source_tokens: list of str, ending in the end token.
         target_tokens: list of str.
         alignment: float array `(target, source)`; row by row the attention over source tokens.
@@ -41,7 +43,8 @@ class Translator:
     """A trained model that takes strings and returns strings.
 
     Args:
-        model: model with `generate(source, search)`, such as `keras_attention.models.Seq2Seq`.
+        model: model with `generate(source, search, prefix)`, such as
+            `keras_attention.models.Seq2Seq`.
         source_tokenizer: tokenizer of `keras_attention.text`.
         target_tokenizer: tokenizer of `keras_attention.text`.
         search: a search of `keras_attention.decoding`.
@@ -56,9 +59,13 @@ class Translator:
 
     Call arguments:
         texts: list of str, or one str.
+        prefixes: list of str, or one str, if given: what each translation begins with, in whole
+            tokens of the target; an empty one leaves it free.
 
     Output:
-        List of str, or one str. A text without any token translates to an empty text.
+        List of str, or one str. A text without any token translates to an empty text. Where the
+        constraints of the search allow no translation, the text is empty, or as far as it came;
+        `explain` tells by the score, and `nbest` has no such hypothesis.
     """
 
     def __init__(
@@ -81,38 +88,43 @@ class Translator:
         self._unknown_words = self._make_unknown_words()
         self._compiled = {}
 
-    def __call__(self, texts):
+    def __call__(self, texts, prefixes=None):
         if isinstance(texts, str):
-            return self([texts])[0]
-        return [explanation.text for explanation in self._explain(texts, with_tokens=False)]
+            return self([texts], _one(prefixes))[0]
+        rows = self._explain(texts, prefixes, with_tokens=False)
+        return [explanation.text for explanation in rows]
 
-    def explain(self, texts):
+    def explain(self, texts, prefixes=None):
         """Translations with scores, tokens and alignments.
 
         Args:
             texts: list of str, or one str.
+            prefixes: list of str, or one str, as in a call.
 
         Returns:
             List of `Explanation`, or one.
         """
         if isinstance(texts, str):
-            return self.explain([texts])[0]
-        return self._explain(texts, with_tokens=True)
+            return self.explain([texts], _one(prefixes))[0]
+        return self._explain(texts, prefixes, with_tokens=True)
 
-    def nbest(self, texts):
+    def nbest(self, texts, prefixes=None):
         """All hypotheses that the search kept, best first.
 
         Args:
             texts: list of str, or one str.
+            prefixes: list of str, or one str, as in a call.
 
         Returns:
-            For each text a list of `(text, score)`, or one such list for one str.
+            For each text a list of `(text, score)`, or one such list for one str. It is as long as
+            there are hypotheses: the constraints of the search may leave fewer, or none.
         """
         if isinstance(texts, str):
-            return self.nbest([texts])[0]
+            return self.nbest([texts], _one(prefixes))[0]
         texts = list(texts)
         sources = self.source_ids(texts)
-        results = self._search_all(sources, self.search.all_beams())
+        prefixes = self._prefix_ids(prefixes, len(texts))
+        results = self._search_all(sources, self.search.all_beams(), prefixes)
         rows = []
         for source, ids, result in zip(texts, sources, results, strict=True):
             if len(ids) == 1:
@@ -122,7 +134,8 @@ class Translator:
                 self._known(source, result, beam, text)[0]
                 for beam, text in enumerate(self._decode(result.ids))
             ]
-            rows.append(list(zip(decoded, map(float, result.scores), strict=True)))
+            hypotheses = zip(decoded, map(float, result.scores), result.exists, strict=True)
+            rows.append([(text, score) for text, score, exists in hypotheses if exists])
         return rows
 
     def source_ids(self, texts):
@@ -154,10 +167,30 @@ class Translator:
                 )
         return rows
 
-    def _explain(self, texts, with_tokens):
+    def _prefix_ids(self, prefixes, count):
+        """Ids of what each translation begins with, or None."""
+        if prefixes is None:
+            return None
+        prefixes = list(prefixes)
+        if len(prefixes) != count or not all(isinstance(prefix, str) for prefix in prefixes):
+            raise UserError(
+                f"Expected `prefixes` to be {count} strings, one a text. "
+                f"Received: prefixes={prefixes!r}"
+            )
+        rows = self.target_tokenizer.encode(prefixes).to_list() if prefixes else []
+        for position, row in enumerate(rows):
+            if len(row) > self.search.max_length:
+                raise UserError(
+                    f"Prefix {position + 1} has {len(row)} tokens; the search makes at most "
+                    f"{self.search.max_length}."
+                )
+        return rows
+
+    def _explain(self, texts, prefixes, with_tokens):
         texts = list(texts)
         sources = self.source_ids(texts)
-        results = self._search_all(sources, self.search)
+        prefixes = self._prefix_ids(prefixes, len(texts))
+        results = self._search_all(sources, self.search, prefixes)
         best = [np.asarray(result.ids[0]) for result in results]
         decoded = self._decode(pad(best, length=self.search.max_length)) if best else []
         explanations = []
@@ -200,17 +233,19 @@ class Translator:
         tokens = self._unknown_words.tokens(source, ids, result.alignments[beam])
         return self._unknown_words.text(ids, tokens), tokens
 
-    def _search_all(self, sources, search):
+    def _search_all(self, sources, search, prefixes=None):
         """Result of each row, in the order given; rows of like length share a batch."""
         order = np.argsort([len(row) for row in sources], kind="stable")
         results = [None] * len(sources)
         compiled = self._compiled_search(search)
         for begin in range(0, len(sources), self.batch_size):
             rows = order[begin : begin + self.batch_size]
-            longest = max(len(sources[row]) for row in rows)
-            length = -(-longest // LENGTH_STEP) * LENGTH_STEP
-            batch = pad([sources[row] for row in rows], length=length)
-            result = compiled.generate(batch)
+            batch = _pad_to_step([sources[row] for row in rows])
+            forced = {}
+            if prefixes is not None:
+                ids = _pad_to_step([prefixes[row] for row in rows])
+                forced = {"prefix": ids[:, : search.max_length]}
+            result = compiled.generate(batch, **forced)
             for index, row in enumerate(rows):
                 fields = (None if field is None else field[index] for field in result)
                 results[row] = type(result)(*fields)
@@ -282,19 +317,33 @@ class Translator:
             raise UserError(f"{folder / 'model.keras'} cannot be read: {reason}") from error
         try:
             options = {
-                "search": keras.saving.deserialize_keras_object(config["search"]),
+                "search": restored(config["search"]),
                 "max_source_length": config["max_source_length"],
                 "batch_size": config["batch_size"],
                 "unknown": config.get("unknown", "keep"),
             }
+        except UserError as error:
+            raise UserError(f"{folder / 'translator.json'} cannot be used: {error}") from error
         except (KeyError, TypeError, ValueError) as error:  # Not what `save` wrote.
-            raise UserError(f"{folder / 'translator.json'} is damaged: {error}.") from error
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UserError(f"{folder / 'translator.json'} is damaged: {reason}.") from error
         return cls(
             model,
             text.load(folder / "source_tokenizer"),
             text.load(folder / "target_tokenizer"),
             **options,
         )
+
+
+def _one(prefix):
+    """The prefixes of a list of one text."""
+    return None if prefix is None else [prefix]
+
+
+def _pad_to_step(rows):
+    """Rows of ids, padded to one of few lengths."""
+    longest = max(map(len, rows))
+    return pad(rows, length=max(1, -(-longest // LENGTH_STEP)) * LENGTH_STEP)
 
 
 def pad(rows, length=None, pad_id=0):

@@ -222,6 +222,13 @@ def change_bytes(path):
 
 
 GUESS = {"class_name": "Guess", "registered_name": "keras_attention>Guess"}
+
+
+def with_constraint(search, constraint):
+    constraint = {"module": None, "config": {}, **constraint}
+    return {**search, "config": {**search["config"], "constraints": [constraint]}}
+
+
 DAMAGES = {
     "nothing there": (shutil.rmtree, r"is not a saved translator: it has no translator\.json"),
     "no configuration": (lambda f: (f / "translator.json").unlink(), "is not a saved translator"),
@@ -245,6 +252,21 @@ DAMAGES = {
         lambda f: rewrite(
             f / "translator.json",
             lambda content: {**content, "search": {**content["search"], **GUESS}},
+        ),
+        r"translator\.json cannot be used: The search uses keras_attention>Guess, which is not "
+        "known here: import the module that registers it first",
+    ),
+    "unknown constraint": (
+        lambda f: rewrite(
+            f / "translator.json",
+            lambda content: {**content, "search": with_constraint(content["search"], GUESS)},
+        ),
+        r"cannot be used: The search uses keras_attention>Guess, which is not known here",
+    ),
+    "arguments of no search": (
+        lambda f: rewrite(
+            f / "translator.json",
+            lambda content: {**content, "search": {**content["search"], "config": {"width": 3}}},
         ),
         r"translator\.json is damaged",
     ),
@@ -289,3 +311,55 @@ def test_save_keeps_what_is_no_translator(translator, tmp_path):
 
 def test_nbest_of_one_text_or_a_list(translator):
     assert translator.nbest(TEXTS[0]) == translator.nbest([TEXTS[0]])[0]
+
+
+def test_hypotheses_that_do_not_exist_are_left_out():
+    """Two tokens and the end are allowed, one step long: three sentences for four beams."""
+    search = decoding.Beam(width=4, max_length=1, constraints=[decoding.AllowedIds([5, 6])])
+    translator = make_translator(search)
+    (hypotheses,) = translator.nbest(["dinsdag"])
+    assert len(hypotheses) == 3
+    assert all(score > -1e29 for _, score in hypotheses)
+
+
+def test_a_text_without_a_possible_translation():
+    """`A` may not end, and may not be repeated: nothing is left."""
+    impossible = [decoding.AllowedIds([[5]]), decoding.NoRepeatNGram(1)]
+    for search in (decoding.Greedy(7, impossible), decoding.Beam(2, 0.6, 0, 2, 7, impossible)):
+        translator = make_translator(search)
+        row = translator.explain("dinsdag")
+        assert row.score < -1e29
+        assert row.text == translator("dinsdag")
+        assert len(row.target_tokens) == len(row.alignment)
+        assert translator.nbest("dinsdag") == []
+
+
+def test_translations_with_a_given_beginning(translator):
+    prefixes = ["3 ", "", "yy", "m", "", "", "2021", "", "", "x", ""]
+    free = translator.explain(TEXTS)
+    rows = translator.explain(TEXTS, prefixes)
+    assert [row.text for row in rows] == translator(TEXTS, prefixes)
+    for source, prefix, row, before in zip(TEXTS, prefixes, rows, free, strict=True):
+        if not source:
+            assert row.text == ""
+        elif prefix:
+            assert "".join(row.target_tokens).startswith(prefix)
+            assert row.token_scores[: len(prefix)].max() < 0
+        else:
+            assert row.text == before.text
+            assert row.score == pytest.approx(before.score, abs=1e-4)
+    assert translator(TEXTS[0], "3 ") == rows[0].text
+    assert translator.nbest(TEXTS[0], "3 ")[0][0] == rows[0].text
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "message"),
+    [
+        (["3"], r"Expected `prefixes` to be 2 strings, one a text. Received: prefixes=\['3'\]"),
+        (["3", None], "Expected `prefixes` to be 2 strings"),
+        (["3", "x" * 8], "Prefix 2 has 8 tokens; the search makes at most 7"),
+    ],
+)
+def test_prefixes_that_do_not_fit(translator, prefixes, message):
+    with pytest.raises(UserError, match=message):
+        translator(["7", "x"], prefixes)

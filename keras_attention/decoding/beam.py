@@ -101,7 +101,9 @@ class Beam(Search):
         return self.n_best
 
     def all_beams(self):
-        """The same search with `n_best` as large as `width`."""
+        """The same search with `n_best` as large as `width`; itself if it is."""
+        if self.n_best == self.width:
+            return self
         return type(self).from_config({**self.get_config(), "n_best": self.width})
 
     def get_config(self):

@@ -1,5 +1,6 @@
 """All that restricts the next token in one call of a search."""
 
+import keras
 from keras import ops
 
 from keras_attention.decoding.constraint import Prefixes
@@ -27,8 +28,10 @@ class Rules:
         self.pad_id = pad_id
         self.prefix = None
         if prefix is not None:
-            prefix = ops.cast(ops.convert_to_tensor(prefix), "int32")
+            prefix = ops.convert_to_tensor(prefix)
             _check_prefix(prefix, source_mask, max_length)
+            prefix = ops.cast(prefix, "int32")
+            self.given = prefix
             prefix = repeat_rows(_fill(prefix, max_length, pad_id), width)
             self.prefix = prefix  # (rows, max_length)
 
@@ -52,6 +55,7 @@ class Rules:
             allowed = ops.logical_and(allowed, constraint.allowed(prefixes))
         if self.prefix is None:
             return allowed
+        check_prefix_ids(self.given, vocabulary)
         token = ops.take(self.prefix, length, axis=1)[:, None]  # (rows, 1)
         same = ops.arange(vocabulary, dtype="int32") == token  # (rows, vocabulary)
         free = ops.logical_and(token == self.pad_id, allowed)
@@ -64,7 +68,28 @@ def _fill(prefix, max_length, pad_id):
     return ops.concatenate([prefix, rest], axis=1)[:, :max_length]
 
 
+def check_prefix_ids(prefix, vocabulary):
+    """Raises ValueError for ids that no vocabulary of this size has, where the ids are known.
+
+    Args:
+        prefix: int `(batch, prefix)`. While it is traced its ids are not known.
+        vocabulary: Integer.
+    """
+    try:
+        ids = ops.convert_to_numpy(prefix)
+    except (NotImplementedError, TypeError, ValueError):  # TensorFlow's, JAX' and Keras' tracers.
+        return
+    if ids.size and not 0 <= ids.min() <= ids.max() < vocabulary:
+        raise ValueError(
+            f"Expected the ids of `prefix` to be at least 0 and below {vocabulary}. "
+            f"Received: prefix={ids.tolist()}"
+        )
+
+
 def _check_prefix(prefix, source_mask, max_length):
+    dtype = keras.backend.standardize_dtype(prefix.dtype)
+    if "int" not in dtype:
+        raise ValueError(f"Expected `prefix` to hold integers. Received: prefix.dtype={dtype}")
     rows, batch = prefix.shape[0], source_mask.shape[0]
     if len(prefix.shape) != 2 or (None not in (rows, batch) and rows != batch):
         raise ValueError(

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from keras_attention.decoding.arguments import positive_integer
 from keras_attention.decoding.constraint import as_constraints, serialize
+from keras_attention.decoding.state import LOWEST
 
 
 class SearchResult(NamedTuple):
@@ -30,6 +31,14 @@ class SearchResult(NamedTuple):
     lengths: object
     alignments: object
     token_scores: object = None
+
+    @property
+    def exists(self):
+        """Bool `(batch, beams)`, whether there is such a sentence.
+
+        Fewer than `beams` may be possible; the score of the others is -1e30.
+        """
+        return self.scores > LOWEST / 2
 
 
 class Search:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_attention.decoding import SearchResult
+from keras_attention.decoding.rules import check_prefix_ids
 
 
 class CompiledSearch(keras.Model):
@@ -13,7 +14,7 @@ class CompiledSearch(keras.Model):
     no weights.
 
     Args:
-        model: model with `generate(source, search)`, such as `Seq2Seq`.
+        model: model with `generate(source, search, prefix)`, such as `Seq2Seq`.
         search: a search of `keras_attention.decoding`.
         jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape; JAX always
             does.
@@ -37,16 +38,22 @@ class CompiledSearch(keras.Model):
         self.compile(jit_compile=jit_compile or keras.backend.backend() == "jax")
         self.built = True
 
-    def call(self, source):
-        return self.model.generate(source, self.search)._asdict()
+    def call(self, inputs):
+        return self.model.generate(search=self.search, **inputs)._asdict()
 
-    def generate(self, source):
+    def generate(self, source, prefix=None):
         """Decodes one batch.
 
         Args:
             source: int array `(batch, source)`, or float frames.
+            prefix: int array `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`.
 
         Returns:
             `SearchResult` of NumPy arrays.
         """
-        return SearchResult(**self.predict_on_batch(np.asarray(source)))
+        inputs = {"source": np.asarray(source)}
+        if prefix is not None:
+            prefix = np.asarray(prefix)
+            check_prefix_ids(prefix, self.model.target_vocabulary_size)
+            inputs["prefix"] = prefix
+        return SearchResult(**self.predict_on_batch(inputs))

@@ -355,6 +355,22 @@ def test_searches_are_saved_with_their_constraints(kind):
             lambda: eager(search_prefixes(Greedy(2), END, prefix=PREFIX))(problem_of(1)),
             r"at most `max_length` tokens, 2\. Received: prefix.shape=\(5, 3\)",
         ),
+        (
+            lambda: eager(search_prefixes(Greedy(5), END, prefix=PREFIX * 1.0))(problem_of(1)),
+            r"`prefix` to hold integers\. Received: prefix.dtype=float",
+        ),
+        (
+            lambda: eager(search_prefixes(Greedy(5), END, prefix=PREFIX > 0))(problem_of(1)),
+            r"`prefix` to hold integers\. Received: prefix.dtype=bool",
+        ),
+        (
+            lambda: eager(search_prefixes(Greedy(5), END, prefix=PREFIX + 4))(problem_of(1)),
+            r"at least 0 and below 4\. Received: prefix=\[\[",
+        ),
+        (
+            lambda: eager(search_prefixes(Greedy(5), END, prefix=-1 - PREFIX))(problem_of(1)),
+            r"at least 0 and below 4\. Received: prefix=\[\[",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(make, message):

@@ -129,6 +129,8 @@ def test_config_round_trip():
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(search))
     assert isinstance(again, DiverseBeam) and again.get_config() == search.get_config()
     assert (again.width, again.groups, again.diversity, again.beams) == (8, 2, 0.3, 5)
+    every = search.all_beams()
+    assert every.all_beams() is every  # Or it would be compiled, and exported, twice.
     assert search.all_beams().n_best == 8 and search.all_beams().groups == 2
 
 

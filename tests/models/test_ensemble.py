@@ -164,6 +164,20 @@ def test_the_prefix_of_a_model(make):
     np.testing.assert_allclose(found.token_scores[0, 0, :2], expected, atol=1e-4)
 
 
+def test_a_compiled_search_takes_a_prefix():
+    model, source = transformer(5), make_batch()["source"]
+    prefix = np.array([[7, 8], [9, 0], [0, 0]], "int32")
+    search = decoding.Beam(width=3, max_length=6)
+    compiled = models.CompiledSearch(model, search)
+    expected = arrays(model.generate(source, search, prefix=prefix))
+    for ours, theirs in zip(compiled.generate(source, prefix), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    free = arrays(model.generate(source, search))
+    np.testing.assert_array_equal(compiled.generate(source).ids, free.ids)
+    with pytest.raises(ValueError, match=r"below 13\. Received: prefix=\[\[7, 13\]\]"):
+        compiled.generate(source[:1], [[7, 13]])
+
+
 def test_saved_and_loaded(ensemble, tmp_path):
     ensemble.save(tmp_path / "ensemble.keras")
     loaded = keras.saving.load_model(tmp_path / "ensemble.keras")
