@@ -3,12 +3,16 @@
 import keras
 from input_checks import InputCase
 
-from keras_attention.layers.attention_pooling import AttentionPooling
-from keras_attention.layers.channel_attention import ChannelAttention
-from keras_attention.layers.convolutional_block_attention import ConvolutionalBlockAttention
-from keras_attention.layers.hierarchical_attention import HierarchicalAttention
-from keras_attention.layers.spatial_attention import SpatialAttention
-from keras_attention.layers.squeeze_excite import SqueezeExcite
+from keras_attention.layers import (
+    AttentionPooling,
+    ChannelAttention,
+    ConvolutionalBlockAttention,
+    HierarchicalAttention,
+    MultiHeadAttention,
+    ResidualAttention,
+    SpatialAttention,
+    SqueezeExcite,
+)
 
 
 def recurrent(units, dtype=None):
@@ -46,10 +50,19 @@ def convolutional_block_attention(**options):
     return ConvolutionalBlockAttention(**{"ratio": 2, "kernel_size": 5, **options})
 
 
+def residual(norm):
+    def make(**options):
+        attention = MultiHeadAttention(2, 5, dtype=options.get("dtype"))
+        return ResidualAttention(attention, **{"norm": norm, **options})
+
+    return make
+
+
 def channels_first(make):
     return lambda **options: make(**{"data_format": "channels_first", **options})
 
 
+RESIDUAL = {"dropout": 0.25, "epsilon": 0.01, "seed": 31}
 POOLING = {"normalizer": "sparsemax", "dropout": 0.25, "seed": 31}
 GATES = {"use_bias": True, "data_format": "channels_first"}
 MAPS = {
@@ -75,6 +88,18 @@ CASES = {
         keeps_positions=False,
         options=POOLING,
     ),
+    **{
+        f"residual_{norm}": InputCase(
+            residual(norm),
+            (5, 7),
+            (11, 7),
+            keeps_positions=True,
+            self_attention=True,
+            adds_input=True,
+            options={**RESIDUAL, "norm": norm},
+        )
+        for norm in ("pre", "post")
+    },
     **{
         name: InputCase(make, (11, 13, 7), (17, 5, 7), keeps_positions=True, options=options)
         for name, (make, options) in MAPS.items()

@@ -13,7 +13,13 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_checks import assert_close, check_config, gradients, to_numpy
+from layer_checks import (
+    assert_close,
+    check_config,
+    gradients,
+    half_precision,
+    to_numpy,
+)
 
 __all__ = ["CHECKS", "InputCase"]
 BATCH = 2
@@ -29,6 +35,9 @@ class InputCase:
         other_shape: Of another example, of other lengths.
         keeps_positions: Whether the output has the positions of the input; otherwise it is a
             vector, and consumes the mask.
+        self_attention: Whether positions attend to each other, so that there are causal and
+            explicit masks too.
+        adds_input: Whether the output is the input and more, also where it is padding.
         channels_first: Whether the channels are the first axis of an example, not its last.
         options: Arguments for the round trip of the configuration, not their defaults.
         refuses, leaves_out: As those of `LayerCase`.
@@ -38,10 +47,20 @@ class InputCase:
     shape: tuple
     other_shape: tuple
     keeps_positions: bool
+    self_attention: bool = False
+    adds_input: bool = False
     channels_first: bool = False
     options: dict = field(default_factory=dict)
     refuses: dict = field(default_factory=dict)
     leaves_out: dict = field(default_factory=dict)
+    nothing = "one input: there is no row of queries"
+
+    def shapes(self, length):
+        """Of one example of this length."""
+        return [(1, *self.with_positions(length, *self.positions()[1:]))]
+
+    def apply(self, layer, *arrays):
+        return layer(*arrays)
 
     def positions(self, shape=None):
         """An example's shape without the channels."""
@@ -140,11 +159,9 @@ def check_mixed_precision(case, tmp_path):
 
 
 def check_overflow(case, tmp_path):
-    layer = case.make(dtype="mixed_float16")
     # 3000 is harmless in float16, and the sum of 30 of them is not.
     inputs = 3000 * np.abs(case.array())
-    for output in layer(inputs, return_attention_scores=True):
-        assert np.isfinite(to_numpy(output)).all()
+    half_precision(case.make, [inputs], return_attention_scores=True)
 
 
 def check_masks(case, tmp_path):
@@ -155,6 +172,9 @@ def check_masks(case, tmp_path):
         if found.shape == mask.shape:
             assert (found[~mask] == 0).all()
     assert_close(layer(inputs, mask=mask), output)
+    if case.adds_input:
+        _check_masks_of_residuals(case)
+        return
     if case.keeps_positions:
         assert (output[np.broadcast_to(~case.over_channels(mask), output.shape)] == 0).all()
     noise = np.where(case.over_channels(mask), inputs, 1e4 * case.array(seed=67))
@@ -162,6 +182,50 @@ def check_masks(case, tmp_path):
     assert_close(layer(inputs, mask=np.ones_like(mask)), layer(inputs))
     nothing = layer(inputs, mask=np.zeros_like(mask), return_attention_scores=True)
     assert all((to_numpy(found) == 0).all() for found in nothing)
+
+
+def _check_masks_of_residuals(case):
+    """What is padding is kept, changes nothing else, and attends to nothing."""
+    inputs, mask = case.array(), case.mask()
+    layer = case.make()
+    output = to_numpy(layer(inputs, mask=mask))
+    noise = np.where(mask[..., None], inputs, 1e4 * case.array(seed=67))
+    assert_close(to_numpy(layer(noise, mask=mask))[mask], output[mask])
+    assert_close(layer(inputs, mask=np.ones_like(mask)), layer(inputs))
+    alone, weights = layer(inputs, mask=np.zeros_like(mask), return_attention_scores=True)
+    assert (to_numpy(weights) == 0).all()
+    assert_close(to_numpy(alone)[~mask], output[~mask])
+
+
+def check_explicit_mask(case, tmp_path):
+    inputs, mask = case.array(), case.mask()
+    layer, length = case.make(), inputs.shape[1]
+    full = np.broadcast_to(mask[:, None], (BATCH, length, length))
+    expected = to_numpy(layer(inputs, mask=mask))[mask]
+    assert_close(to_numpy(layer(inputs, attention_mask=full))[mask], expected)
+    causal = np.broadcast_to(np.tri(length) > 0, full.shape)
+    assert_close(layer(inputs, attention_mask=causal), layer(inputs, use_causal_mask=True))
+
+
+def check_all_masks(case, tmp_path):
+    """Padding, causal and explicit masks together are one explicit mask."""
+    inputs, mask = case.array(), case.mask()
+    layer, length = case.make(), inputs.shape[1]
+    some = np.random.default_rng(79).random((BATCH, length, length)) < 0.6
+    some[0, 1] = False
+    one = some & mask[:, None] & mask[..., None] & (np.tri(length) > 0)
+    found = layer(inputs, mask=mask, attention_mask=some, use_causal_mask=True)
+    assert_close(found, layer(inputs, attention_mask=one))
+
+
+def check_causal(case, tmp_path):
+    inputs, late = case.array(), case.array(seed=83)
+    layer = case.make()
+    expected = to_numpy(layer(inputs, use_causal_mask=True))
+    for position in range(inputs.shape[1]):  # what comes later changes nothing
+        changed = np.concatenate([inputs[:, : position + 1], late[:, position + 1 :]], axis=1)
+        found = to_numpy(layer(changed, use_causal_mask=True))
+        assert_close(found[:, : position + 1], expected[:, : position + 1])
 
 
 def check_padding_might_as_well_not_be_there(case, tmp_path):
@@ -197,7 +261,7 @@ def check_gradients(case, tmp_path):
         return ops.sum(output * ops.cast(direction, output.dtype))
 
     (result,) = gradients(loss, inputs)
-    alive = np.broadcast_to(case.over_channels(mask), result.shape)
+    alive = np.broadcast_to(case.over_channels(mask) | case.adds_input, result.shape)
     assert np.isfinite(result).all()
     assert (result[~alive] == 0).all()
     assert (result[alive] != 0).all()
@@ -280,3 +344,9 @@ CHECKS = [check_config] + [
     for name, function in list(globals().items())
     if name.startswith("check_") and function is not check_config
 ]
+
+
+def checks_of(case):
+    """The checks that say something about this layer."""
+    of_rows = check_explicit_mask, check_all_masks, check_causal
+    return [check for check in CHECKS if case.self_attention or check not in of_rows]

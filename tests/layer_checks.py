@@ -59,6 +59,7 @@ class LayerCase:
     weights_of_keys: bool = True
     counts_padding: bool = False
     multiply: Callable | None = None
+    nothing = "there is nothing to check"
 
     @property
     def context_dim(self):
@@ -85,6 +86,13 @@ class LayerCase:
         generator = np.random.default_rng(seed)
         sizes = (query, self.query_dim), (key, VALUE_DIM), (key, self.key_dim)
         return tuple(generator.normal(size=(batch, *size)).astype("float32") for size in sizes)
+
+    def shapes(self, length):
+        """Of query, value and key, one example of this length."""
+        return [(1, length, size) for size in (self.query_dim, VALUE_DIM, self.key_dim)]
+
+    def apply(self, layer, *arrays):
+        return layer(*arrays)
 
     def model(self, **options):
         """A functional model of this one layer, of free lengths, with a mask as an input."""
@@ -150,7 +158,7 @@ def half_precision(make, inputs, **options):
     single = make()
     expected = keras.tree.flatten(to_numpy(single(*inputs, **options)))
     weights = single.get_weights()
-    generator = np.random.default_rng(67)
+    generator, compared = np.random.default_rng(67), 0
     for policy, step in HALF.items():
         moved = [np.zeros(output.shape[:-1]) for output in expected]
         for _ in range(5):
@@ -167,16 +175,17 @@ def half_precision(make, inputs, **options):
         for output, other, distance in zip(found, expected, moved, strict=True):
             size = max(np.abs(other).max(), 1)
             clear = distance <= 4 * step * size
-            assert clear.any()
-            assert_close(
-                to_numpy(ops.cast(output, "float32"))[clear], other[clear], atol=16 * step * size
-            )
+            compared += clear.sum()
+            output = to_numpy(ops.cast(output, "float32"))
+            assert np.isfinite(output).all()
+            assert_close(output[clear], other[clear], atol=8 * step * size)
 
         def loss(*inputs, layer=layer):
             outputs = keras.tree.flatten(layer(*inputs))
-            return sum(ops.sum(ops.cast(output, "float32")) for output in outputs)
+            return sum(ops.mean(ops.cast(output, "float32")) for output in outputs)
 
         assert all(np.isfinite(result).all() for result in gradients(loss, *inputs))
+    assert compared
 
 
 def _moved(array, step, generator):

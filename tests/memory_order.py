@@ -5,9 +5,8 @@ XLA says what a compiled program needs beside its arguments and results. Nothing
 
 import math
 
+import keras
 import numpy as np
-from input_checks import InputCase
-from layer_checks import VALUE_DIM
 
 # Long enough that no fixed size counts: below, blocks are as large as a cache, not as the length.
 LENGTHS = 32768, 65536, 131072
@@ -43,18 +42,11 @@ def temporary_bytes(case, length):
     import jax
 
     layer = at_length(case.make(), length)
-    sizes = shapes(case, length)
-    layer.build(*sizes)
+    sizes = case.shapes(length)
+    case.apply(layer, *(keras.KerasTensor(size) for size in sizes))  # makes the weights
     arguments = [jax.ShapeDtypeStruct(size, np.float32) for size in sizes]
-    compiled = jax.jit(lambda *arrays: layer(*arrays)).lower(*arguments).compile()
+    compiled = jax.jit(lambda *arrays: case.apply(layer, *arrays)).lower(*arguments).compile()
     return compiled.memory_analysis().temp_size_in_bytes
-
-
-def shapes(case, length):
-    """Query, value and key of this length, or the one input."""
-    if isinstance(case, InputCase):
-        return [(1, *case.with_positions(length, *case.positions()[1:]))]
-    return [(1, length, size) for size in (case.query_dim, VALUE_DIM, case.key_dim)]
 
 
 def at_length(layer, length):

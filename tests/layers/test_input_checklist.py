@@ -2,11 +2,17 @@
 
 import pytest
 from input_cases import CASES
-from input_checks import CHECKS
+from input_checks import checks_of
 from layer_checks import check_name, run_check
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=check_name)
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(
+    ("case", "check"),
+    [
+        pytest.param(case, check, id=f"{name}-{check_name(check)}")
+        for name, case in CASES.items()
+        for check in checks_of(case)
+    ],
+)
 def test_input_checklist(case, check, tmp_path):
     run_check(check, case, tmp_path)
