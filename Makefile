@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo multi30k test test-wheel conformance pictures benchmark lint format clean
+.PHONY: help setup demo multi30k test test-all test-wheel conformance pictures benchmark lint format clean
 MAKEFLAGS += --no-print-directory
 
 # TensorFlow 2.21 is built for Python 3.11 to 3.13; the first of these that fits is taken.
@@ -84,22 +84,27 @@ multi30k: setup ## train Multi30k en-de for MINUTES=51, score it; MULTI30K=folde
 	  --test-target $(MULTI30K)/test_2016_flickr.lc.norm.tok.de --bleu-tokenizer none \
 	  || $(BIN)/keras-attention evaluate runs/multi30k
 
-test: setup ## run all tests on TensorFlow, then layers, models, search and algebra on JAX
+# What repeats itself, such as the ONNX export of every variant of one layer, runs in `test-all`.
+TESTS := -m pytest -n $(TEST_JOBS) --dist loadgroup
+test: setup ## run the tests on TensorFlow, then layers, models, search and algebra on JAX
 	@status=0; \
 	echo "== All tests, TensorFlow"; \
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup || status=1; \
+	$(BIN)/python $(TESTS) $(TEST_OPTIONS) || status=1; \
 	echo "== Algebra, layers, models and search, JAX"; \
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup tests/ops tests/layers tests/models tests/decoding \
-	  tests/test_doctests.py || status=1; \
+	KERAS_BACKEND=jax $(BIN)/python $(TESTS) $(TEST_OPTIONS) tests/ops tests/layers tests/models \
+	  tests/decoding tests/test_doctests.py || status=1; \
 	if [ $$status = 0 ]; then echo "All tests passed on both backends"; \
 	else echo "Some tests failed; see above" >&2; fi; \
 	exit $$status
+
+test-all: ## the same with all that repeats itself: every check of every case, on both backends
+	@$(MAKE) test TEST_OPTIONS=--exhaustive
 
 test-wheel: setup ## build the wheel and run all tests on it, not on this folder
 	rm -rf build/wheel
 	$(BIN)/python tests/wheel_files.py build/wheel
 	PYTHONSAFEPATH=1 PYTHONPATH='$(CURDIR)/build/wheel/site' KERAS_ATTENTION_WHEEL=1 \
-	  $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadgroup
+	  $(BIN)/python $(TESTS)
 
 conformance: setup ## make docs/conformance.md by running every layer's checklist: about 10 minutes
 	$(BIN)/python tests/conformance.py

@@ -12,13 +12,55 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
+# What a preset shares with the layer it is made of: checked for one case of each layer class.
+SLOW_CHECKS = {"keras_file", "fit_step", "compiled", "saved_model", "onnx"}
+
 
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(20170612)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption(
+        "--exhaustive",
+        action="store_true",
+        help="also what repeats itself: slow checks of every case of a layer, all of them on JAX",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("exhaustive"):
+        _leave_out_repetitions(config, items)
+    _group(items)
+
+
+def _leave_out_repetitions(config, items):
+    seen, kept, left_out = set(), [], []
+    for item in items:
+        repeats = _repeats(item, seen)
+        (left_out if repeats else kept).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _repeats(item, seen):
+    """Whether a test says the same of another case of a layer class, or of eager JAX."""
+    on_jax = keras.backend.backend() == "jax"
+    arguments = item.callspec.params if hasattr(item, "callspec") else {}
+    if item.path.stem == "test_checklist":
+        check = item.callspec.id.rpartition("-")[2]
+        if check not in SLOW_CHECKS and not on_jax:
+            return False
+        key = type(arguments["case"].make()), check
+        repeats = key in seen
+        seen.add(key)
+        return repeats
+    # JAX compiles the loop of an eager search all the same.
+    return on_jax and getattr(arguments.get("runner"), "__name__", "") == "eager"
+
+
+def _group(items):
     """With `--dist loadgroup` a file stays on one worker, for the sake of what its tests share.
 
     The checklist shares nothing and is the longest: it is spread, a layer at a time.
