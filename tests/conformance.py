@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/conformance.py
 
-Runs `tests/layers/test_checklist.py` and `tests/layers/test_input_checklist.py` once on TensorFlow
-and once on JAX, both at the same time, and measures on JAX how memory grows with length.
+Runs the checklists of `tests/layers` once on TensorFlow and once on JAX, and measures on JAX how
+memory grows with length: three jobs, two at a time.
 """
 
 import argparse
@@ -14,20 +14,29 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 PAGE = TESTS.parent / "docs" / "conformance.md"
 COMMAND = "make conformance"
-CHECKLISTS = "layers/test_checklist.py", "layers/test_input_checklist.py"
+CHECKLISTS = ("test_checklist", "test_input_checklist", "test_two_inputs", "test_order")
 BACKENDS = "tensorflow", "jax"
+# From a job's name to the environment it runs in, the longest first. A check runs each program
+# once: compiling it well would take longer than it saves. Memory is that of well compiled programs.
+JOBS = {
+    "jax": {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+    "tensorflow": {"KERAS_BACKEND": "tensorflow"},
+    "memory": {"KERAS_BACKEND": "jax"},
+}
 # Every check stands in one column. Those of JAX are all checks, on that backend.
 COLUMNS = {
-    "masks": ("masks", "padding_might_as_well_not_be_there", "implicit_masks"),
+    "padding": ("masks", "padding_might_as_well_not_be_there", "implicit_masks"),
+    "explicit mask": ("explicit_mask", "all_masks"),
     "causal": ("causal",),
     "scores returned": ("symbolic_shape", "weights_are_what_was_multiplied"),
     "cached stepping": ("stepping",),
-    "gradients": ("gradients", "finite_differences", "fit_step"),
+    "training": ("gradients", "finite_differences", "fit_step", "dropout"),
     "mixed precision": ("mixed_precision", "overflow"),
     "XLA": ("compiled",),
     "JAX": (),
@@ -35,27 +44,30 @@ COLUMNS = {
     "SavedModel": ("saved_model",),
     "ONNX": ("onnx",),
 }
-ONE_INPUT = "one input: there is no row of queries"
 HEAD = f"""# Conformance
 
 What each layer can do, found out by running. `{COMMAND}` makes this page: each row is a case of
-`tests/cases_*.py` or `tests/input_cases.py`, each cell comes from the checks of
-`tests/layer_checks.py` or `tests/input_checks.py` on TensorFlow, and the column JAX from all of
-them on JAX.
+`tests/cases_*.py`, `tests/input_cases.py` (one input), `tests/pair_cases.py` (two inputs) or
+`tests/order_cases.py` (beside attention). Each cell comes from the checks of
+`tests/layer_checks.py` or its three counterparts on TensorFlow, and the column JAX from all of them
+on JAX.
 
 - **yes**: the checks passed. A note names what one of them leaves out for this layer, and why.
 - **no**: the layer refuses, with an error that says the reason in the note.
 - **-**: there is nothing to check; the note says why.
 
-"XLA" compiles the layer on TensorFlow, JAX always does. "Memory" is how the forward pass without
-scores grows with the length n of query and key (with the positions of the input), beside its inputs
-and outputs: what JAX' compiler says at {{lengths}}, batch 1.
+"explicit mask" is `attention_mask`, alone and together with padding and a causal mask. "mixed
+precision" is float16 and bfloat16, also with scores that float16 could not hold. "XLA" compiles the
+layer on TensorFlow, JAX always does. "memory" is how the forward pass without scores grows with the
+length n of query and key (with the positions of the input), beside its inputs and outputs: what
+JAX' compiler says at {{lengths}}, batch 1.
 """
 
 
 def load_cases():
-    """All cases by name, those of the layers with one input last."""
-    paths = [*sorted(TESTS.glob("cases_*.py")), TESTS / "input_cases.py"]
+    """All cases by name, those of `LayerCase` first."""
+    others = ("input_cases.py", "pair_cases.py", "order_cases.py")
+    paths = [*sorted(TESTS.glob("cases_*.py")), *(TESTS / name for name in others)]
     return {
         name: case
         for path in paths
@@ -81,21 +93,24 @@ class Recorder:
             print(f"{self.backend}: {name}: {check} FAILED\n{report.longreprtext}", flush=True)
 
 
-def record(path):
-    """Runs the checklists on the backend of this process and writes what came out."""
-    import keras
+def record(job, path):
+    """Runs a job in this process and writes what came out."""
+    outcome = memory_orders() if job == "memory" else checks_passed(job)
+    Path(path).write_text(json.dumps(outcome))
+
+
+def checks_passed(backend):
+    """The outcome of each check of each case, on the backend of this process."""
     import pytest
 
-    backend = keras.backend.backend()
     recorder = Recorder(backend)
     with tempfile.TemporaryDirectory() as folder:
         options = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider"]
-        checklists = [str(TESTS / name) for name in CHECKLISTS]
+        checklists = [str(TESTS / "layers" / f"{name}.py") for name in CHECKLISTS]
         status = pytest.main([*options, f"--basetemp={folder}/pytest", *checklists], [recorder])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise SystemExit(f"The checklists could not be run on {backend}: {status!r}")
-    orders = memory_orders() if backend == "jax" else {}
-    Path(path).write_text(json.dumps({"checks": recorder.outcomes, "memory": orders}))
+    return recorder.outcomes
 
 
 def memory_orders():
@@ -110,22 +125,18 @@ def memory_orders():
 
 
 def run():
-    """What `record` found on each backend."""
-    with tempfile.TemporaryDirectory() as folder:
-        processes = {
-            backend: subprocess.Popen(
-                [sys.executable, __file__, "--record", f"{folder}/{backend}.json"],
-                env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"},
-                cwd=TESTS.parent,
-            )
-            for backend in BACKENDS
-        }
-        failed = [backend for backend, process in processes.items() if process.wait()]
+    """What each job found, by its name."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+
+        def start(job):
+            command = [sys.executable, __file__, "--record", job, f"{folder}/{job}.json"]
+            environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **JOBS[job]}
+            return subprocess.call(command, env=environment, cwd=TESTS.parent)
+
+        failed = [job for job, status in zip(JOBS, pool.map(start, JOBS), strict=True) if status]
         if failed:
             raise SystemExit(f"No table: see the messages of {failed} above")
-        return {
-            backend: json.loads(Path(folder, f"{backend}.json").read_text()) for backend in BACKENDS
-        }
+        return {job: json.loads(Path(folder, f"{job}.json").read_text()) for job in JOBS}
 
 
 class Notes:
@@ -158,7 +169,7 @@ def cell(case, checks, outcomes):
     if wrong:
         return f"fails: {', '.join(wrong)}", []
     if not checks:
-        return "-", [ONE_INPUT]
+        return "-", [case.nothing]
     refused = [check for check in checks if check in case.refuses]
     if refused:
         return "no", list(dict.fromkeys(plain(case.refuses[check]) for check in refused))
@@ -169,12 +180,12 @@ def cell(case, checks, outcomes):
 
 def row(name, case, found):
     """A row's cells, each a word and the texts of its notes."""
-    outcomes, on_jax = (found[backend]["checks"][name] for backend in BACKENDS)
+    outcomes, on_jax = (found[backend][name] for backend in BACKENDS)
     cells = [cell(case, checks, outcomes) for checks in COLUMNS.values()]
     failed = [check for check, outcome in on_jax.items() if outcome == "failed"]
     word = f"fails: {', '.join(failed)}" if failed else "yes"
     cells[list(COLUMNS).index("JAX")] = word, []
-    return [*cells, found["jax"]["memory"][name]]
+    return [*cells, found["memory"][name]]
 
 
 def render(cases, found, lengths):
@@ -192,11 +203,11 @@ def render(cases, found, lengths):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--record", help=argparse.SUPPRESS)
+    parser.add_argument("--record", nargs=2, metavar=("JOB", "PATH"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     sys.path.insert(0, str(TESTS))
     if arguments.record:
-        return record(arguments.record)
+        return record(*arguments.record)
     found = run()
     from memory_order import LENGTHS
 
