@@ -21,7 +21,8 @@ def answers_of(translator, texts):
 
     Returns:
         List of dicts of JSON values: `source`, `text`, `score`, `source_ids`, `ids`,
-        `source_tokens`, `target_tokens`, `alignment`, and `nbest`, a list of texts and scores.
+        `source_tokens`, `target_tokens`, `alignment`, `token_scores`, and `nbest`, a list of texts
+        and scores.
     """
     rows = translator.source_ids(texts)
     with quiet():  # TensorFlow warns of every new shape.
@@ -37,6 +38,7 @@ def answers_of(translator, texts):
             "source_tokens": explanation.source_tokens,
             "target_tokens": explanation.target_tokens,
             "alignment": np.round(explanation.alignment.astype("float64"), 7).tolist(),
+            "token_scores": np.round(explanation.token_scores.astype("float64"), 7).tolist(),
             "nbest": [list(hypothesis) for hypothesis in hypotheses],
         }
         for source, explanation, source_ids, ids, hypotheses in zip(
@@ -90,10 +92,13 @@ class Comparison:
             ("explained_score", "score", self._score),
             ("ids_score", "score", self._score),
             ("alignment", "alignment", self._alignment),
+            ("token_scores", "token_scores", self._token_scores),
             ("nbest", "nbest", self._nbest),
         ]
         for name, field, check in checks:
-            phrase = check(expected[field], actual[name]) if name in actual else None
+            # A bundle of version 0.1 has no scores of tokens.
+            there = name in actual and field in expected
+            phrase = check(expected[field], actual[name]) if there else None
             if phrase:
                 return f"{name} {phrase}"
         return None
@@ -112,11 +117,17 @@ class Comparison:
         return None
 
     def _alignment(self, expected, actual):
-        expected, actual = _same_shape(expected, actual)
-        difference = np.abs(expected - actual).max(initial=0.0)
+        difference = _largest_difference(expected, actual)
         if not difference <= TOLERANCE:
             return f"differs by {difference:.6f}"
-        self.max_alignment_difference = max(self.max_alignment_difference, float(difference))
+        self.max_alignment_difference = max(self.max_alignment_difference, difference)
+        return None
+
+    def _token_scores(self, expected, actual):
+        difference = _largest_difference([expected], [actual])
+        if not difference <= TOLERANCE:
+            return f"differ by {difference:.6f}"
+        self.max_score_difference = max(self.max_score_difference, difference)
         return None
 
     def _nbest(self, expected, actual):
@@ -126,6 +137,12 @@ class Comparison:
             if text not in near:
                 return f"lacks {text!r} of score {score:.6f}"
         return None
+
+
+def _largest_difference(expected, actual):
+    """The largest difference of two matrices; what one of them lacks counts as zero."""
+    expected, actual = _same_shape(expected, actual)
+    return float(np.abs(expected - actual).max(initial=0.0))
 
 
 def _same_shape(expected, actual):

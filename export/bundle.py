@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from keras_attention.decoding import SearchOptions, changed_search
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_folder, read_json, write_json
 from keras_attention.translator import Translator
@@ -27,7 +28,7 @@ from .to_onnx import write_onnx
 WARMUP_TEXTS = 8
 
 
-def export(source, to, texts=None, report=print):
+def export(source, to, texts=None, report=print, search=None):
     """Writes a bundle: SavedModel, ONNX, tokenizers, instructions, and the proof of parity.
 
     The bundle is made in a temporary folder, moved to another one, and proved there. Only then does
@@ -39,6 +40,7 @@ def export(source, to, texts=None, report=print):
         texts: list of str. Held-out sentences to prove parity with; those that the training run
             put aside if not given.
         report: function that tells the user one line about each step.
+        search: `SearchOptions` in place of recorded ones.
 
     Returns:
         The manifest, a dict.
@@ -53,6 +55,7 @@ def export(source, to, texts=None, report=print):
     # On the CPU and without cuDNN, as the proof: GPUs round otherwise, TF32 by more than it allows.
     with keras.device("cpu"):
         translator = Translator.load(translator_folder(source))
+        translator.search = changed_search(translator.search, search or SearchOptions())
         if translator.unknown != "keep":
             report("Unknown words are replaced in Python alone: the bundle shows them as such.")
             translator.unknown = "keep"
@@ -76,7 +79,7 @@ def export(source, to, texts=None, report=print):
             **describe(translator, to.name),
             "trained_in": trained_in,
             "from": origin(source),
-            "scores": scores(source),
+            "scores": scores(source, translator.search),
             "parity": parity,
             "files": layout.checksums(moved),
         }

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_attention.arguments import parse
+from keras_attention.decoding import SearchOptions
 from keras_attention.errors import UserError
 
 from .bundle import export, verify
@@ -33,6 +34,7 @@ class ExportArguments:
     held_out: Path | None = None
     """Text file with one sentence a line to prove parity with, instead of those that training put
     aside."""
+    search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print the manifest as JSON on standard output, and everything else on standard error."""
 
@@ -58,9 +60,13 @@ class TranslateArguments:
     format: Literal["saved_model", "onnx"] | None = None
     """Which file of a bundle to run; the SavedModel if not given."""
     explain: bool = False
-    """Print source, score and alignment too."""
+    """Print source, score, scores of the tokens and alignment too."""
+    nbest: bool = False
+    """Print all hypotheses that the search kept, best first, each after its score; an empty line
+    follows those of a text."""
     picture: Path | None = None
     """Draw the alignment into this file (.png, .svg, .pdf); several texts give numbered files."""
+    search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print one JSON object for each text."""
 
@@ -75,7 +81,7 @@ def export_command(arguments):
     console = _console(options.json)
     to = options.to or Path("exports") / options.run.resolve().name
     texts = None if options.held_out is None else read_lines(options.held_out)
-    manifest = export(options.run, to, texts, report=console.print)
+    manifest = export(options.run, to, texts, report=console.print, search=options.search)
     if options.json:
         print(json.dumps(manifest, ensure_ascii=False, indent=2))
     console.print(parity_table(manifest["parity"]))
@@ -104,10 +110,16 @@ def translate_command(arguments):
         arguments: list of str after `translate`.
     """
     options = parse(TranslateArguments, arguments, "translate")
-    predictor = open_predictor(options.model, options.format)
+    predictor = open_predictor(options.model, options.format, options.search)
     blocks = [_readable(options.texts)] if options.texts else blocks_of_lines(sys.stdin.buffer)
     many = len(options.texts) != 1
-    answers = _answers(predictor, blocks)
+    if options.nbest:
+        if options.explain or options.picture is not None:
+            raise UserError("--nbest goes with neither --explain nor --picture.")
+        for source, hypotheses in _answers(predictor.nbest, blocks):
+            print(_printed_nbest(source, hypotheses, options.json), flush=True)
+        return
+    answers = _answers(predictor.predict, blocks)
     for number, (source, explanation) in enumerate(answers, start=1):
         print(_printed(source, explanation, options), flush=True)
         if options.picture is not None:
@@ -174,17 +186,17 @@ def read_lines(path):
     return [line.rstrip("\r") for line in lines]
 
 
-def _answers(predictor, blocks):
+def _answers(predict, blocks):
     before = 0
     for block in blocks:
         try:
             with quiet():  # TensorFlow warns of every new shape.
-                explanations = predictor.predict(block)
+                answers = predict(block)
         except UserError as error:
             if not before:
                 raise
             raise UserError(f"Counted from line {before + 1}: {error}") from error
-        yield from zip(block, explanations, strict=True)
+        yield from zip(block, answers, strict=True)
         before += len(block)
 
 
@@ -196,8 +208,19 @@ def _printed(source, explanation, options):
     text = " ".join(explanation.text.splitlines())
     if not options.explain:
         return text
-    alignment = _alignment_text(explanation)
-    return f"{source}\n{text}\nscore {explanation.score:.4f}\n{alignment}\n"
+    lines = [source, text, f"score {explanation.score:.4f}"]
+    if explanation.token_scores is not None:  # A bundle of version 0.1 has none.
+        pairs = zip(explanation.target_tokens, explanation.token_scores, strict=True)
+        lines.append("tokens " + "  ".join(f"{token} {score:.4f}" for token, score in pairs))
+    return "\n".join([*lines, _alignment_text(explanation), ""])
+
+
+def _printed_nbest(source, hypotheses, as_json):
+    if as_json:
+        rows = [{"text": text, "score": score} for text, score in hypotheses]
+        return json.dumps({"source": source, "nbest": rows}, ensure_ascii=False)
+    lines = [f"{score:.4f}\t{' '.join(text.splitlines())}" for text, score in hypotheses]
+    return "\n".join([*lines, ""])
 
 
 def _alignment_text(explanation):

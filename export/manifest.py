@@ -74,10 +74,12 @@ def _without_folders(value):
     return Path(value).name if isinstance(value, str) and os.path.isabs(value) else value
 
 
-def scores(source):
-    """The numbers of `evaluation.json`, by split."""
+def scores(source, search):
+    """The numbers of `evaluation.json`, by split; none if they are those of another search."""
     path = Path(source) / "evaluation.json"
     evaluation = read_json(path, "a run directory") if path.exists() else {}
+    if evaluation.get("search") != repr(search):
+        return {}
     return {
         split: {name: value for name, value in values.items() if isinstance(value, int | float)}
         for split, values in evaluation.items()

@@ -4,12 +4,11 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_attention import text as tokenizers
-from keras_attention.decoding import SearchResult
+from keras_attention.decoding import SearchOptions, SearchResult, changed_search
 from keras_attention.errors import UserError
 from keras_attention.text.tokenizer import as_strings
 from keras_attention.translator import Explanation, Translator
@@ -18,6 +17,8 @@ from .layout import MANIFEST, ONNX, SAVED_MODEL, SOURCE_TOKENIZER, TARGET_TOKENI
 from .signatures import (
     ALIGNMENT,
     EXPLAIN,
+    NBEST,
+    NO_SCORE,
     SCORE,
     SEARCH,
     SIGNATURES,
@@ -25,6 +26,7 @@ from .signatures import (
     SOURCE_TOKENS,
     TARGET_TOKENS,
     TEXT,
+    TOKEN_SCORES,
 )
 from .to_onnx import open_session
 
@@ -52,6 +54,20 @@ class Predictor:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `predict`.")
 
+    def nbest(self, texts):
+        """All hypotheses of each text, best first.
+
+        Args:
+            texts: list of str.
+
+        Returns:
+            For each text a list of `(text, score)`.
+
+        Raises:
+            UserError: a text has more tokens than the model takes, or the file does not hold them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `nbest`.")
+
 
 class KerasPredictor(Predictor):
     """Predictions of a trained model as Keras saved it.
@@ -67,6 +83,10 @@ class KerasPredictor(Predictor):
         """See `Predictor.predict`."""
         return self.translator.explain(list(texts))
 
+    def nbest(self, texts):
+        """See `Predictor.nbest`."""
+        return self.translator.nbest(list(texts))
+
 
 class OnnxPredictor(KerasPredictor):
     """Predictions of the ONNX file of a bundle; its tokenizers run in TensorFlow.
@@ -77,6 +97,22 @@ class OnnxPredictor(KerasPredictor):
 
     def __init__(self, bundle):
         super().__init__(OnnxTranslator(bundle))
+
+
+class RecordedSearch:
+    """A search that lies in a file: what is known of it without its class.
+
+    Args:
+        config: dict, the search's own.
+    """
+
+    def __init__(self, config):
+        self.max_length = config["max_length"]
+        self.finds_all = config.get("n_best", 1) == config.get("width", 1)
+
+    def all_beams(self):
+        """The same search where it returns every hypothesis it keeps; None where not."""
+        return self if self.finds_all else None
 
 
 class OnnxTranslator(Translator):
@@ -93,7 +129,7 @@ class OnnxTranslator(Translator):
             model=SimpleNamespace(end_id=manifest["special_ids"]["end"]),
             source_tokenizer=tokenizers.load(bundle / SOURCE_TOKENIZER),
             target_tokenizer=tokenizers.load(bundle / TARGET_TOKENIZER),
-            search=keras.saving.deserialize_keras_object(manifest["search"]),
+            search=RecordedSearch(manifest["search"]["config"]),
             max_source_length=manifest["max_source_length"],
         )
         self.session = _opened(open_session, bundle / ONNX)
@@ -103,8 +139,12 @@ class OnnxTranslator(Translator):
             raise UserError("The ONNX file holds one search; all hypotheses are in the SavedModel.")
         return SimpleNamespace(generate=self._generate)
 
-    def _generate(self, source_ids):
-        names = list(SIGNATURES[SEARCH]["outputs"])
+    def _generate(self, source_ids, prefix=None):
+        if prefix is not None:
+            raise UserError("The ONNX file takes no prefixes: ask the run that it was made of.")
+        there = {output.name for output in self.session.get_outputs()}
+        # A bundle of version 0.1 has no scores of tokens.
+        names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in there]
         return SearchResult(*self.session.run(names, {SOURCE_IDS: np.asarray(source_ids)}))
 
 
@@ -123,22 +163,24 @@ class SavedModelPredictor(Predictor):
 
     def predict(self, texts):
         """See `Predictor.predict`."""
-        texts = list(texts)
-        explanations = []
-        for begin in range(0, len(texts), BATCH_SIZE):
-            explanations.extend(self._predict_batch(texts[begin : begin + BATCH_SIZE], begin))
-        return explanations
+        return [_explanation(row) for row in self._rows(EXPLAIN, texts)]
 
-    def _predict_batch(self, texts, begin):
-        try:
-            outputs = self.saved_model.signatures[EXPLAIN](text=as_strings(texts))
-        except tf.errors.InvalidArgumentError as error:
-            raise _too_long(error, begin) or error from error
-        columns = {name: value.numpy() for name, value in outputs.items()}
-        return [
-            _explanation({name: value[row] for name, value in columns.items()})
-            for row in range(len(texts))
-        ]
+    def nbest(self, texts):
+        """See `Predictor.nbest`."""
+        return [_hypotheses(row) for row in self._rows(NBEST, texts)]
+
+    def _rows(self, endpoint, texts):
+        """What an endpoint says of each text, a dict of its outputs."""
+        texts = list(texts)
+        for begin in range(0, len(texts), BATCH_SIZE):
+            batch = texts[begin : begin + BATCH_SIZE]
+            try:
+                outputs = self.saved_model.signatures[endpoint](text=as_strings(batch))
+            except tf.errors.InvalidArgumentError as error:
+                raise _too_long(error, begin) or error from error
+            columns = {name: value.numpy() for name, value in outputs.items()}
+            for row in range(len(batch)):
+                yield {name: value[row] for name, value in columns.items()}
 
 
 def _explanation(row):
@@ -150,7 +192,15 @@ def _explanation(row):
         source_tokens=source_tokens,
         target_tokens=[token.decode() for token in row[TARGET_TOKENS][:target_length]],
         alignment=row[ALIGNMENT][:target_length, : len(source_tokens)],
+        # A bundle of version 0.1 has none.
+        token_scores=row[TOKEN_SCORES][:target_length] if TOKEN_SCORES in row else None,
     )
+
+
+def _hypotheses(row):
+    """The texts and scores of the hypotheses that exist."""
+    pairs = zip(row[TEXT], row[SCORE], strict=True)
+    return [(text.decode(), float(score)) for text, score in pairs if score > NO_SCORE / 2]
 
 
 def _too_long(error, begin):
@@ -171,27 +221,36 @@ def _opened(opener, path):
 FORMATS = {"saved_model": SavedModelPredictor, "onnx": OnnxPredictor}
 
 
-def open_predictor(path, format=None):
+def open_predictor(path, format=None, search=None):
     """What answers texts, from wherever a trained model lies.
 
     Args:
         path: path of a run directory, of a translator's folder, or of an exported bundle.
         format: `"saved_model"` or `"onnx"`: which file of a bundle; by default the SavedModel.
+        search: `SearchOptions` in place of recorded ones. The files of a bundle hold their search.
 
     Returns:
         A `Predictor`.
 
     Raises:
-        UserError: there is no such thing at `path`.
+        UserError: there is no such thing at `path`, or it takes no other search.
     """
+    search = search or SearchOptions()
     path = Path(path)
     if format is not None and format not in FORMATS:
         raise UserError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format}")
     if (path / MANIFEST).exists():
+        if search != SearchOptions():
+            raise UserError(
+                f"{path} is an exported bundle, whose files hold their search: give the options of "
+                "the search to `keras-attention export`."
+            )
         return FORMATS[format or "saved_model"](path)
     if format is not None:
         raise UserError(f"{path} is not an exported bundle: it has no {MANIFEST}.")
-    return KerasPredictor(Translator.load(translator_folder(path)))
+    translator = Translator.load(translator_folder(path))
+    translator.search = changed_search(translator.search, search)
+    return KerasPredictor(translator)
 
 
 def translator_folder(path):

@@ -26,8 +26,10 @@ like; nothing in it names a path.
         -v "$PWD/saved_model:/models/{name}" tensorflow/serving
     curl http://localhost:8501/v1/models/{name}:predict -d {shell_request}
 
-`"signature_name": "explain"` adds tokens and alignment, `"nbest"` gives all hypotheses, `"search"`
-takes ids. More than {max_source_length} tokens in a text, the end token included, are an error.
+`"signature_name": "explain"` adds tokens, their scores and the alignment, `"nbest"` gives all
+hypotheses, `"search"` takes ids. A score of -1e30 is that of no hypothesis: the search found fewer
+than there is room for, or allows no translation of the text. More than {max_source_length} tokens
+in a text, the end token included, are an error.
 {text_note}
 ## Python, with TensorFlow only
 
@@ -54,7 +56,8 @@ print(ids[0, 0, : lengths[0, 0]], scores[0, 0])
 ```
 
 Outputs: `ids` int32 `(batch, beams, target)`, `scores` float32 `(batch, beams)`, `lengths` int32
-`(batch, beams)`, `alignments` float32 `(batch, beams, target, source)`, best beam first.
+`(batch, beams)`, `alignments` float32 `(batch, beams, target, source)`, `token_scores` float32
+`(batch, beams, target)`, best beam first; a score of -1e30 is that of no sentence.
 
 With the tokenizers, in Python:
 

@@ -16,25 +16,26 @@ for name in ("tensorflow", "keras", "tf_keras", "keras_attention", "tensorflow_t
 import numpy as np  # noqa: E402
 import onnxruntime  # noqa: E402
 
-OUTPUTS = ["ids", "scores", "lengths", "alignments"]
-
 
 def answer_batch(session, source_ids):
     """For each row of source ids a dict of what the search finds."""
     padded = np.zeros((len(source_ids), max(map(len, source_ids))), "int32")
     for row, ids in enumerate(source_ids):
         padded[row, : len(ids)] = ids
-    found = session.run(OUTPUTS, {"source_ids": padded})
+    names = [output.name for output in session.get_outputs()]
+    found = dict(zip(names, session.run(names, {"source_ids": padded}), strict=True))
     answers = []
     for row in range(len(source_ids)):
-        ids, scores, lengths, alignments = (output[row] for output in found)
-        answers.append(
-            {
-                "ids": ids[0, : lengths[0]].tolist(),
-                "ids_score": float(scores[0]),
-                "alignment": alignments[0, : lengths[0]].tolist(),
-            }
-        )
+        best = {name: output[row, 0] for name, output in found.items()}
+        length = best["lengths"]
+        answer = {
+            "ids": best["ids"][:length].tolist(),
+            "ids_score": float(best["scores"]),
+            "alignment": best["alignments"][:length].tolist(),
+        }
+        if "token_scores" in best:  # A bundle of version 0.1 has none.
+            answer["token_scores"] = best["token_scores"][:length].tolist()
+        answers.append(answer)
     return answers
 
 

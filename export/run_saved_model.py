@@ -45,6 +45,7 @@ def answer_batch(endpoints, texts, source_ids):
     explained = call(endpoints["explain"], text=text)
     nbest = call(endpoints["nbest"], text=text)
     found = call(endpoints["search"], source_ids=tf.constant(padded, tf.int32))
+    scored = "token_scores" in explained
     return [
         {
             "text": served["text"][row],
@@ -54,6 +55,8 @@ def answer_batch(endpoints, texts, source_ids):
             "source_tokens": explained["source_tokens"][row],
             "target_tokens": explained["target_tokens"][row],
             "alignment": explained["alignment"][row],
+            # A bundle of version 0.1 has none.
+            **({"token_scores": explained["token_scores"][row]} if scored else {}),
             "nbest": list(zip(nbest["text"][row], nbest["score"][row], strict=True)),
             "ids": found["ids"][row][0][: found["lengths"][row][0]],
             "ids_score": found["scores"][row][0],

@@ -7,6 +7,9 @@ SCORE = "score"
 SOURCE_TOKENS = "source_tokens"
 TARGET_TOKENS = "target_tokens"
 ALIGNMENT = "alignment"
+TOKEN_SCORES = "token_scores"
+
+NO_SCORE = -1e30  # Of a hypothesis that does not exist: the search found fewer than were asked.
 
 SOURCE_IDS = "source_ids"
 IDS = "ids"
@@ -29,6 +32,7 @@ SIGNATURES = {
             SOURCE_TOKENS: "string[batch, source]",
             TARGET_TOKENS: "string[batch, target]",
             ALIGNMENT: "float32[batch, target, source]",
+            TOKEN_SCORES: "float32[batch, target]",
         },
     },
     NBEST: {
@@ -42,6 +46,7 @@ SIGNATURES = {
             SCORES: "float32[batch, beams]",
             LENGTHS: "int32[batch, beams]",
             ALIGNMENTS: "float32[batch, beams, target, source]",
+            TOKEN_SCORES: "float32[batch, beams, target]",
         },
     },
 }
@@ -80,6 +85,7 @@ def search_function(model, search):
             SCORES: tf.where(speaks, result.scores, 0.0),
             LENGTHS: tf.where(speaks, result.lengths, 0),
             ALIGNMENTS: tf.where(speaks[..., None, None], result.alignments, 0.0),
+            TOKEN_SCORES: tf.where(speaks[..., None], result.token_scores, 0.0),
         }
 
     return find
@@ -149,6 +155,7 @@ class ServedTranslator(tf.Module):
             SOURCE_TOKENS: self.source_tokenizer.tokens(source_ids[:batch]),  # (batch, source)
             TARGET_TOKENS: self.target_tokenizer.tokens(ids[:, :longest]),  # (batch, target)
             ALIGNMENT: found[ALIGNMENTS][:batch, 0, :longest],  # (batch, target, source)
+            TOKEN_SCORES: found[TOKEN_SCORES][:batch, 0, :longest],  # (batch, target)
         }
 
     def _translate(self, text, find):

@@ -14,8 +14,9 @@ import tensorflow as tf
 from tiny_translators import TEXTS
 
 from keras_attention import UserError
-from keras_attention.decoding import SearchResult
+from keras_attention.decoding import Greedy, SearchResult
 from keras_attention.export import BundleError, ParityError, bundle, export, verify
+from keras_attention.export.manifest import scores
 from keras_attention.export.to_onnx import write_onnx
 
 
@@ -147,6 +148,11 @@ def test_export_refuses(run_dir, tmp_path):
     assert not (tmp_path / "to").exists()
 
 
+def test_scores_of_another_search_are_not_those_of_the_bundle(run_dir, lstm):
+    assert scores(run_dir, lstm.translator.search) == {"test": {"exact_match": 0.25, "pairs": 17}}
+    assert scores(run_dir, Greedy(max_length=9)) == {}
+
+
 def test_export_needs_the_tensorflow_backend(run_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle.keras.backend, "backend", lambda: "jax")
     with pytest.raises(UserError, match="set KERAS_BACKEND=tensorflow. Received: jax"):
@@ -162,7 +168,8 @@ class Unconvertible:
         ids = tf.bitcast(tf.bitcast(source_ids, "float32"), "int32")[:, None]
         lengths = ids[:, :, 0]
         scores = tf.cast(lengths, "float32")
-        return SearchResult(ids, scores, lengths, tf.cast(ids, "float32")[:, None])
+        token_scores = tf.cast(ids, "float32")
+        return SearchResult(ids, scores, lengths, token_scores[:, None], token_scores)
 
     def _flatten_layers(self):
         return []

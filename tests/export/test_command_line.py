@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ from tiny_translators import TEXTS
 
 from keras_attention import UserError
 from keras_attention.__main__ import main
+from keras_attention.decoding import SearchOptions, changed_search
 from keras_attention.export import cli
 
 
@@ -70,7 +72,9 @@ def test_translate_explains_and_draws(lstm, capsys, tmp_path):
     (explanation,) = lstm.translator.explain(["mei"])
     assert lines[:2] == ["mei", explanation.text]
     assert lines[2] == f"score {explanation.score:.4f}"
-    assert len(lines) > 3 + len(explanation.target_tokens)
+    scores = zip(explanation.target_tokens, explanation.token_scores, strict=True)
+    assert lines[3] == "tokens " + "  ".join(f"{token} {score:.4f}" for token, score in scores)
+    assert len(lines) > 4 + len(explanation.target_tokens)
     assert pictures.read_bytes().startswith(b"\x89PNG")
     assert main([*command, "mei", "7"]) == 0
     names = {path.name for path in pictures.parent.iterdir()}
@@ -86,6 +90,42 @@ def test_translate_prints_json(lstm, capsys):
     row = json.loads(capsys.readouterr().out)
     assert len(row["alignment"]) == len(row["target_tokens"])
     assert len(row["alignment"][0]) == len(row["source_tokens"]) == 4
+
+
+def test_translate_prints_the_nbest(lstm, run_dir, capsys):
+    expected = lstm.translator.nbest(["mei", "7"])
+    for folder in (run_dir, lstm.bundle):
+        assert main(["translate", str(folder), "mei", "7", "--nbest"]) == 0
+        lines = [f"{score:.4f}\t{text}" for row in expected for text, score in [*row, ("", 0.0)]]
+        lines = ["" if line == "0.0000\t" else line for line in lines]
+        assert capsys.readouterr().out.splitlines() == lines
+    assert main(["translate", str(lstm.bundle), "mei", "--nbest", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["source"] == "mei"
+    assert [hypothesis["text"] for hypothesis in row["nbest"]] == [text for text, _ in expected[0]]
+
+
+def test_a_bundle_whose_search_is_of_a_class_that_is_not_known(lstm, tmp_path, capsys):
+    """The files have it inside; only its most steps are asked for."""
+    bundle = shutil.copytree(lstm.bundle, tmp_path / "bundle")
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["search"]["registered_name"] = manifest["search"]["class_name"] = "theirs>Search"
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["translate", str(bundle), "mei", "--format", "onnx"]) == 0
+    assert capsys.readouterr().out.splitlines() == lstm.translator(["mei"])
+
+
+def test_translate_with_another_search(lstm, run_dir, capsys):
+    search = lstm.translator.search
+    try:
+        lstm.translator.search = changed_search(search, SearchOptions(search="greedy"))
+        expected = lstm.translator(TEXTS)
+    finally:
+        lstm.translator.search = search
+    assert main(["translate", str(run_dir), *TEXTS, "--search", "greedy"]) == 0
+    assert capsys.readouterr().out.splitlines() == expected
+    assert main(["translate", str(lstm.bundle), "mei", "--search", "greedy"]) == 2
+    assert "whose files hold their search" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format", ["saved_model", "onnx"])
@@ -107,6 +147,9 @@ def test_text_of_a_broken_terminal(lstm, capsys):
         (["translate", "nowhere", "x"], "nowhere does not exist"),
         (["translate", "RUN", "x", "--format", "onnx"], "not an exported bundle"),
         (["translate", "RUN", "x" * 99], "Text 1 has 100 tokens"),
+        (["translate", "RUN", "x", "--beam-width", "3", "--top-k", "2"], "No search knows all of"),
+        (["translate", "RUN", "x", "--nbest", "--explain"], "--nbest goes with neither --explain"),
+        (["export", "RUN", "--to", "TO", "--search", "greedy", "--n-best", "2"], "does not fit"),
         (["verify", "RUN"], "is not an exported bundle: it has no manifest.json"),
         (["export", "RUN", "--to", "RUN"], "it would be overwritten"),
         (
@@ -139,8 +182,8 @@ def test_verify_prints_a_table_or_json(lstm, capsys):
 def test_export_says_where_the_bundle_lies(run_dir, tmp_path, capsys, monkeypatch, lstm):
     asked = {}
 
-    def export(source, to, texts, report):
-        asked.update(source=source, to=to, texts=texts)
+    def export(source, to, texts, report, search):
+        asked.update(source=source, to=to, texts=texts, search=search)
         report("Writing ...")
         return lstm.manifest
 
@@ -150,7 +193,9 @@ def test_export_says_where_the_bundle_lies(run_dir, tmp_path, capsys, monkeypatc
     assert main(["export", str(run_dir), "--held-out", str(held_out)]) == 0
     assert asked["to"].as_posix() == "exports/tiny"
     assert asked["texts"][:2] == ["mei", "dinsdag"]
+    assert asked["search"] == SearchOptions()
     output = capsys.readouterr().out
     assert "Writing ..." in output and "SavedModel" in output and "exports/tiny" in output
-    assert main(["export", str(run_dir), "--json"]) == 0
+    assert main(["export", str(run_dir), "--json", "--beam-width", "2", "--n-best", "2"]) == 0
+    assert asked["search"] == SearchOptions(beam_width=2, n_best=2)
     assert json.loads(capsys.readouterr().out) == lstm.manifest

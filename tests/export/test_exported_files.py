@@ -14,6 +14,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from tiny_translators import MAX_SOURCE_LENGTH, TEXTS
 
+from keras_attention import UserError
 from keras_attention.export.signatures import SIGNATURES
 
 
@@ -50,6 +51,7 @@ def test_same_answers_at_other_batch_sizes(exported, format, count):
         assert got.target_tokens == wanted.target_tokens
         assert got.alignment.shape == wanted.alignment.shape
         np.testing.assert_allclose(got.alignment, wanted.alignment, atol=1e-4)
+        np.testing.assert_allclose(got.token_scores, wanted.token_scores, atol=1e-4)
 
 
 def test_nbest_gives_all_beams_best_first(lstm):
@@ -61,6 +63,10 @@ def test_nbest_gives_all_beams_best_first(lstm):
     np.testing.assert_allclose(scores, [[score for _, score in row] for row in expected], atol=1e-4)
     best = [texts[0].decode() for texts in outputs["text"].numpy()]
     assert best == lstm.translator(TEXTS)
+    for found, wanted in zip(lstm.predictor("saved_model").nbest(TEXTS), expected, strict=True):
+        assert [text for text, _ in found] == [text for text, _ in wanted]
+    with pytest.raises(UserError, match="all hypotheses are in the SavedModel"):
+        lstm.predictor("onnx").nbest(TEXTS)
 
 
 def test_explain_is_trimmed_to_the_longest_target(gru):
@@ -145,6 +151,7 @@ def test_onnx_names_its_inputs_outputs_and_axes(lstm):
         "scores": ["batch", 1],
         "lengths": ["batch", 1],
         "alignments": ["batch", 1, 9, "source"],
+        "token_scores": ["batch", 1, 9],
     }
     model = onnx.load(lstm.bundle / "onnx/model.onnx")
     assert [entry.version for entry in model.opset_import if entry.domain == ""] == [18]

@@ -19,6 +19,7 @@ EXPECTED = [
         "source_tokens": ["a", "</s>"],
         "target_tokens": ["b", "c"],
         "alignment": [[0.75, 0.25], [0.5, 0.5]],
+        "token_scores": [-0.5, -0.75],
         "nbest": [[text, -1.5], ["b", -1.75], ["c", -1.75 - TOLERANCE / 4]],
     }
     for source, text in [("erste", "bc"), ("zweite", "cb"), ("dritte", "bb")]
@@ -37,6 +38,7 @@ def answer(expected):
         "source_tokens": [*expected["source_tokens"], "", ""],
         "target_tokens": [*expected["target_tokens"], ""],
         "alignment": [[*row, 0.0, 0.0] for row in expected["alignment"]] + [[0.0] * 4],
+        "token_scores": [score - TOLERANCE / 4 for score in expected["token_scores"]] + [0.0],
         "nbest": copy.deepcopy(expected["nbest"]),
     }
 
@@ -69,6 +71,8 @@ def test_report_of_equal_answers(answers):
         ("alignment", [[0.75, 0.25], [0.5, 0.5 - 2 * TOLERANCE]]),
         ("alignment", [[0.75, 0.25], [0.5, 0.5], [0.1, 0.0]]),
         ("alignment", [[0.75, 0.25]]),
+        ("token_scores", [-0.5, -0.75 - 2 * TOLERANCE]),
+        ("token_scores", [-0.5]),
         ("nbest", [["c", -1.5], ["b", -1.75], ["bc", -1.75]]),
         ("nbest", [["bc", -1.5], ["b", -1.75]]),
     ],
