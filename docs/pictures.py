@@ -9,6 +9,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import ops
@@ -30,6 +31,7 @@ def weights_of(layer, causal=False):
 
 def pictures():
     """Title and matrix of each picture."""
+    keras.utils.set_random_seed(20170612)  # the same weights, and so the same picture, each time
     diagonal = layers.LocalAttention(layers.DotProductAttention(), window=6)
     predicted = layers.PredictiveLocalAttention(layers.DotProductAttention(), window=6, units=8)
     alibi = layers.MultiHeadAttention(2, 8, position=layers.ALiBiPosition())

@@ -1,5 +1,6 @@
 """The README's programs run as they stand, and its commands are ones the command line knows."""
 
+import inspect
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import house
 import pytest
 
 from keras_attention import __main__ as command_line
+from keras_attention import layers
 
 README = house.ROOT / "README.md"
 
@@ -70,6 +72,15 @@ def test_make_targets_exist():
     shell = "\n".join(blocks("bash", "sh", "shell", "console", ""))
     for target in re.findall(r"^(?:\$ )?make ([a-z-]+)", shell, flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_the_list_of_layers_is_complete():
+    text = README.read_text(encoding="utf-8")
+    listed = text[
+        text.index("- `keras_attention.layers`") : text.index("- `keras_attention.models`")
+    ]
+    names = set(re.findall(r"`([A-Z]\w+)`", listed))
+    assert names == {name for name, thing in vars(layers).items() if inspect.isclass(thing)}
 
 
 def test_links_into_the_repository_lead_somewhere():
