@@ -40,7 +40,7 @@ class PairCase:
     aligned: bool = False
     refuses: dict = field(default_factory=dict)
     leaves_out: dict = field(default_factory=dict)
-    nothing = "two inputs, each with its mask: there is no other"
+    nothing = "two inputs: there is no mask but theirs, and no row of queries"
 
     def lengths(self, first=FIRST, second=SECOND):
         return (first, first) if self.aligned else (first, second)
