@@ -1,7 +1,10 @@
-"""Checks of the arguments of searches and constraints."""
+"""Checks of arguments, of searches and constraints, and of models."""
 
 import math
 import operator
+from numbers import Real
+
+from keras import ops
 
 
 def positive_integer(name, value):
@@ -17,11 +20,34 @@ def positive_integer(name, value):
     return number
 
 
-def finite(name, value, lowest=-math.inf):
+def integer(name, value):
+    """`value` as an int, or a ValueError that names the argument."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None  # refused below, in the same words
+    if number is None or isinstance(value, bool):
+        raise ValueError(f"`{name}` is expected to be an integer. Received: {name}={value!r}")
+    return number
+
+
+def finite(name, value, lowest=-math.inf, highest=math.inf):
     """`value` as a float, or a ValueError that names the argument."""
-    if not math.isfinite(value) or value < lowest:
-        bound = "" if lowest == -math.inf else f" and at least {lowest}"
-        raise ValueError(f"`{name}` is expected to be finite{bound}. Received: {name}={value}")
+    if not _is_real(value) or not math.isfinite(value) or not lowest <= value <= highest:
+        bounds = "" if lowest == -math.inf else f" and at least {lowest}"
+        bounds += "" if highest == math.inf else f" and at most {highest}"
+        raise ValueError(
+            f"`{name}` is expected to be a finite number{bounds}. Received: {name}={value!r}"
+        )
+    return float(value)
+
+
+def share(name, value):
+    """`value` as a float in [0, 1), such as a dropout, or a ValueError that names the argument."""
+    if not _is_real(value) or not 0 <= value < 1:
+        raise ValueError(
+            f"`{name}` is expected to be at least 0 and below 1. Received: {name}={value!r}"
+        )
     return float(value)
 
 
@@ -29,8 +55,20 @@ def fraction(name, value):
     """`value` as a float in (0, 1], or None, or a ValueError that names the argument."""
     if value is None:
         return None
-    if not 0 < value <= 1:
+    if not _is_real(value) or not 0 < value <= 1:
         raise ValueError(
             f"`{name}` is expected to be None or above 0 and at most 1. Received: {name}={value!r}"
         )
     return float(value)
+
+
+def known(x):
+    """The NumPy array of a tensor; None while it is traced and its numbers are not known."""
+    try:
+        return ops.convert_to_numpy(x)
+    except (NotImplementedError, TypeError, ValueError):  # TensorFlow's, JAX' and Keras' tracers.
+        return None
+
+
+def _is_real(value):
+    return isinstance(value, Real) and not isinstance(value, bool)

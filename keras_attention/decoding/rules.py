@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.decoding.arguments import known
 from keras_attention.decoding.constraint import Prefixes
 from keras_attention.decoding.state import repeat_rows
 
@@ -75,11 +76,8 @@ def check_prefix_ids(prefix, vocabulary):
         prefix: int `(batch, prefix)`. While it is traced its ids are not known.
         vocabulary: Integer.
     """
-    try:
-        ids = ops.convert_to_numpy(prefix)
-    except (NotImplementedError, TypeError, ValueError):  # TensorFlow's, JAX' and Keras' tracers.
-        return
-    if ids.size and not 0 <= ids.min() <= ids.max() < vocabulary:
+    ids = known(prefix)
+    if ids is not None and ids.size and not 0 <= ids.min() <= ids.max() < vocabulary:
         raise ValueError(
             f"Expected the ids of `prefix` to be at least 0 and below {vocabulary}. "
             f"Received: prefix={ids.tolist()}"

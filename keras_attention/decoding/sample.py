@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.decoding.arguments import fraction, positive_integer
+from keras_attention.decoding.arguments import finite, fraction, integer, positive_integer
 from keras_attention.decoding.noise import content_keys, seed_words, threefry, uniform
 from keras_attention.decoding.path_search import PathSearch
 from keras_attention.decoding.state import LOWEST, only_allowed, repeat_rows, vocabulary_size
@@ -80,19 +80,12 @@ class Sample(PathSearch):
         constraints=(),
     ):
         super().__init__(max_length, constraints)
-        if not 1e-6 <= temperature <= 1e6:
-            raise ValueError(
-                "`temperature` is expected to be between 1e-6 and 1e6. "
-                f"Received: temperature={temperature!r}"
-            )
-        if not isinstance(seed, int) or isinstance(seed, bool):
-            raise ValueError(f"`seed` is expected to be an integer. Received: seed={seed!r}")
-        self.temperature = float(temperature)
+        self.temperature = finite("temperature", temperature, lowest=1e-6, highest=1e6)
         self.top_k = None if top_k is None else positive_integer("top_k", top_k)
         self.top_p = fraction("top_p", top_p)
         self.min_p = fraction("min_p", min_p)
         self.samples = positive_integer("samples", samples)
-        self.seed = seed
+        self.seed = integer("seed", seed)
 
     @property
     def beams(self):

@@ -51,9 +51,10 @@ class Ensemble(keras.Model):
     """
 
     def __init__(self, models, **kwargs):
+        models = list(models)
         _check(models)
         super().__init__(**kwargs)
-        self.models = list(models)
+        self.models = models
         for name in SHARED:
             setattr(self, name, getattr(models[0], name))
         self.built = True
@@ -140,6 +141,12 @@ def _mean(tensors):
 def _check(models):
     if not models:
         raise ValueError(f"Expected `models` to hold at least one model. Received: models={models}")
+    for place, model in enumerate(models):
+        if not all(hasattr(model, name) for name in (*SHARED, "encode", "start", "step")):
+            raise ValueError(
+                "Expected `models` to be `Seq2Seq` or ensembles. "
+                f"Received: models[{place}]={type(model).__name__}"
+            )
     for name in SHARED:
         values = [getattr(model, name) for model in models]
         if len(set(values)) > 1:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.decoding.arguments import positive_integer, share
+
 ACTIVATIONS = ("relu", "gelu", "swiglu")
 
 
@@ -44,9 +46,9 @@ class FeedForward(keras.layers.Layer):
             raise ValueError(
                 f"`activation` must be one of {ACTIVATIONS}. Received: activation={activation!r}"
             )
-        self.units = units
+        self.units = positive_integer("units", units)
         self.activation = activation
-        self.dropout = dropout
+        self.dropout = share("dropout", dropout)
         self.dropping = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.supports_masking = True
 

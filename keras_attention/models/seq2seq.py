@@ -174,7 +174,7 @@ class Seq2Seq(keras.Model):
         Args:
             memory: dict, as `encode` returns it.
             max_length: int. Steps that will be made at most, for decoders that keep a fixed-size
-                cache; recurrent ones need none.
+                cache, which must not be stepped past it; recurrent ones need none.
 
         Returns:
             A nested structure of tensors, all with the batch as first axis.
@@ -195,6 +195,30 @@ class Seq2Seq(keras.Model):
         embedded = self._embed(self.target_embedding, token_ids)
         outputs, state, alignment = self.decoder.step(embedded, state)
         return self._logits(outputs), state, alignment
+
+    def alignments(self, inputs):
+        """Attention over the source of every layer and head of the decoder, for given targets.
+
+        What `step` returns is one of them or their mean. Only a decoder of several attentions, such
+        as `TransformerDecoder`, offers this.
+
+        Args:
+            inputs: dict, as in a call.
+
+        Returns:
+            Float tensor `(batch, layers, heads, target, source)`.
+
+        Raises:
+            ValueError: the decoder has one attention, which `step` returns.
+        """
+        if not hasattr(self.decoder, "alignments"):
+            raise ValueError(
+                "Expected a decoder with `alignments`, such as `TransformerDecoder`. "
+                f"Received: decoder={type(self.decoder).__name__}"
+            )
+        memory = self.encode(ops.convert_to_tensor(inputs["source"]))
+        embedded = self._embed(self.target_embedding, ops.convert_to_tensor(inputs["target"]))
+        return self.decoder.alignments(embedded, memory["values"], memory["mask"])
 
     def generate(self, source, search, prefix=None):
         """Decodes a batch of sources.

@@ -1,8 +1,10 @@
 """Transformer decoder with a cache of fixed size."""
 
 import keras
+import numpy as np
 from keras import ops
 
+from keras_attention.decoding.arguments import known
 from keras_attention.models.transformer_encoder import TransformerEncoder
 from keras_attention.ops import Masks
 
@@ -13,7 +15,9 @@ class TransformerDecoder(TransformerEncoder):
 
     A step reads one token: the keys and values of the positions before it stand in a cache of fixed
     size, those of the annotations are projected once, in `start`. Stepping through a sentence gives
-    the same numbers as the one pass.
+    the same numbers as the one pass. There is no step after `max_length` of them: where the
+    position is known it is an error; in a compiled step the cache keeps what it has, and the result
+    is wrong.
 
     Alignments are the cross-attention weights of one block: the mean over its heads, or one head.
     Nothing is computed for them in training. `alignments` gives those of all blocks and heads.
@@ -48,11 +52,35 @@ class TransformerDecoder(TransformerEncoder):
     # The output is as wide as the embedding that the logits come from: nothing lies between.
     projects_output = False
 
-    def __init__(self, *args, alignment_layer=-1, alignment_head=None, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        num_layers,
+        num_heads,
+        feed_forward_units,
+        norm="pre",
+        activation="relu",
+        dropout=0.0,
+        attention_dropout=0.0,
+        num_key_value_heads=None,
+        position=None,
+        alignment_layer=-1,
+        alignment_head=None,
+        **kwargs,
+    ):
+        super().__init__(
+            num_layers,
+            num_heads,
+            feed_forward_units,
+            norm,
+            activation,
+            dropout,
+            attention_dropout,
+            num_key_value_heads,
+            position,
+            **kwargs,
+        )
         self.alignment_layer = alignment_layer
         self.alignment_head = alignment_head
-        num_layers, num_heads = self.settings["num_layers"], self.settings["num_heads"]
         if not -num_layers <= alignment_layer < num_layers:
             raise ValueError(
                 f"`alignment_layer` must be one of {num_layers} blocks. "
@@ -118,7 +146,11 @@ class TransformerDecoder(TransformerEncoder):
 
         Returns:
             Output `(batch, width)`, the new state, and the alignment `(batch, source)`.
+
+        Raises:
+            ValueError: the cache is full, as far as that is known: see the class.
         """
+        _check_room(state)
         outputs, state, weights = self._step(inputs, state)
         weights = weights[self.alignment_layer][:, :, 0]  # (batch, heads, source)
         if self.alignment_head is None:
@@ -160,3 +192,12 @@ class TransformerDecoder(TransformerEncoder):
             "alignment_head": self.alignment_head,
         }
         return {**super().get_config(), **alignment}
+
+
+def _check_room(state):
+    positions, max_length = known(state["position"]), state["caches"][0]["key"].shape[2]
+    if positions is not None and max_length is not None and np.any(positions >= max_length):
+        raise ValueError(
+            f"Expected at most as many steps as `start` was told, {max_length}. "
+            f"Received: position={positions.tolist()}"
+        )

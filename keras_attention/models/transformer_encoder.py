@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.decoding.arguments import positive_integer, share
 from keras_attention.layers.positions import SinusoidalPosition
 from keras_attention.models.transformer_blocks import (
     EmbeddedPosition,
@@ -66,20 +67,19 @@ class TransformerEncoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.num_layers = positive_integer("num_layers", num_layers)
+        self.num_heads = positive_integer("num_heads", num_heads)
+        self.feed_forward_units = positive_integer("feed_forward_units", feed_forward_units)
+        self.norm = norm
+        self.activation = activation
+        self.dropout = share("dropout", dropout)
+        self.attention_dropout = share("attention_dropout", attention_dropout)
+        self.num_key_value_heads = _key_value_heads(num_key_value_heads, self.num_heads)
         if position is None:
             position = SinusoidalPosition(dtype=self.dtype_policy)
-        # Plain data, so that no layer in it is taken for one of this layer's own.
-        self.settings = {
-            "num_layers": num_layers,
-            "num_heads": num_heads,
-            "feed_forward_units": feed_forward_units,
-            "norm": norm,
-            "activation": activation,
-            "dropout": dropout,
-            "attention_dropout": attention_dropout,
-            "num_key_value_heads": num_key_value_heads,
-            "position": keras.saving.serialize_keras_object(position),
-        }
+        # Plain data, or a position inside attention, which every block has of its own, would be
+        # taken for a layer of this one.
+        self._position = keras.saving.serialize_keras_object(position)
         check_settings(self.settings)
         self.embedded = EmbeddedPosition(
             position, dropout, dtype=self.dtype_policy, name="embedded"
@@ -88,12 +88,33 @@ class TransformerEncoder(keras.layers.Layer):
             TransformerBlock(
                 self.settings, crosses=self.crosses, dtype=self.dtype_policy, name=f"block_{index}"
             )
-            for index in range(num_layers)
+            for index in range(self.num_layers)
         ]
         self.last_norm = make_norm(self.dtype_policy) if norm == "pre" else None
         self.supports_masking = True
 
     crosses = False
+
+    @property
+    def position(self):
+        """The position that was given, or one inside attention like it, without its weights."""
+        own = self.embedded.position
+        return keras.saving.deserialize_keras_object(self._position) if own is None else own
+
+    @property
+    def settings(self):
+        """The arguments as plain data."""
+        return {
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "feed_forward_units": self.feed_forward_units,
+            "norm": self.norm,
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
+            "num_key_value_heads": self.num_key_value_heads,
+            "position": self._position,
+        }
 
     def build(self, inputs_shape):
         self._build(tuple(inputs_shape))
@@ -124,3 +145,16 @@ class TransformerEncoder(keras.layers.Layer):
     def from_config(cls, config):
         position = keras.saving.deserialize_keras_object(config["position"])
         return cls(**{**config, "position": position})
+
+
+def _key_value_heads(number, num_heads):
+    """`number` of heads as an int, or None, or a ValueError."""
+    if number is None:
+        return None
+    number = positive_integer("num_key_value_heads", number)
+    if num_heads % number:
+        raise ValueError(
+            "`num_key_value_heads` is expected to divide `num_heads`. "
+            f"Received: num_key_value_heads={number}, num_heads={num_heads}"
+        )
+    return number

@@ -18,6 +18,8 @@ def transformer(
     target_vocabulary_size,
     share_embeddings=False,
     tie_embeddings=True,
+    alignment_layer=-1,
+    alignment_head=None,
     dtype=None,
     **settings,
 ):
@@ -40,6 +42,8 @@ def transformer(
         share_embeddings: bool. Whether source and target use one embedding; with `tie_embeddings`
             the output projection too (three-way).
         tie_embeddings: bool. Whether the target embedding is also the output projection.
+        alignment_layer: int. Decoder block whose cross-attention is the alignment.
+        alignment_head: int. Head of that block, or None for the mean over all.
         dtype: dtype policy of the model.
         **settings: Further arguments of both `TransformerEncoder` and `TransformerDecoder`, such as
             `dropout`, `norm`, `activation`, `position`, `num_key_value_heads`.
@@ -64,10 +68,11 @@ def transformer(
     stack = {**TRANSFORMER_SIZES[size], **settings, "dtype": dtype}
     width = stack.pop("width")
     encoder = TransformerEncoder(**stack)
+    alignment = {"alignment_layer": alignment_layer, "alignment_head": alignment_head}
     return Seq2Seq(
         encoder,
         # From its configuration, so that no position belongs to both stacks.
-        TransformerDecoder.from_config({**encoder.get_config(), "name": None}),
+        TransformerDecoder.from_config({**encoder.get_config(), **alignment, "name": None}),
         source_vocabulary_size,
         target_vocabulary_size,
         embedding_dim=width,

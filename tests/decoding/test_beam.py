@@ -318,6 +318,7 @@ def test_config_round_trip():
         ({"max_length": 0}, r"`max_length`.*at least 1\. Received: max_length=0"),
         ({"coverage_penalty": -0.1}, r"at least 0\. Received: coverage_penalty=-0\.1"),
         ({"coverage_penalty": float("nan")}, r"Received: coverage_penalty=nan"),
+        ({"length_penalty": None}, r"finite.*Received: length_penalty=None"),
         ({"length_penalty": float("nan")}, r"finite.*Received: length_penalty=nan"),
     ],
 )

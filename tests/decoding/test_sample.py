@@ -288,9 +288,18 @@ def test_config_round_trip():
         ({"min_p": 1.5}, r"`min_p`.*above 0 and at most 1\. Received: min_p=1\.5"),
         ({"samples": 0}, r"`samples`.*at least 1\. Received: samples=0"),
         ({"seed": 1.0}, r"`seed`.*an integer\. Received: seed=1\.0"),
+        ({"top_p": "0.9"}, r"`top_p`.*above 0 and at most 1\. Received: top_p='0\.9'"),
+        ({"temperature": "1"}, r"`temperature`.*Received: temperature='1'"),
+        ({"seed": True}, r"`seed`.*an integer\. Received: seed=True"),
         ({"seed": None}, r"`seed`.*an integer\. Received: seed=None"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Sample(**arguments)
+
+
+def test_numbers_of_numpy_are_numbers():
+    search = Sample(np.float32(0.5), np.int64(3), np.float64(0.9), seed=np.int64(3))
+    assert search.get_config() == Sample(0.5, 3, 0.9, seed=3).get_config()
+    assert type(search.get_config()["seed"]) is int  # JSON knows no other.

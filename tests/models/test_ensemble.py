@@ -287,6 +287,7 @@ def test_exports_of_an_ensemble(search, tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: [recurrent(1), keras.Sequential()], r"Received: models\[1\]=Sequential"),
         (lambda: [], r"at least one model\. Received: models=\[\]"),
         (
             lambda: [recurrent(1), recurrent(1, target_vocabulary_size=17)],

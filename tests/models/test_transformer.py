@@ -160,16 +160,46 @@ def test_the_beam_moves_the_caches():
 
 def test_alignments_of_all_blocks_and_heads():
     model, batch = make_model(num_layers=3), make_batch()
-    memory = model.encode(batch["source"])
-    embedded = model._embed(model.target_embedding, batch["target"])
-    found = model.decoder.alignments(embedded, memory["values"], memory["mask"])
-    found = ops.convert_to_numpy(found)
+    found = ops.convert_to_numpy(model.alignments(batch))
     assert found.shape == (3, 3, HEADS, 4, 5)
     _, stepped = step_logits(model, batch)
     np.testing.assert_allclose(found[:, -1].mean(axis=1), stepped, atol=1e-5)
     model.decoder.alignment_layer, model.decoder.alignment_head = 1, 2
     _, stepped = step_logits(model, batch)
     np.testing.assert_allclose(found[:, 1, 2], stepped, atol=1e-5)
+
+
+def test_the_alignment_of_a_named_size():
+    model = models.transformer(
+        "tiny", SOURCE_SIZE, TARGET_SIZE, alignment_layer=1, alignment_head=2
+    )
+    batch = make_batch()
+    _, stepped = step_logits(model, batch)
+    found = ops.convert_to_numpy(model.alignments(batch))
+    np.testing.assert_allclose(found[:, 1, 2], stepped, atol=1e-5)
+    recurrent = models.Seq2Seq(models.RecurrentEncoder(5), models.ParallelDecoder(7), 11, 13)
+    with pytest.raises(ValueError, match="Received: decoder=ParallelDecoder"):
+        recurrent.alignments(batch)
+
+
+def test_arguments_are_attributes():
+    position = layers.LearnedPosition(19)
+    stack = {
+        "num_layers": 2,
+        "num_heads": 4,
+        "feed_forward_units": 17,
+        "norm": "post",
+        "activation": "gelu",
+        "dropout": 0.1,
+        "attention_dropout": 0.2,
+        "num_key_value_heads": 2,
+        "position": position,
+    }
+    for layer in (models.TransformerEncoder(**stack), models.TransformerDecoder(**stack)):
+        for name, value in stack.items():
+            assert getattr(layer, name) == value
+    inside = models.TransformerEncoder(1, 2, 3, position=layers.ShawPosition(5))
+    assert inside.position.get_config()["max_distance"] == 5
 
 
 @pytest.mark.parametrize("recurrent", [models.BahdanauDecoder, models.ParallelDecoder])
@@ -308,6 +338,27 @@ def test_three_ways_to_tie():
     [
         (lambda: models.transformer("huge", 5, 5), "`size` must be one of"),
         (lambda: models.TransformerEncoder(0, 2, 3), "Received: num_layers=0"),
+        (lambda: models.TransformerEncoder(1, 0, 3), "Received: num_heads=0"),
+        (lambda: models.TransformerEncoder(1, 2, 0), "Received: feed_forward_units=0"),
+        (lambda: models.TransformerEncoder(1, 2, 3, dropout=1.0), "Received: dropout=1.0"),
+        (
+            lambda: models.TransformerDecoder(1, 2, 3, attention_dropout=-0.5),
+            "Received: attention_dropout=-0.5",
+        ),
+        (
+            lambda: models.TransformerDecoder(1, 4, 3, num_key_value_heads=3),
+            "Received: num_key_value_heads=3, num_heads=4",
+        ),
+        (
+            lambda: models.TransformerDecoder(1, 4, 3, num_key_value_heads=0),
+            "Received: num_key_value_heads=0",
+        ),
+        (lambda: models.FeedForward(0), "Received: units=0"),
+        (lambda: models.FeedForward(3, dropout="x"), "Received: dropout='x'"),
+        (
+            lambda: step_logits(make_model(), make_batch(target_length=4), max_length=3),
+            r"as many steps as `start` was told, 3\. Received: position=\[3, 3, 3\]",
+        ),
         (lambda: models.TransformerEncoder(1, 2, 3, norm="mid"), "Received: norm='mid'"),
         (lambda: models.FeedForward(3, "tanh"), "Received: activation='tanh'"),
         (lambda: models.TransformerEncoder(1, 2, 3)(np.ones((1, 2, 5))), "num_heads=2"),
