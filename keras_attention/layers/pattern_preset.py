@@ -1,8 +1,11 @@
 """The base of the layers that are pattern attention with one kind of pattern."""
 
+import keras
+
 from keras_attention.layers.pattern_attention import PatternAttention
 
 
+@keras.saving.register_keras_serializable("keras_attention")
 class PatternPreset(PatternAttention):
     """`PatternAttention` whose configuration names the pattern's arguments, not the pattern.
 
