@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny_runs import TINY, changed, train
 
 from keras_attention import Translator, decoding
+from keras_attention.export import export, open_predictor
 from keras_attention.files import read_json
 from keras_attention.training import FitOptions, SearchOptions, evaluate, load_splits
 from keras_attention.training.build import make_optimizer
@@ -193,26 +194,40 @@ def test_running_average_is_what_is_saved_and_resumed(tmp_path):
     assert_same_weights(whole.folder, expected, epoch=2)
 
 
-def test_beam_recipe_with_a_joint_vocabulary(tmp_path):
-    """The search of the recipe goes into the saved translator; validation decodes greedily."""
+def test_a_transformer_trained_resumed_exported_and_loaded(tmp_path):
+    """With the beams of its recipe, in every file; validation decodes greedily."""
     recipe = changed(
         TINY,
         data={"train_size": 29, "validation_size": 7, "test_size": 5},
         text={"joint_vocabulary": True},
-        model={"share_embeddings": True},
-        fit={"epochs": 1},
+        model={"model": "transformer-tiny", "share_embeddings": True},
+        fit={"epochs": 2},
         search={"beam_width": 3, "length_penalty": 0.5, "coverage_penalty": 0.1},
         score={"heatmaps": 0},
     )
-    beam = train(recipe, tmp_path / "beam")
+    beam = train(recipe, tmp_path / "run")
+    whole = shutil.copytree(beam.folder, tmp_path / "whole")
+    go_back(beam.folder, 1)
+    resumed = train(recipe, beam.folder)
+    assert any("Going on after epoch 1 of 2" in line for line in resumed.lines)
+    assert_same_weights(beam.folder, whole, epoch=2)
+
     found = Translator.load(beam.folder / "translator")
     expected = decoding.Beam(3, 0.5, 0.1, max_length=TINY.text.max_target_length)
     assert found.search.get_config() == expected.get_config()
-    assert beam.result["search"] == repr(expected)
-    assert beam.result["test"]["pairs"] == 5
+    assert resumed.result["search"] == repr(expected)
+    assert resumed.result["test"]["pairs"] == 5
     sides = found.source_tokenizer, found.target_tokenizer
     assert sides[0].vocabulary_size == sides[1].vocabulary_size
     assert sides[0].encode(["2021 m"]).to_list() == sides[1].encode(["2021 m"]).to_list()
+
+    manifest = export(beam.folder, tmp_path / "bundle")  # Proves that both files answer the same.
+    assert manifest["from"]["recipe"]["recipe"]["model"]["model"] == "transformer-tiny"
+    texts = [sample["source"] for sample in resumed.result["test"]["samples"]]
+    texts = [text for text in texts if len(text) < TINY.text.max_source_length]
+    for format in ("saved_model", "onnx"):
+        answers = open_predictor(tmp_path / "bundle", format).predict(texts)
+        assert [answer.text for answer in answers] == found(texts)
 
 
 def test_the_search_can_be_changed_after_training(copied_run):
