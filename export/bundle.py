@@ -56,8 +56,9 @@ def export(source, to, texts=None, report=print, search=None):
     with keras.device("cpu"):
         translator = Translator.load(translator_folder(source))
         translator.search = changed_search(translator.search, search or SearchOptions())
-        if translator.unknown != "keep":
-            report("Unknown words are replaced in Python alone: the bundle shows them as such.")
+        unknown = translator.unknown
+        if unknown != "keep":
+            report("The files show unknown words as such; keras_attention replaces their answers'.")
             translator.unknown = "keep"
         trained_in = ", ".join(half_policies(translator.model)) or "float32"
         if trained_in != "float32":
@@ -78,6 +79,7 @@ def export(source, to, texts=None, report=print, search=None):
         manifest = {
             **describe(translator, to.name),
             "trained_in": trained_in,
+            "unknown": unknown,
             "from": origin(source),
             "scores": scores(source, translator.search),
             "parity": parity,

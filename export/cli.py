@@ -14,6 +14,7 @@ from rich.table import Table
 from keras_attention.arguments import parse
 from keras_attention.decoding import SearchOptions
 from keras_attention.errors import UserError
+from keras_attention.files import read_json
 
 from .bundle import export, verify
 from .predictor import open_predictor
@@ -64,6 +65,9 @@ class TranslateArguments:
     nbest: bool = False
     """Print all hypotheses that the search kept, best first, each after its score; an empty line
     follows those of a text."""
+    unknown: str | None = None
+    """What becomes of unknown words: `copy` puts the source word there, a JSON file of target word
+    by source word translates it, `keep` shows them as such; as recorded if not given."""
     picture: Path | None = None
     """Draw the alignment into this file (.png, .svg, .pdf); several texts give numbered files."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
@@ -110,7 +114,10 @@ def translate_command(arguments):
         arguments: list of str after `translate`.
     """
     options = parse(TranslateArguments, arguments, "translate")
-    predictor = open_predictor(options.model, options.format, options.search)
+    unknown = options.unknown
+    if unknown not in (None, "keep", "copy"):
+        unknown = read_json(Path(unknown), "a dictionary of words")
+    predictor = open_predictor(options.model, options.format, options.search, unknown)
     blocks = [_readable(options.texts)] if options.texts else blocks_of_lines(sys.stdin.buffer)
     many = len(options.texts) != 1
     if options.nbest:

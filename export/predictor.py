@@ -93,10 +93,11 @@ class OnnxPredictor(KerasPredictor):
 
     Args:
         bundle: path of the bundle's folder.
+        unknown: as for `keras_attention.Translator`; what the manifest says if None.
     """
 
-    def __init__(self, bundle):
-        super().__init__(OnnxTranslator(bundle))
+    def __init__(self, bundle, unknown=None):
+        super().__init__(BundleTranslator(bundle, onnx_search(bundle), unknown))
 
 
 class RecordedSearch:
@@ -115,14 +116,16 @@ class RecordedSearch:
         return self if self.finds_all else None
 
 
-class OnnxTranslator(Translator):
-    """A translator whose model and search are one ONNX file.
+class BundleTranslator(Translator):
+    """A translator whose model and search are one exported file.
 
     Args:
         bundle: path of the bundle's folder.
+        find: function from source ids to a `SearchResult` of NumPy arrays.
+        unknown: as for `keras_attention.Translator`; what the manifest says if None.
     """
 
-    def __init__(self, bundle):
+    def __init__(self, bundle, find, unknown=None):
         bundle = Path(bundle)
         manifest = read_manifest(bundle)
         super().__init__(
@@ -131,21 +134,36 @@ class OnnxTranslator(Translator):
             target_tokenizer=tokenizers.load(bundle / TARGET_TOKENIZER),
             search=RecordedSearch(manifest["search"]["config"]),
             max_source_length=manifest["max_source_length"],
+            unknown=recorded_unknown(manifest) if unknown is None else unknown,
         )
-        self.session = _opened(open_session, bundle / ONNX)
+        self.find = find
 
     def _compiled_search(self, search):
         if search is not self.search:
-            raise UserError("The ONNX file holds one search; all hypotheses are in the SavedModel.")
+            raise UserError(
+                "The file holds one search; all hypotheses are in the SavedModel, where unknown "
+                "words are kept."
+            )
         return SimpleNamespace(generate=self._generate)
 
     def _generate(self, source_ids, prefix=None):
         if prefix is not None:
-            raise UserError("The ONNX file takes no prefixes: ask the run that it was made of.")
-        there = {output.name for output in self.session.get_outputs()}
-        # A bundle of version 0.1 has no scores of tokens.
-        names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in there]
-        return SearchResult(*self.session.run(names, {SOURCE_IDS: np.asarray(source_ids)}))
+            raise UserError("An exported file takes no prefixes: ask the run that it was made of.")
+        return self.find(np.asarray(source_ids))
+
+
+def recorded_unknown(manifest):
+    """What becomes of unknown words; bundles of version 0.1 keep them."""
+    return manifest.get("unknown", "keep")
+
+
+def onnx_search(bundle):
+    """The function from source ids to a `SearchResult` that is the ONNX file of a bundle."""
+    session = _opened(open_session, Path(bundle) / ONNX)
+    there = {output.name for output in session.get_outputs()}
+    # A bundle of version 0.1 has no scores of tokens.
+    names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in there]
+    return lambda source_ids: SearchResult(*session.run(names, {SOURCE_IDS: source_ids}))
 
 
 class SavedModelPredictor(Predictor):
@@ -153,20 +171,36 @@ class SavedModelPredictor(Predictor):
 
     Args:
         bundle: path of the bundle's folder.
+        unknown: as for `keras_attention.Translator`; what the manifest says if None.
     """
 
-    def __init__(self, bundle):
+    def __init__(self, bundle, unknown=None):
         bundle = Path(bundle)
-        if read_manifest(bundle)["needs_tensorflow_text"]:
+        manifest = read_manifest(bundle)
+        if manifest["needs_tensorflow_text"]:
             import tensorflow_text  # noqa: F401  Registers the operations of SentencePiece.
         self.saved_model = _opened(tf.saved_model.load, bundle / SAVED_MODEL)
+        unknown = recorded_unknown(manifest) if unknown is None else unknown
+        # The endpoints that take strings keep unknown words, so the ids are asked for.
+        self.by_ids = None
+        if unknown != "keep":
+            self.by_ids = BundleTranslator(bundle, self._find, unknown)
+
+    def _find(self, source_ids):
+        outputs = self.saved_model.signatures[SEARCH](source_ids=tf.constant(source_ids, tf.int32))
+        names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in outputs]
+        return SearchResult(*(outputs[name].numpy() for name in names))
 
     def predict(self, texts):
         """See `Predictor.predict`."""
+        if self.by_ids is not None:
+            return self.by_ids.explain(list(texts))
         return [_explanation(row) for row in self._rows(EXPLAIN, texts)]
 
     def nbest(self, texts):
         """See `Predictor.nbest`."""
+        if self.by_ids is not None:
+            return self.by_ids.nbest(list(texts))
         return [_hypotheses(row) for row in self._rows(NBEST, texts)]
 
     def _rows(self, endpoint, texts):
@@ -221,13 +255,14 @@ def _opened(opener, path):
 FORMATS = {"saved_model": SavedModelPredictor, "onnx": OnnxPredictor}
 
 
-def open_predictor(path, format=None, search=None):
+def open_predictor(path, format=None, search=None, unknown=None):
     """What answers texts, from wherever a trained model lies.
 
     Args:
         path: path of a run directory, of a translator's folder, or of an exported bundle.
         format: `"saved_model"` or `"onnx"`: which file of a bundle; by default the SavedModel.
         search: `SearchOptions` in place of recorded ones. The files of a bundle hold their search.
+        unknown: as for `keras_attention.Translator`; what was recorded if None.
 
     Returns:
         A `Predictor`.
@@ -245,12 +280,22 @@ def open_predictor(path, format=None, search=None):
                 f"{path} is an exported bundle, whose files hold their search: give the options of "
                 "the search to `keras-attention export`."
             )
-        return FORMATS[format or "saved_model"](path)
+        return _replacing(FORMATS[format or "saved_model"], path, unknown)
     if format is not None:
         raise UserError(f"{path} is not an exported bundle: it has no {MANIFEST}.")
     translator = Translator.load(translator_folder(path))
     translator.search = changed_search(translator.search, search)
+    if unknown is not None:
+        _replacing(setattr, translator, "unknown", unknown)
     return KerasPredictor(translator)
+
+
+def _replacing(action, *arguments):
+    """What the action gives; that unknown words cannot be replaced is one sentence."""
+    try:
+        return action(*arguments)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def translator_folder(path):

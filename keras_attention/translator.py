@@ -54,8 +54,9 @@ class Translator:
         unknown: what becomes of unknown words of the translation, which the model can only name as
             such: `"keep"` shows them as U+FFFD; `"copy"` puts the source word there that the model
             looked at; a dict of target word by source word translates that word, and copies one
-            that it does not hold (Luong et al., 2015). For two word tokenizers. Only this class
-            does it: an exported file keeps them.
+            that it does not hold (Luong et al., 2015). For two word tokenizers. It is done here,
+            not in the model: an exported file shows them, and the predictors of
+            `keras_attention.export` replace them.
 
     Call arguments:
         texts: list of str, or one str.
@@ -85,8 +86,17 @@ class Translator:
         self.max_source_length = max_source_length
         self.batch_size = batch_size
         self.unknown = unknown
-        self._unknown_words = self._make_unknown_words()
         self._compiled = {}
+
+    @property
+    def unknown(self):
+        """What becomes of unknown words; see the class."""
+        return self._unknown
+
+    @unknown.setter
+    def unknown(self, unknown):
+        self._unknown = unknown
+        self._unknown_words = self._make_unknown_words()
 
     def __call__(self, texts, prefixes=None):
         if isinstance(texts, str):

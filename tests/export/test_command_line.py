@@ -150,6 +150,8 @@ def test_text_of_a_broken_terminal(lstm, capsys):
         (["translate", "RUN", "x", "--beam-width", "3", "--top-k", "2"], "No search knows all of"),
         (["translate", "RUN", "x", "--nbest", "--explain"], "--nbest goes with neither --explain"),
         (["export", "RUN", "--to", "TO", "--search", "greedy", "--n-best", "2"], "does not fit"),
+        (["translate", "RUN", "x", "--unknown", "copy"], "for two tokenizers of the kind 'word'"),
+        (["translate", "RUN", "x", "--unknown", "nowhere.json"], "it has no nowhere.json"),
         (["verify", "RUN"], "is not an exported bundle: it has no manifest.json"),
         (["export", "RUN", "--to", "RUN"], "it would be overwritten"),
         (
