@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention import layers, models, text
+from keras_attention.layers import positions
 from keras_attention.losses import SequenceCrossEntropy
 from keras_attention.metrics import TokenAccuracy
 
@@ -19,6 +20,14 @@ DECODERS = {
     "bahdanau": models.BahdanauDecoder,
     "input-feeding": models.InputFeedingDecoder,
     "parallel": models.ParallelDecoder,
+}
+POSITIONS = {
+    "sinusoidal": positions.SinusoidalPosition,
+    "rotary": positions.RotaryPosition,
+    "alibi": positions.ALiBiPosition,
+    "shaw": lambda: positions.ShawPosition(16),  # Shaw et al., 2018, section 4.1.
+    "t5": positions.T5Position,
+    "transformer-xl": positions.TransformerXLPosition,
 }
 LEARNT = ("word", "wordpiece", "sentencepiece")  # Tokenizers whose vocabulary has a size to choose.
 
@@ -60,6 +69,11 @@ def make_model(options, source_vocabulary_size, target_vocabulary_size):
         dropout=options.dropout,
         tie_embeddings=options.tie_embeddings,
         share_embeddings=options.share_embeddings,
+        norm=options.norm,
+        activation=options.activation,
+        attention_dropout=options.attention_dropout,
+        num_key_value_heads=options.num_key_value_heads,
+        position=POSITIONS[options.position](),
     )
 
 

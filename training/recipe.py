@@ -10,7 +10,7 @@ from typing import Literal
 
 from keras_attention.decoding import SearchOptions
 
-from .recipe_checks import check_numbers, check_pairs_of_options, check_search
+from .recipe_checks import check_numbers, check_pairs_of_options, check_search, check_transformer
 
 TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
 
@@ -93,7 +93,8 @@ class ModelOptions:
     """The model: a recurrent encoder and decoder with attention, or a Transformer of a named size.
 
     Cell, units, layers, wiring, attention and embedding width are those of the recurrent model;
-    the size of a Transformer fixes its own.
+    the size of a Transformer fixes its own. Norm, activation, attention dropout, key and value
+    heads and position are those of a Transformer.
     """
 
     model: ModelKind = "recurrent"
@@ -118,6 +119,20 @@ class ModelOptions:
     """How a decoder state is scored against a source position."""
     embedding_dim: int = 256
     """Width of the token embeddings."""
+    norm: Literal["pre", "post"] = "pre"
+    """Where a Transformer normalises: before each sublayer, or after it (Vaswani et al. 2017)."""
+    activation: Literal["relu", "gelu", "swiglu"] = "relu"
+    """Inside the feed-forward networks of a Transformer."""
+    attention_dropout: float = 0.0
+    """Share of attention weights that a Transformer drops while training."""
+    num_key_value_heads: int | None = None
+    """Heads of keys and values in a Transformer, shared by groups of query heads; as many as query
+    heads if not given."""
+    position: Literal["sinusoidal", "rotary", "alibi", "shaw", "t5", "transformer-xl"] = (
+        "sinusoidal"
+    )
+    """How a Transformer knows the order: added to the embeddings (sinusoidal), or inside the
+    attention of every block."""
     dropout: float = 0.3
     """Share of features dropped while training, around every layer."""
     tie_embeddings: bool = True
@@ -188,4 +203,5 @@ class Recipe:
         """Raises `UserError` where two options do not fit each other or a number makes no sense."""
         check_numbers(self)
         check_pairs_of_options(self)
+        check_transformer(self.model)
         check_search(self)

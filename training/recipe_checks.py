@@ -5,6 +5,7 @@ import math
 
 from keras_attention.decoding import make_search
 from keras_attention.errors import UserError
+from keras_attention.models import TRANSFORMER_SIZES
 
 POSITIVE = {
     "fit": ("epochs", "batch_size", "learning_rate", "clip_norm", "steps_per_execution"),
@@ -22,7 +23,7 @@ NOT_NEGATIVE = {
     "fit": ("warmup_steps", "seed"),
     "score": ("validation_decodes", "heatmaps"),
 }
-SHARES = {"model": ("dropout",), "fit": ("label_smoothing", "average_decay")}
+SHARES = {"model": ("dropout", "attention_dropout"), "fit": ("label_smoothing", "average_decay")}
 
 RECURRENT = (
     "cell",
@@ -35,6 +36,7 @@ RECURRENT = (
     "attention",
     "embedding_dim",
 )
+TRANSFORMER = ("norm", "activation", "attention_dropout", "num_key_value_heads", "position")
 
 
 def check_numbers(recipe):
@@ -75,6 +77,28 @@ def check_pairs_of_options(recipe):
             "--joint-vocabulary needs one kind of tokenizer. Received: "
             f"--source-tokenizer {text.source_tokenizer} --target-tokenizer {text.target_tokenizer}"
         )
+
+
+def check_transformer(model):
+    """Raises `UserError` for options of a Transformer that a model does not have, or of another.
+
+    Args:
+        model: `ModelOptions`.
+    """
+    if model.model == "recurrent":
+        for name in TRANSFORMER:
+            if getattr(model, name) != getattr(type(model), name):
+                raise UserError(
+                    f"{_flag(name)} is for Transformers. "
+                    f"Received: {getattr(model, name)} with --model recurrent"
+                )
+    elif model.num_key_value_heads is not None:
+        heads = TRANSFORMER_SIZES[model.model.removeprefix("transformer-")]["num_heads"]
+        if model.num_key_value_heads < 1 or heads % model.num_key_value_heads:
+            raise UserError(
+                f"--num-key-value-heads must divide the {heads} heads of --model {model.model}. "
+                f"Received: {model.num_key_value_heads}"
+            )
 
 
 def check_search(recipe):

@@ -3,12 +3,14 @@ import json
 import math
 import typing
 
+import numpy as np
 import pytest
 from tiny_runs import TINY, changed
 
 from keras_attention import UserError, decoding
 from keras_attention.decoding import make_search
-from keras_attention.training import recipes
+from keras_attention.training import ModelOptions, make_model, recipes
+from keras_attention.training.build import POSITIONS
 from keras_attention.training.recipe import Recipe
 from keras_attention.training.recipe_file import differences, from_dict, read_recipe, to_dict
 
@@ -87,6 +89,12 @@ def test_missing_file(tmp_path):
         ("data", {"train_size": -1}, "--train-size must not be negative"),
         ("score", {"heatmaps": -1}, "--heatmaps must not be negative"),
         ("search", {"beam_width": 0}, "no beam search: `width` is.* at least 1. Received: width=0"),
+        ("model", {"norm": "post"}, "--norm is for Transformers. Received: post with --model rec"),
+        (
+            "model",
+            {"model": "transformer-tiny", "num_key_value_heads": 3},
+            "--num-key-value-heads must divide the 4 heads of --model transformer-tiny.*: 3",
+        ),
         ("search", {"search": "greedy", "top_k": 3}, "--top-k does not fit greedy search"),
         ("search", {"length_penalty": math.nan}, "--length-penalty must be a finite number"),
         ("fit", {"learning_rate": math.inf}, "--learning-rate must be a finite number"),
@@ -132,3 +140,30 @@ def test_every_option_is_checked_by_type():
     for kind in GROUPS.values():
         for field in dataclasses.fields(kind):
             assert field.type in (int, float, str, bool) or typing.get_args(field.type), field.name
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_the_transformer_of_a_recipe(position):
+    options = ModelOptions(
+        model="transformer-tiny",
+        norm="post",
+        activation="swiglu",
+        dropout=0.1,
+        attention_dropout=0.2,
+        num_key_value_heads=2,
+        position=position,
+    )
+    model = make_model(options, 11, 13)
+    for stack in (model.encoder, model.decoder):
+        assert type(stack.position) is type(POSITIONS[position]())
+        names = ("norm", "activation", "dropout", "attention_dropout", "num_key_value_heads")
+        assert [getattr(stack, name) for name in names] == [
+            getattr(options, name) for name in names
+        ]
+    ids = np.array([[4, 5, 3]], "int32")
+    assert model({"source": ids, "target": ids}).shape == (1, 3, 13)
+
+
+def test_every_position_is_one_of_the_options():
+    kinds = {field.name: field.type for field in dataclasses.fields(ModelOptions)}
+    assert set(POSITIONS) == set(typing.get_args(kinds["position"]))
