@@ -2,6 +2,8 @@ import os
 
 # Before a backend is imported, or it has no effect.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# JAX compiles one operation after the other, once for each shape: most of the time of a test.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import hypothesis
 import keras

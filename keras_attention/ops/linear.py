@@ -108,7 +108,21 @@ def divide_rows(sums, norm):
         Float tensor of the shape of `sums`.
     """
     some = norm > 0.0
-    return ops.where(some, sums, 0.0) / ops.where(some, norm, 1.0)
+    return _quotient(ops.where(some, sums, 0.0), ops.where(some, norm, 1.0))
+
+
+@ops.custom_gradient
+def _quotient(sums, norm):
+    """`sums / norm`; JAX' own gradient has the inverse square, infinite where a norm is small."""
+    quotient = sums / norm
+
+    def gradient(*args, upstream=None):
+        if upstream is None:  # the Torch backend passes it by name
+            (upstream,) = args
+        of_sums = upstream / norm
+        return of_sums, -ops.sum(of_sums * quotient, axis=-1, keepdims=True)
+
+    return quotient, gradient
 
 
 def _sums(query, key, value):

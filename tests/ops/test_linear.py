@@ -5,7 +5,12 @@ import pytest
 from keras import backend, ops
 from layer_checks import assert_close, gradients, to_numpy
 
-from keras_attention.ops.linear import elu_features, linear_attention, linear_weights
+from keras_attention.ops.linear import (
+    divide_rows,
+    elu_features,
+    linear_attention,
+    linear_weights,
+)
 from keras_attention.ops.random_features import (
     log_random_features,
     orthogonal_gaussian,
@@ -238,3 +243,10 @@ def test_stable_exp_is_never_zero_and_never_infinite():
     assert np.isfinite(result).all()
     assert (result > 0).all()
     assert result[-1] == 1
+
+
+def test_a_small_norm_has_a_finite_gradient():
+    sums, norm = (np.full((1, 1), 1e-30, "float32") for _ in range(2))
+    of_sums, of_norm = gradients(lambda *inputs: ops.sum(divide_rows(*inputs)), sums, norm)
+    np.testing.assert_allclose(of_sums, 1e30, rtol=1e-5)
+    np.testing.assert_allclose(of_norm, -1e30, rtol=1e-5)
