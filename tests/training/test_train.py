@@ -16,11 +16,13 @@ from tiny_runs import TINY, changed, train
 
 from keras_attention import Translator, decoding
 from keras_attention.export import export, open_predictor
+from keras_attention.export.precision import half_policies
 from keras_attention.files import read_json
 from keras_attention.training import FitOptions, SearchOptions, evaluate, load_splits
-from keras_attention.training.build import make_optimizer
+from keras_attention.training.build import make_model, make_optimizer
 from keras_attention.training.callbacks import BestTranslator, checkpoints
 from keras_attention.training.recipe_file import read_recipe
+from keras_attention.training.train import precision
 
 EPOCHS = TINY.fit.epochs
 
@@ -242,6 +244,16 @@ def test_the_search_can_be_changed_after_training(copied_run):
     assert Translator.load(folder / "translator").search.get_config() == expected.get_config()
     assert again.result["search"] == repr(expected)
     assert read_recipe(folder / "recipe.json") == again.recipe
+
+
+@pytest.mark.parametrize("kind", ["recurrent", "transformer-tiny"])
+def test_half_precision_is_that_of_the_model_alone(kind):
+    with precision(FitOptions(mixed_precision=True)):
+        model = make_model(changed(TINY, model={"model": kind}).model, 11, 13)
+    assert half_policies(model) == ["mixed_float16"]
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+    # Or what the same process makes next, such as an export, would be in half precision too.
+    assert keras.config.dtype_policy().name == "float32"
 
 
 class FakeTranslator:
