@@ -92,6 +92,14 @@ def test_hypotheses_of_one_score_have_no_order():
     assert Comparison().difference(EXPECTED[0], swapped) is None
 
 
+def test_a_bundle_of_version_0_1_has_no_scores_of_tokens():
+    old = {name: value for name, value in EXPECTED[0].items() if name != "token_scores"}
+    file = answer(EXPECTED[0])
+    assert Comparison().difference(old, file) is None
+    del file["token_scores"]
+    assert Comparison().difference(EXPECTED[0], file) is None
+
+
 def test_comparison_leaves_answers_alone(answers):
     before = copy.deepcopy(answers)
     compare("ONNX", EXPECTED, answers)
