@@ -64,7 +64,10 @@ class Search:
             `(rows, source)`. The first call is given `start_id`. The vocabulary size must be
             static. The returned state has the structure, shapes and dtypes of the given one.
             Rows whose sentence has ended are still stepped; what they return is not used.
-        state: Any nest of dicts, lists and tuples whose leaves all start with the batch axis.
+        state: Any nest of dicts, lists and tuples whose leaves all start with the batch axis. What
+            stands under a key `"shared"`, such as the memory of an encoder, is the same for all
+            beams of a sentence: `step` gets it as it is, with a batch axis of sentences, where the
+            rows of the rest are sentence after sentence, each with all its beams.
         source_mask: Bool `(batch, source)`, True where there is a source token.
         start_id: Integer, the token before the first one.
         end_id: Integer, the token that ends a sentence.

@@ -7,9 +7,15 @@ from keras import ops, tree
 # `where` as a sum of products, which infinity would turn into NaN.
 LOWEST = -1e30
 
+# The key of what all beams of a sentence share.
+SHARED = "shared"
+
 
 class StateLeaves:
     """A nested search state, taken apart and put together again.
+
+    What stands under a key `"shared"` is one thing for all beams of a sentence: no loop carries it,
+    and its batch axis counts sentences where that of the rest counts sentences times beams.
 
     Args:
         state: Nest of tensors whose leaves all start with the batch axis.
@@ -17,7 +23,12 @@ class StateLeaves:
 
     def __init__(self, state):
         self._structure = state
-        self.leaves = tuple(ops.convert_to_tensor(leaf) for leaf in tree.flatten(state))
+        leaves = [
+            (SHARED in path, ops.convert_to_tensor(leaf))
+            for path, leaf in tree.flatten_with_path(state)
+        ]
+        self._shared = [leaf if shared else None for shared, leaf in leaves]
+        self.leaves = tuple(leaf for shared, leaf in leaves if not shared)
         self._differs_between_beams = [False] * len(self.leaves)
 
     def repeat(self, width):
@@ -28,12 +39,15 @@ class StateLeaves:
 
     def pack(self, leaves):
         """The nest that `step` is given."""
-        return tree.pack_sequence_as(self._structure, leaves)
+        own = iter(leaves)
+        whole = [next(own) if shared is None else shared for shared in self._shared]
+        return tree.pack_sequence_as(self._structure, whole)
 
     def flatten(self, state):
-        """The leaves of what `step` returned."""
+        """The leaves of what `step` returned, but for those that are shared."""
         tree.assert_same_structure(self._structure, state)
-        return tuple(tree.flatten(state))
+        leaves = zip(tree.flatten(state), self._shared, strict=True)
+        return tuple(leaf for leaf, shared in leaves if shared is None)
 
     def reorder(self, old_leaves, new_leaves, rows):
         """The new leaves with row `rows[i]` at `i`; `rows` stay within their own sentence.

@@ -154,14 +154,15 @@ class TransformerBlock(keras.layers.Layer):
 
         Args:
             x: float tensor `(batch, 1, width)`.
-            memory: what `cross_attention.project_memory` returned.
+            memory: what `cross_attention.project_memory` returned, of every row or of sentences
+                with several rows each.
             memory_masks: `Masks` of the memory.
             cache: as `empty_cache` or the step before returned it.
             positions: int32 tensor `(batch, 1)`.
 
         Returns:
             Output `(batch, 1, width)`, the new cache, and the weights of the cross-attention
-            `(batch, heads, 1, source)`.
+            `(sentences, heads, rows of a sentence, source)`.
         """
         inputs = self.around_self.before(x)
         new = self.self_attention.project_memory(inputs, positions=positions)
@@ -173,10 +174,19 @@ class TransformerBlock(keras.layers.Layer):
             inputs, cache, Masks(key=past), query_positions=positions
         )
         x = self.around_self.after(x, found)
-        query = self.around_cross.before(x)
-        found, weights = self.cross_attention.attend(query, memory, memory_masks)
+        found, weights = self._look_back(self.around_cross.before(x), memory, memory_masks)
         x = self.around_cross.after(x, found)
         return self._feed_forward(x), cache, weights
+
+    def _look_back(self, x, memory, masks):
+        """Cross-attention, the rows of one sentence as queries of its one memory."""
+        rows, _, width = ops.shape(x)
+        sentences = ops.shape(memory["key"])[0]
+        one = isinstance(sentences, int)
+        beams = rows // (max(sentences, 1) if one else ops.maximum(sentences, 1))
+        together = ops.reshape(x, (sentences, beams, width))
+        found, weights = self.cross_attention.attend(together, memory, masks)
+        return ops.reshape(found, (rows, 1, width)), weights
 
 
 def make_norm(dtype):

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.decoding.arguments import known
+from keras_attention.decoding.state import SHARED
 from keras_attention.models.transformer_encoder import TransformerEncoder
 from keras_attention.ops import Masks
 
@@ -110,7 +111,8 @@ class TransformerDecoder(TransformerEncoder):
             max_length: int. The most steps that will be made, the size of the cache.
 
         Returns:
-            A dict of tensors, all with the batch as first axis.
+            A dict of tensors, all with the batch as first axis. What is `shared` may be stepped
+            with several rows a sentence, the beams of a search.
 
         Raises:
             ValueError: there is no `max_length`, or more of it than the position has places.
@@ -130,9 +132,9 @@ class TransformerDecoder(TransformerEncoder):
         batch = ops.shape(values)[0]
         if values_mask is None:
             values_mask = ops.ones(ops.shape(values)[:2], dtype="bool")
+        memory = [block.cross_attention.project_memory(values) for block in self.blocks]
         return {
-            "memory": [block.cross_attention.project_memory(values) for block in self.blocks],
-            "mask": values_mask,
+            SHARED: {"memory": memory, "mask": values_mask},
             "caches": [block.empty_cache(batch, max_length) for block in self.blocks],
             "position": ops.zeros((batch,), dtype="int32"),
         }
@@ -152,16 +154,20 @@ class TransformerDecoder(TransformerEncoder):
         """
         _check_room(state)
         outputs, state, weights = self._step(inputs, state)
-        weights = weights[self.alignment_layer][:, :, 0]  # (batch, heads, source)
+        weights = weights[self.alignment_layer]  # (sentences, heads, beams, source)
         if self.alignment_head is None:
-            return outputs, state, ops.mean(weights, axis=1)
-        return outputs, state, weights[:, self.alignment_head]
+            weights = ops.mean(weights, axis=1)
+        else:
+            weights = weights[:, self.alignment_head]
+        shape = ops.shape(inputs)[0], ops.shape(weights)[2]
+        return outputs, state, ops.reshape(weights, shape)
 
     def _step(self, inputs, state):
         positions = state["position"]
         x = self.embedded(inputs[:, None, :], start=positions)
-        masks, caches, all_weights = Masks(key=state["mask"]), [], []
-        for block, memory, cache in zip(self.blocks, state["memory"], state["caches"], strict=True):
+        memories, masks = state[SHARED]["memory"], Masks(key=state[SHARED]["mask"])
+        caches, all_weights = [], []
+        for block, memory, cache in zip(self.blocks, memories, state["caches"], strict=True):
             x, cache, weights = block.step(x, memory, masks, cache, positions[:, None])
             caches.append(cache)
             all_weights.append(weights)

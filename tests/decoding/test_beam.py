@@ -11,6 +11,7 @@ from fake_steps import (
     arrays,
     eager,
     prefix_problem,
+    prefix_step,
     search_prefixes,
     spelling_state,
     spelling_step,
@@ -237,6 +238,34 @@ def test_a_state_leaf_that_never_changes_is_never_copied():
 
 
 @traced
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_what_is_shared_has_one_row_for_all_beams(runner):
+    """The step repeats the tables of a problem itself: the search must not."""
+    problem = prefix_problem(3, 5, 7, vocabulary=3, max_length=4)
+    search = Beam(width=4, n_best=4, max_length=4, coverage_penalty=0.2)
+
+    def shared_step(token_ids, state):
+        tables = state["shared"]
+        assert tables["logits"].shape[1:] == problem.logits.shape[1:]
+        sentences = ops.shape(tables["logits"])[0]
+        beams = ops.shape(token_ids)[0] // sentences
+        rows = ops.arange(ops.shape(token_ids)[0], dtype="int32") // beams
+        whole = {name: ops.take(table, rows, axis=0) for name, table in tables.items()}
+        logits, new, alignment = prefix_step(token_ids, {**whole, "node": state["node"]})
+        return logits, {"shared": tables, "node": new["node"]}, alignment
+
+    def find(logits, alignments, source_mask):
+        node = ops.zeros((ops.shape(logits)[0],), dtype="int32")
+        state = {"shared": {"logits": logits, "alignments": alignments}, "node": node}
+        return search(shared_step, state, source_mask, START, 1)
+
+    found = runner(find)(problem)
+    expected = eager(search_prefixes(search, 1))(problem)
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+    np.testing.assert_allclose(found.alignments, expected.alignments, atol=1e-6)
+
+
 def test_a_state_leaf_that_changed_once_follows_its_beam():
     transitions = np.random.default_rng(6).normal(size=(100, 7)).astype("float32")
     transitions[:, END] = -9

@@ -142,6 +142,20 @@ def test_a_tiny_model_learns_one_batch_by_heart(norm):
         np.testing.assert_array_equal(ops.convert_to_numpy(result.ids)[:, 0, :5], labels[:, :5])
 
 
+def test_beams_share_the_memory_of_their_sentence(monkeypatch):
+    model, batch = make_model(), make_batch()
+    step, seen = model.step, []
+
+    def counting_step(token_ids, state):
+        keys = [memory["key"] for memory in state["shared"]["memory"]]
+        seen.append((token_ids.shape[0], {key.shape[0] for key in keys}))
+        return step(token_ids, state)
+
+    monkeypatch.setattr(model, "step", counting_step)
+    model.generate(batch["source"], decoding.Beam(width=4, max_length=5))
+    assert set(map(str, seen)) == {str((12, {3}))}
+
+
 def test_the_beam_moves_the_caches():
     """Each hypothesis' score is what the parallel pass gives to that sentence."""
     model, batch = make_model("rotary"), make_batch()
