@@ -98,7 +98,7 @@ test: setup ## run the tests on TensorFlow, then layers, models, search and alge
 	exit $$status
 
 test-all: ## the same with all that repeats itself: every check of every case, on both backends
-	@$(MAKE) test TEST_OPTIONS=--exhaustive
+	@JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(MAKE) test TEST_OPTIONS=--exhaustive
 
 test-wheel: setup ## build the wheel and run all tests on it, not on this folder
 	rm -rf build/wheel

@@ -50,7 +50,7 @@ What each layer can do, found out by running. `{COMMAND}` makes this page: each 
 `tests/cases_*.py`, `tests/input_cases.py` (one input), `tests/pair_cases.py` (two inputs) or
 `tests/order_cases.py` (beside attention). Each cell comes from the checks of
 `tests/layer_checks.py` or its three counterparts on TensorFlow, and the column JAX from all of them
-on JAX.
+on JAX, which compiles them in haste (`make test-all` also with all its optimisations).
 
 - **yes**: the checks passed. A note names what one of them leaves out for this layer, and why.
 - **no**: the layer refuses, with an error that says the reason in the note.

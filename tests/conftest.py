@@ -1,4 +1,5 @@
 import os
+import re
 
 # Before a backend is imported, or it has no effect.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -14,7 +15,7 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-# What a preset shares with the layer it is made of: checked for one case of each layer class.
+# Checked for one case of each layer with the positions and parts that it is made of.
 SLOW_CHECKS = {"keras_file", "fit_step", "compiled", "saved_model", "onnx"}
 
 
@@ -27,7 +28,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--exhaustive",
         action="store_true",
-        help="also what repeats itself: slow checks of every case of a layer, all of them on JAX",
+        help="also what repeats itself: slow checks, and all on JAX, of layers made of the same",
     )
 
 
@@ -47,19 +48,28 @@ def _leave_out_repetitions(config, items):
 
 
 def _repeats(item, seen):
-    """Whether a test says the same of another case of a layer class, or of eager JAX."""
+    """Whether a test says the same of a layer that is made of the same, or of eager JAX."""
     on_jax = keras.backend.backend() == "jax"
     arguments = item.callspec.params if hasattr(item, "callspec") else {}
     if item.path.stem == "test_checklist":
         check = item.callspec.id.rpartition("-")[2]
         if check not in SLOW_CHECKS and not on_jax:
             return False
-        key = type(arguments["case"].make()), check
+        key = _made_of(arguments["case"]), check
         repeats = key in seen
         seen.add(key)
         return repeats
     # JAX compiles the loop of an eager search all the same.
     return on_jax and getattr(arguments.get("runner"), "__name__", "") == "eager"
+
+
+def _made_of(case):
+    """The classes of a layer and of what it holds, and its score where it has a choice."""
+    layer = case.make()
+    config = layer.get_config()
+    held = re.findall(r"'class_name': '(\w+)'", repr({**config, "dtype": None}))
+    pattern = type(getattr(layer, "pattern", None))
+    return type(layer), pattern, config.get("score"), tuple(held)
 
 
 def _group(items):

@@ -46,7 +46,12 @@ class StateLeaves:
     def flatten(self, state):
         """The leaves of what `step` returned, but for those that are shared."""
         tree.assert_same_structure(self._structure, state)
-        leaves = zip(tree.flatten(state), self._shared, strict=True)
+        leaves = list(zip(tree.flatten(state), self._shared, strict=True))
+        if any(leaf is not shared for leaf, shared in leaves if shared is not None):
+            raise ValueError(
+                f'Expected `step` to return what stands under "{SHARED}" as it was given: all '
+                f"beams of a sentence share it, at every step. Received: state={state}"
+            )
         return tuple(leaf for leaf, shared in leaves if shared is None)
 
     def reorder(self, old_leaves, new_leaves, rows):

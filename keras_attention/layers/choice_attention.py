@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers.attention import Attention
+from keras_attention.layers.nested import build_once
 from keras_attention.ops import normalizers
 
 # Where an attention has its own, its scores are not all there is to it.
@@ -65,8 +66,7 @@ class ChoiceAttention(Attention):
             value_shape: `(batch, key, value_dim)`.
             key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
         """
-        if not self.attention.built:  # Keras builds the nested layers of a saved model itself
-            self.attention.build(query_shape, value_shape, key_shape)
+        build_once(self.attention, self, query_shape, value_shape, key_shape)
 
     def project_query(self, query):
         """The query as the inner attention's `score` takes it.

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.nested import build_once
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -94,11 +95,8 @@ class CrossModalAttention(keras.layers.Layer):
             first_shape: `(batch, first, first_dim)`.
             second_shape: `(batch, second, second_dim)`.
         """
-        # Keras builds the nested layers of a saved model by themselves.
-        if not self.first_attention.built:
-            self.first_attention.build(first_shape, second_shape)
-        if not self.second_attention.built:
-            self.second_attention.build(second_shape, first_shape)
+        build_once(self.first_attention, self, first_shape, second_shape)
+        build_once(self.second_attention, self, second_shape, first_shape)
 
     def call(
         self,

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers.monotonic_attention import MonotonicAttention
+from keras_attention.layers.nested import build_once
 from keras_attention.ops.monotonic import chunkwise_weights
 from keras_attention.ops.precision import at_least_float32
 
@@ -98,8 +99,7 @@ class MonotonicChunkwiseAttention(MonotonicAttention):
             key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
         """
         super().build(query_shape, value_shape, key_shape)
-        if not self.chunk_attention.built:
-            self.chunk_attention.build(query_shape, value_shape, key_shape)
+        build_once(self.chunk_attention, self, query_shape, value_shape, key_shape)
 
     def project_memory(self, value, key=None):
         """All that depends on the memory alone, computed once for a memory.

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers import BahdanauAttention
+from keras_attention.layers.nested import build_once
 from keras_attention.models.recurrence import make_recurrent_layer, state_count, xla_pays
 from keras_attention.ops import Masks
 
@@ -122,8 +123,7 @@ class RecurrentDecoder(keras.layers.Layer):
         for layer in self.recurrent_layers:
             layer.build((None, None, width))
             width = self.units
-        if not self.attention.built:  # Keras builds nested layers of a saved model by themselves.
-            self.attention.build((None, None, self.units), tuple(values_shape))
+        build_once(self.attention, self, (None, None, self.units), tuple(values_shape))
         self.bridge.build((None, value_dim))
         self.readout.build((None, self.readout_input_dim(embedded_dim, context_dim)))
         self.built = True

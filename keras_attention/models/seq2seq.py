@@ -177,7 +177,8 @@ class Seq2Seq(keras.Model):
                 cache, which must not be stepped past it; recurrent ones need none.
 
         Returns:
-            A nested structure of tensors, all with the batch as first axis.
+            A nested structure of tensors, all with the batch as first axis. What stands in it under
+            a key `"shared"` keeps that axis where a search steps with several rows a sentence.
         """
         return self.decoder.start(memory["values"], memory["mask"], max_length)
 

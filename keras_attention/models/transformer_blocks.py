@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers import MultiHeadAttention
+from keras_attention.layers.nested import build_once
 from keras_attention.layers.positions import Position
 from keras_attention.models.feed_forward import FeedForward
 from keras_attention.ops import Masks
@@ -182,8 +183,8 @@ class TransformerBlock(keras.layers.Layer):
         """Cross-attention, the rows of one sentence as queries of its one memory."""
         rows, _, width = ops.shape(x)
         sentences = ops.shape(memory["key"])[0]
-        one = isinstance(sentences, int)
-        beams = rows // (max(sentences, 1) if one else ops.maximum(sentences, 1))
+        known = isinstance(sentences, int)
+        beams = rows // (max(sentences, 1) if known else ops.maximum(sentences, 1))
         together = ops.reshape(x, (sentences, beams, width))
         found, weights = self.cross_attention.attend(together, memory, masks)
         return ops.reshape(found, (rows, 1, width)), weights
@@ -218,8 +219,8 @@ class EmbeddedPosition(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, inputs_shape):
-        if self.adds and not self.position.built:
-            self.position.build(inputs_shape)
+        if self.adds:
+            build_once(self.position, self, inputs_shape)
 
     def call(self, inputs, start=0, training=None):
         x = self.position(inputs, start=start) if self.adds else inputs
@@ -228,9 +229,5 @@ class EmbeddedPosition(keras.layers.Layer):
 
 def check_settings(settings):
     """Raises ValueError for numbers and names that make no Transformer."""
-    if settings["num_layers"] < 1:
-        raise ValueError(
-            f"`num_layers` must be at least 1. Received: num_layers={settings['num_layers']}"
-        )
     if settings["norm"] not in NORMS:
         raise ValueError(f"`norm` must be one of {NORMS}. Received: norm={settings['norm']!r}")

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from keras_attention.decoding import Beam, Greedy
+from keras_attention.decoding import Beam, DiverseBeam, Greedy, Sample
 
 END, A, B = 1, 2, 3
 EXAMPLES = 4 if keras.backend.backend() == "jax" else 17  # JAX compiles each of them
@@ -239,10 +239,18 @@ def test_a_state_leaf_that_never_changes_is_never_copied():
 
 @traced
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_what_is_shared_has_one_row_for_all_beams(runner):
+@pytest.mark.parametrize(
+    "search",
+    [
+        Beam(width=4, n_best=4, max_length=4, coverage_penalty=0.2),
+        DiverseBeam(width=4, groups=2, n_best=4, max_length=4),
+        Sample(samples=3, seed=5, max_length=4),
+    ],
+    ids=lambda search: type(search).__name__,
+)
+def test_what_is_shared_has_one_row_for_all_beams(search, runner):
     """The step repeats the tables of a problem itself: the search must not."""
     problem = prefix_problem(3, 5, 7, vocabulary=3, max_length=4)
-    search = Beam(width=4, n_best=4, max_length=4, coverage_penalty=0.2)
 
     def shared_step(token_ids, state):
         tables = state["shared"]
@@ -264,6 +272,16 @@ def test_what_is_shared_has_one_row_for_all_beams(runner):
     np.testing.assert_array_equal(found.ids, expected.ids)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
     np.testing.assert_allclose(found.alignments, expected.alignments, atol=1e-6)
+
+
+def test_what_is_shared_must_not_change():
+    def step(token_ids, state):
+        logits = ops.one_hot(token_ids, 3)
+        return logits, {"shared": state["shared"] + 1}, logits[:, :1]
+
+    state = {"shared": ops.zeros((2,))}
+    with pytest.raises(ValueError, match='"shared" as it was given'):
+        Beam(width=2, max_length=3)(step, state, ops.ones((2, 1), "bool"), START, 1)
 
 
 def test_a_state_leaf_that_changed_once_follows_its_beam():
