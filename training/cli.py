@@ -14,6 +14,7 @@ from rich.table import Table
 
 from keras_attention.arguments import parse
 from keras_attention.decoding import SearchOptions
+from keras_attention.decoding.options import changed_options
 from keras_attention.errors import UserError
 
 from . import recipes
@@ -70,24 +71,28 @@ def train_command(arguments):
     if not named and late:
         raise UserError(f"The recipe comes first: keras-attention train {late[0]} [options].")
     name = arguments[0] if named else "translation"
-    defaults = TrainArguments(recipe=find_recipe(name))
+    named_recipe = find_recipe(name)
+    # Without the search of the recipe: what the user said of it must be told from what it says.
+    defaults = dataclasses.replace(named_recipe, search=SearchOptions())
     options = parse(
         TrainArguments,
         arguments[named:],
         f"train {name if named else 'RECIPE'}",
         description=train_help(),
-        default=defaults,
+        default=TrainArguments(recipe=defaults),
     )
-    check_changes(options.recipe.model, defaults.recipe.model)
+    check_changes(options.recipe.model, named_recipe.model)
+    search = changed_options(named_recipe.search, options.recipe.search)
+    recipe = dataclasses.replace(options.recipe, search=search)
     from .train import train_and_evaluate  # Slow to import, and not needed for --help.
 
     quiet_tensorflow()
 
     console = make_console(options.json)
-    run_dir = options.run_dir or Path("runs") / options.recipe.name
+    run_dir = options.run_dir or Path("runs") / recipe.name
     # Keras prints its progress on standard output, where a program expects JSON and nothing else.
     with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
-        result = train_and_evaluate(options.recipe, run_dir, console.print)
+        result = train_and_evaluate(recipe, run_dir, console.print)
     print_evaluation(result, console, options.json)
     console.print(
         f"\nModel: {run_dir}/translator   scores: {run_dir}/evaluation.json\n"

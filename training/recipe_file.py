@@ -26,6 +26,8 @@ def from_dict(content):
         if name not in groups:
             raise UserError(f"The recipe has an unknown part: {name}.")
         arguments[name] = _value(groups[name], name, value)
+    if "search" in arguments:
+        arguments["search"] = _search(content["search"], arguments["search"])
     return Recipe(**arguments)
 
 
@@ -76,6 +78,13 @@ def _group(group, name, options):
             for option, value in options.items()
         }
     )
+
+
+def _search(recorded, options):
+    """`SearchOptions` as recorded; in version 0.1 a width of 1 was greedy, penalties or not."""
+    if "search" in recorded or options.beam_width != 1:
+        return options
+    return dataclasses.replace(options, length_penalty=None, coverage_penalty=None)
 
 
 def differences(recipe, other):

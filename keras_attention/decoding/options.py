@@ -1,6 +1,7 @@
 """Searches as a recipe and a command line describe them: plain values, each optional."""
 
 import dataclasses
+import re
 from typing import Literal
 
 from keras_attention.decoding.beam import Beam
@@ -53,9 +54,9 @@ class SearchOptions:
     sample_seed: int | None = None
     """Seed of what is drawn: the same one, the same texts. Sample."""
     min_length: int | None = None
-    """Tokens at least, the end token not counted."""
+    """Tokens at least, the end token not counted; 0 for none."""
     no_repeat_ngram: int | None = None
-    """Let no sequence of so many tokens occur twice."""
+    """Let no sequence of so many tokens occur twice; 0 lets them."""
 
 
 BEAM = {
@@ -73,7 +74,7 @@ KINDS = {
     "diverse": (DiverseBeam, {**BEAM, "groups": "groups", "diversity": "diversity"}),
     "sample": (Sample, {**SAMPLE, "sample_seed": "seed"}),
 }
-CONSTRAINTS = {"min_length": MinimumLength, "no_repeat_ngram": NoRepeatNGram}
+CONSTRAINTS = {"min_length": (MinimumLength, "tokens"), "no_repeat_ngram": (NoRepeatNGram, "size")}
 # What changes nothing may be said of every search; recipes of version 0.1 say it of all.
 NEUTRAL = {"beam_width": 1, "n_best": 1, "length_penalty": 0.0, "coverage_penalty": 0.0}
 
@@ -126,21 +127,60 @@ def changed_search(search, options):
         constraints = _constraints(search.constraints, given)
         return kind_class(**{**kept, **new}, max_length=search.max_length, constraints=constraints)
     except ValueError as error:
-        raise UserError(f"The options make no {kind} search: {error}") from error
+        reason = _in_flags(str(error), arguments)
+        raise UserError(f"The options make no {kind} search: {reason}") from error
+
+
+def changed_options(recorded, given):
+    """`SearchOptions` of the search that recorded ones make where some are given in their place.
+
+    Args:
+        recorded: `SearchOptions`.
+        given: `SearchOptions`.
+
+    Returns:
+        `SearchOptions`: the recorded ones if none are given, else those of `changed_search`, the
+        kind of the search among them.
+
+    Raises:
+        UserError: as for `make_search`.
+
+    Example:
+
+    >>> changed_options(SearchOptions(beam_width=5), SearchOptions(search="greedy")).beam_width
+    """
+    if given == SearchOptions():
+        return recorded
+    search = changed_search(changed_search(Greedy(), recorded), given)
+    (kind,) = _kinds_of(search)
+    config = search.get_config()
+    options = {option: config.get(argument) for option, argument in KINDS[kind][1].items()}
+    for option, (constraint_class, argument) in CONSTRAINTS.items():
+        for constraint in search.constraints:
+            if type(constraint) is constraint_class:
+                options[option] = constraint.get_config()[argument]
+    return SearchOptions(search=kind, **options)
 
 
 def _kind(given, search):
     """The kind that is said, or that all options belong to, the one there is before all others."""
     if "search" in given:
         return given["search"]
+    now = _kinds_of(search)
+    if not now:
+        raise UserError(f"The recorded search is a {type(search).__name__}: say --search.")
     if given.get("beam_width") == 1:
         return "greedy"
     own = {name for name, value in given.items() if name not in CONSTRAINTS and _says(name, value)}
-    now = [kind for kind, (kind_class, _) in KINDS.items() if type(search) is kind_class]
     for kind in (*now, *KINDS):
         if own <= set(KINDS[kind][1]):
             return kind
     raise UserError(f"No search knows all of these: {', '.join(map(_flag, sorted(own)))}.")
+
+
+def _kinds_of(search):
+    """The kind that a search is; none where it is a class of one's own."""
+    return [kind for kind, (kind_class, _) in KINDS.items() if type(search) is kind_class]
 
 
 def _check_fit(given, kind, arguments):
@@ -151,9 +191,17 @@ def _check_fit(given, kind, arguments):
 
 
 def _constraints(constraints, given):
-    changed = {kind: given[name] for name, kind in CONSTRAINTS.items() if name in given}
+    changed = {CONSTRAINTS[name][0]: given[name] for name in CONSTRAINTS if name in given}
     kept = [constraint for constraint in constraints if type(constraint) not in changed]
-    return [*kept, *(kind(value) for kind, value in changed.items())]
+    return [*kept, *(kind(value) for kind, value in changed.items() if value != 0)]
+
+
+def _in_flags(message, arguments):
+    """What a search says of its arguments, in the words of the command line."""
+    constraints = {option: argument for option, (_, argument) in CONSTRAINTS.items()}
+    for option, argument in {**arguments, **constraints}.items():
+        message = re.sub(rf"`{argument}`|\b(?<!-){argument}(?==)", _flag(option), message)
+    return message
 
 
 def _says(name, value):

@@ -17,6 +17,7 @@ from keras_attention.decoding import (
     changed_search,
     make_search,
 )
+from keras_attention.decoding.options import KINDS, changed_options
 
 LENGTH = 9
 
@@ -90,6 +91,11 @@ def test_the_search_of_options(options, expected):
         ),
         (Greedy(LENGTH), {"length_penalty": 0.6}, Beam(5, 0.6, max_length=LENGTH)),
         (
+            Greedy(LENGTH, [AllowedIds([5]), MinimumLength(2), NoRepeatNGram(3)]),
+            {"min_length": 0, "no_repeat_ngram": 0},
+            Greedy(LENGTH, [AllowedIds([5])]),
+        ),
+        (
             Greedy(LENGTH, [AllowedIds([5]), MinimumLength(2)]),
             {"min_length": 4, "beam_width": 2},
             Beam(2, max_length=LENGTH, constraints=[AllowedIds([5]), MinimumLength(4)]),
@@ -110,15 +116,47 @@ def test_only_what_is_given_changes(search, options, expected):
         ({"search": "sample", "beam_width": 3}, "--beam-width does not fit sample.*Received: 3"),
         ({"search": "beam", "groups": 2}, "--groups does not fit beam search. Received: 2"),
         ({"beam_width": 3, "top_p": 0.5}, "No search knows all of these: --beam-width, --top-p"),
-        ({"beam_width": 0}, "no beam search: `width`.*Received: width=0"),
-        ({"beam_width": 3, "n_best": 4}, "`n_best`.*Received: n_best=4, width=3"),
-        ({"beam_width": 5, "groups": 2}, "`groups`.*Received: groups=2, width=5"),
-        ({"length_penalty": math.nan}, "`length_penalty`.*Received: length_penalty=nan"),
-        ({"temperature": math.nan}, "`temperature`.*Received: temperature=nan"),
-        ({"top_p": math.nan}, "`top_p`.*Received: top_p=nan"),
-        ({"min_length": 0}, "`tokens`.*Received: tokens=0"),
+        ({"beam_width": 0}, "no beam search: --beam-width is .*Received: --beam-width=0$"),
+        (
+            {"beam_width": 3, "n_best": 4},
+            "--n-best is expected to be at most --beam-width. "
+            "Received: --n-best=4, --beam-width=3$",
+        ),
+        ({"beam_width": 5, "groups": 2}, "--groups .*Received: --groups=2, --beam-width=5$"),
+        ({"length_penalty": math.nan}, "--length-penalty .*Received: --length-penalty=nan$"),
+        ({"temperature": math.nan}, "--temperature .*Received: --temperature=nan$"),
+        ({"top_p": math.nan}, "--top-p .*Received: --top-p=nan$"),
+        ({"search": "sample", "sample_seed": 0.5}, "--sample-seed .*--sample-seed=0.5$"),
+        ({"min_length": -1}, "--min-length .*Received: --min-length=-1$"),
+        ({"no_repeat_ngram": -2}, "--no-repeat-ngram .*Received: --no-repeat-ngram=-2$"),
     ],
 )
 def test_options_that_make_no_search(options, message):
     with pytest.raises(UserError, match=message):
         make_search(SearchOptions(**options), LENGTH)
+
+
+def test_a_search_of_ones_own_is_never_replaced_unasked():
+    class Mine(Beam):
+        pass
+
+    mine = Mine(3, 0.6, max_length=LENGTH)
+    assert changed_search(mine, SearchOptions()) is mine
+    for options in ({"min_length": 2}, {"beam_width": 1}, {"length_penalty": 0.2}):
+        with pytest.raises(UserError, match="The recorded search is a Mine: say --search"):
+            changed_search(mine, SearchOptions(**options))
+    found = changed_search(mine, SearchOptions(search="beam", beam_width=2))
+    assert repr(found) == repr(Beam(2, 0.6, max_length=LENGTH))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_options_of_a_changed_search_make_it_again(kind):
+    recorded = SearchOptions(
+        beam_width=6, n_best=2, length_normalization="simple", min_length=3, no_repeat_ngram=2
+    )
+    assert changed_options(recorded, SearchOptions()) is recorded
+    given = SearchOptions(search=kind, min_length=5, no_repeat_ngram=0)
+    found = changed_options(recorded, given)
+    assert (found.search, found.min_length, found.no_repeat_ngram) == (kind, 5, None)
+    expected = changed_search(make_search(recorded, LENGTH), given)
+    assert repr(make_search(found, LENGTH)) == repr(expected)

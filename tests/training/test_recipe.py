@@ -88,7 +88,11 @@ def test_missing_file(tmp_path):
         ("model", {"dropout": -0.1}, "--dropout must be at least 0 and below 1. Received: -0.1"),
         ("data", {"train_size": -1}, "--train-size must not be negative"),
         ("score", {"heatmaps": -1}, "--heatmaps must not be negative"),
-        ("search", {"beam_width": 0}, "no beam search: `width` is.* at least 1. Received: width=0"),
+        (
+            "search",
+            {"beam_width": 0},
+            "no beam search: --beam-width is .* at least 1. Received: --beam-width=0",
+        ),
         ("model", {"norm": "post"}, "--norm is for Transformers. Received: post with --model rec"),
         (
             "model",
@@ -123,6 +127,12 @@ def test_recipes_of_version_0_1_are_read():
     """They said of every search what only a beam has."""
     search = {"beam_width": 1, "length_penalty": 0.0, "coverage_penalty": 0.0}
     assert make_search(from_dict({"search": search}).search, 9).get_config() == {"max_length": 9}
+    # There, a width of 1 was greedy whatever else was said.
+    search = {"beam_width": 1, "length_penalty": 0.6, "coverage_penalty": 0.2}
+    old = from_dict({"search": search})
+    old.check()
+    assert repr(make_search(old.search, 9)) == "Greedy(max_length=9)"
+    assert from_dict(json.loads(json.dumps(to_dict(old)))) == old
     search = {"beam_width": 5, "length_penalty": 0.6, "coverage_penalty": 0.0}
     found = make_search(from_dict({"search": search}).search, 9)
     assert found.get_config() == decoding.Beam(5, 0.6, max_length=9).get_config()

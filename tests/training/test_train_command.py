@@ -5,9 +5,11 @@ import json
 import pytest
 from tiny_runs import TINY
 
+from keras_attention import decoding
 from keras_attention.__main__ import main
 from keras_attention.training import cli, recipes
 from keras_attention.training import train as train_module
+from keras_attention.training.train import record_recipe
 
 
 @pytest.fixture
@@ -45,6 +47,41 @@ def test_recorded_recipe_stands_in_for_the_name(asked, run, tmp_path):
     assert asked["recipe"].fit.seed == 7
     assert asked["recipe"].text == TINY.text and asked["recipe"].name == "tiny"
     assert asked["run_dir"] == tmp_path / "again"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], decoding.Beam(5, 0.6)),
+        (["--beam-width", "3"], decoding.Beam(3, 0.6)),
+        (["--beam-width", "1"], decoding.Greedy()),
+        (["--search", "greedy"], decoding.Greedy()),
+        (["--search", "beam", "--beam-width", "1"], decoding.Beam(1, 0.6)),
+        (["--top-p", "0.9"], decoding.Sample(top_p=0.9)),
+        (["--sample-seed", "3"], decoding.Sample(seed=3)),
+        (
+            ["--groups", "5", "--no-repeat-ngram", "3"],
+            decoding.DiverseBeam(5, 5, length_penalty=0.6, constraints=[decoding.NoRepeatNGram(3)]),
+        ),
+    ],
+)
+def test_flags_change_the_search_of_the_recipe(asked, tmp_path, flags, expected):
+    assert main(["train", "translation", *flags]) == 0
+    found = decoding.make_search(asked["recipe"].search, 64)
+    assert repr(found) == repr(expected)
+    if not flags:
+        assert asked["recipe"] == recipes.get("translation")
+    # What is recorded is what the same command asks for again.
+    record_recipe(tmp_path / "recipe.json", asked["recipe"])
+    first = asked["recipe"]
+    assert main(["train", str(tmp_path / "recipe.json")]) == 0
+    assert asked["recipe"] == first
+
+
+def test_only_what_the_user_said_is_blamed(asked, capsys):
+    assert main(["train", "translation", "--search", "greedy", "--n-best", "2"]) == 2
+    assert "--n-best does not fit greedy search. Received: 2" in capsys.readouterr().err
+    assert not asked
 
 
 def test_json_is_alone_on_standard_output(asked, run, capsys):
