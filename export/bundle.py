@@ -62,7 +62,7 @@ def export(source, to, texts=None, report=print, search=None):
             translator.unknown = "keep"
         trained_in = ", ".join(half_policies(translator.model)) or "float32"
         if trained_in != "float32":
-            report(f"Trained in {trained_in}; exported in float32, which its weights are in.")
+            report(f"Trained in {trained_in}; exported in float32.")
             translator.model = in_float32(translator.model)
         texts = proof_texts(translator, source, texts)
         report(f"Asking the trained model {len(texts)} held-out sentences ...")
@@ -81,7 +81,7 @@ def export(source, to, texts=None, report=print, search=None):
             "trained_in": trained_in,
             "unknown": unknown,
             "from": origin(source),
-            "scores": scores(source, translator.search),
+            "scores": scores(source, translator.search, report),
             "parity": parity,
             "files": layout.checksums(moved),
         }

@@ -107,13 +107,17 @@ class Beam(Search):
         return type(self).from_config({**self.get_config(), "n_best": self.width})
 
     def get_config(self):
-        """The arguments that make an equal search."""
+        """The arguments that make an equal search; no `length_normalization` where it is "wu".
+
+        So a search that version 0.1 had looks as it did there, where it is recorded.
+        """
+        normalization = {"length_normalization": self.length_normalization}
         return {
             "width": self.width,
             "length_penalty": self.length_penalty,
             "coverage_penalty": self.coverage_penalty,
             "n_best": self.n_best,
-            "length_normalization": self.length_normalization,
+            **(normalization if self.length_normalization != "wu" else {}),
             **super().get_config(),
         }
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tiny_translators import TEXTS
 
 from keras_attention import UserError
-from keras_attention.decoding import Greedy, SearchResult
+from keras_attention.decoding import Beam, Greedy, SearchResult
 from keras_attention.export import BundleError, ParityError, bundle, export, verify
 from keras_attention.export.manifest import scores
 from keras_attention.export.to_onnx import write_onnx
@@ -149,8 +149,27 @@ def test_export_refuses(run_dir, tmp_path):
 
 
 def test_scores_of_another_search_are_not_those_of_the_bundle(run_dir, lstm):
-    assert scores(run_dir, lstm.translator.search) == {"test": {"exact_match": 0.25, "pairs": 17}}
-    assert scores(run_dir, Greedy(max_length=9)) == {}
+    said = []
+    found = scores(run_dir, lstm.translator.search, said.append)
+    assert found == {"test": {"exact_match": 0.25, "pairs": 17}} and not said
+    assert scores(run_dir, Greedy(max_length=9), said.append) == {}
+    assert "are of Beam(width=3" in said[0] and "search is Greedy(max_length=9)." in said[0]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "search"),
+    [
+        (
+            "Beam(width=5, length_penalty=0.6, coverage_penalty=0.0, n_best=1, max_length=128)",
+            Beam(5, 0.6, max_length=128),
+        ),
+        ("Greedy(max_length=12)", Greedy(max_length=12)),
+    ],
+)
+def test_scores_of_a_run_of_version_0_1_are_those_of_its_bundle(tmp_path, recorded, search):
+    evaluation = {"search": recorded, "test": {"bleu": 0.25}}
+    (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
+    assert scores(tmp_path, search) == {"test": {"bleu": 0.25}}
 
 
 def test_export_needs_the_tensorflow_backend(run_dir, tmp_path, monkeypatch):
