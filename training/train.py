@@ -1,6 +1,7 @@
 """A recipe and a folder in, a trained and evaluated run out."""
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import platform
 import shutil
@@ -13,7 +14,7 @@ import tensorflow as tf
 from keras_attention import Translator, text
 from keras_attention.decoding import SearchOptions, make_search
 from keras_attention.errors import UserError
-from keras_attention.files import atomic_folder, write_json
+from keras_attention.files import atomic_folder, read_json, write_json
 
 from . import build
 from .callbacks import (
@@ -110,8 +111,10 @@ def record(run_dir, recipe, tokenizers):
     for leftover in filter(is_leftover, [*run_dir.glob(".*"), *run_dir.glob("checkpoints/.*")]):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     path = run_dir / "recipe.json"
-    if not path.exists() or read_recipe(path).search != recipe.search:
+    if not path.exists():
         record_recipe(path, recipe)
+    elif read_recipe(path).search != recipe.search:
+        record_search(path, recipe.search)
     if not (run_dir / "tokenizers").exists():
         with atomic_folder(run_dir / "tokenizers") as folder:
             for side, tokenizer in zip(SIDES, tokenizers, strict=True):
@@ -134,6 +137,13 @@ def record_recipe(path, recipe):
             "seed": recipe.fit.seed,
         },
     )
+
+
+def record_search(path, search):
+    """Replaces the search in a `recipe.json`; the rest tells of the process that trained."""
+    content = read_json(path, "a run directory")
+    content.get("recipe", content)["search"] = dataclasses.asdict(search)
+    write_json(path, content)
 
 
 def keep_search(folder, recipe):

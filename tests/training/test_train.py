@@ -1,5 +1,6 @@
 """The whole loop: what a run directory holds, going on after a kill, and the best model."""
 
+import json
 import os
 import shutil
 import signal
@@ -227,6 +228,7 @@ def test_a_transformer_trained_resumed_exported_and_loaded(tmp_path):
     assert manifest["from"]["recipe"]["recipe"]["model"]["model"] == "transformer-tiny"
     texts = [sample["source"] for sample in resumed.result["test"]["samples"]]
     texts = [text for text in texts if len(text) < TINY.text.max_source_length]
+    assert texts
     for format in ("saved_model", "onnx"):
         answers = open_predictor(tmp_path / "bundle", format).predict(texts)
         assert [answer.text for answer in answers] == found(texts)
@@ -238,12 +240,16 @@ def test_the_search_can_be_changed_after_training(copied_run):
     assert shown["search"] == repr(decoding.Beam(3, max_length=TINY.text.max_target_length))
     assert copied_run.read("evaluation.json") == before  # It tells of the model as it is saved.
 
+    recorded = copied_run.read("recipe.json")
+    recorded["versions"]["keras"] = "3.0.0"  # As if another process had trained it.
+    (folder / "recipe.json").write_text(json.dumps(recorded))
     again = train(changed(TINY, search={"beam_width": 2, "n_best": 2}), folder)
     assert any("has all its 3 epochs" in line for line in again.lines)
     expected = decoding.Beam(2, n_best=2, max_length=TINY.text.max_target_length)
     assert Translator.load(folder / "translator").search.get_config() == expected.get_config()
     assert again.result["search"] == repr(expected)
     assert read_recipe(folder / "recipe.json") == again.recipe
+    assert again.read("recipe.json")["versions"] == recorded["versions"]
 
 
 @pytest.mark.parametrize("kind", ["recurrent", "transformer-tiny"])
