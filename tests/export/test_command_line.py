@@ -122,6 +122,7 @@ def test_translate_with_another_search(lstm, run_dir, capsys):
         expected = lstm.translator(TEXTS)
     finally:
         lstm.translator.search = search
+    assert expected != lstm.translator(TEXTS)  # Or the option could be lost.
     assert main(["translate", str(run_dir), *TEXTS, "--search", "greedy"]) == 0
     assert capsys.readouterr().out.splitlines() == expected
     assert main(["translate", str(lstm.bundle), "mei", "--search", "greedy"]) == 2
