@@ -8,8 +8,45 @@ from keras_attention.models import CompiledSearch
 from keras_attention.translator import pad
 
 from .quiet import quiet
+from .signatures import (
+    ALIGNMENT,
+    ALIGNMENTS,
+    EXPLAIN,
+    IDS,
+    LENGTHS,
+    NBEST,
+    SCORE,
+    SCORES,
+    SEARCH,
+    SERVE,
+    SIGNATURES,
+    SOURCE_TOKENS,
+    TARGET_TOKENS,
+    TEXT,
+    TOKEN_SCORES,
+)
 
 TOLERANCE = 1e-4
+# Under which name `run_saved_model.py` and `run_onnx.py` write each output of each endpoint.
+NAMES = {
+    SERVE: {TEXT: "text", SCORE: "score"},
+    EXPLAIN: {
+        TEXT: "explained_text",
+        SCORE: "explained_score",
+        SOURCE_TOKENS: "source_tokens",
+        TARGET_TOKENS: "target_tokens",
+        ALIGNMENT: "alignment",
+        TOKEN_SCORES: "token_scores",
+    },
+    NBEST: {TEXT: "nbest", SCORE: "nbest"},
+    SEARCH: {
+        IDS: "ids",
+        LENGTHS: "ids",
+        SCORES: "ids_score",
+        ALIGNMENTS: "ids_alignment",
+        TOKEN_SCORES: "ids_token_scores",
+    },
+}
 
 
 def answers_of(translator, texts):
@@ -59,15 +96,32 @@ def _best_ids(translator, sources):
     return rows
 
 
+def required_names(endpoints):
+    """What a file with some endpoints must answer: the names of all outputs of `SIGNATURES`.
+
+    Args:
+        endpoints: sequence of str.
+
+    Returns:
+        A set of str.
+    """
+    outputs = [
+        (endpoint, name) for endpoint in endpoints for name in SIGNATURES[endpoint]["outputs"]
+    ]
+    return {NAMES[endpoint][output] for endpoint, output in outputs}
+
+
 @dataclasses.dataclass
 class Comparison:
     """Running comparison of exported answers with expected ones.
 
     Attributes:
+        endpoints: sequence of str, those that the exported file has.
         max_score_difference: float, over all answers compared so far.
         max_alignment_difference: float, likewise.
     """
 
+    endpoints: tuple = tuple(SIGNATURES)
     max_score_difference: float = 0.0
     max_alignment_difference: float = 0.0
 
@@ -76,8 +130,8 @@ class Comparison:
 
         Args:
             expected: dict, one of `answers_of`.
-            actual: dict, as `run_saved_model.py` or `run_onnx.py` writes it; fields that a format
-                does not have are missing.
+            actual: dict, as `run_saved_model.py` or `run_onnx.py` writes it, with the text. What
+                its endpoints should answer but do not is a difference, too.
 
         Returns:
             A phrase, or `None` if nothing differs.
@@ -92,13 +146,17 @@ class Comparison:
             ("explained_score", "score", self._score),
             ("ids_score", "score", self._score),
             ("alignment", "alignment", self._alignment),
+            ("ids_alignment", "alignment", self._alignment),
             ("token_scores", "token_scores", self._token_scores),
+            ("ids_token_scores", "token_scores", self._token_scores),
             ("nbest", "nbest", self._nbest),
         ]
+        required = {"text", *required_names(self.endpoints)}
         for name, field, check in checks:
-            # A bundle of version 0.1 has no scores of tokens.
-            there = name in actual and field in expected
-            phrase = check(expected[field], actual[name]) if there else None
+            # The answers in a bundle of version 0.1 have no scores of tokens.
+            if name not in required or field not in expected:
+                continue
+            phrase = check(expected[field], actual[name]) if name in actual else "is missing"
             if phrase:
                 return f"{name} {phrase}"
         return None

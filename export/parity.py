@@ -11,7 +11,9 @@ from keras_attention import text as tokenizers
 
 from .answers import Comparison
 from .errors import ParityError
+from .signatures import SEARCH, SIGNATURES
 
+ENDPOINTS = {"SavedModel": tuple(SIGNATURES), "ONNX": (SEARCH,)}
 BATCH_SIZES = (1, 16)
 HERE = Path(__file__).parent
 
@@ -100,7 +102,7 @@ def compare(name, expected, answers):
     """Report on one format.
 
     Args:
-        name: str. What to call the format.
+        name: str. The format, one of `ENDPOINTS`.
         expected: list of dicts, as `answers_of` makes them.
         answers: dict, as `run` returns it.
 
@@ -110,7 +112,7 @@ def compare(name, expected, answers):
     Raises:
         ParityError: an answer differs.
     """
-    comparison = Comparison()
+    comparison = Comparison(ENDPOINTS[name])
     for batch_size, rows in answers.items():
         for position, (wanted, row) in enumerate(zip(expected, rows, strict=True)):
             difference = comparison.difference(wanted, row)
@@ -119,7 +121,7 @@ def compare(name, expected, answers):
                     f"{name} does not answer like the trained model. The first sentence that "
                     f"differs is {position + 1}, {wanted['source']!r} (batch size {batch_size}): "
                     f"the trained model says {wanted['text']!r}, the exported file "
-                    f"{row['text']!r}; {difference}."
+                    f"{row.get('text')!r}; {difference}."
                 )
     return {
         "sentences": len(expected),

@@ -31,10 +31,10 @@ def answer_batch(session, source_ids):
         answer = {
             "ids": best["ids"][:length].tolist(),
             "ids_score": float(best["scores"]),
-            "alignment": best["alignments"][:length].tolist(),
+            "ids_alignment": best["alignments"][:length].tolist(),
         }
         if "token_scores" in best:  # A bundle of version 0.1 has none.
-            answer["token_scores"] = best["token_scores"][:length].tolist()
+            answer["ids_token_scores"] = best["token_scores"][:length].tolist()
         answers.append(answer)
     return answers
 

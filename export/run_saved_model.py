@@ -45,9 +45,10 @@ def answer_batch(endpoints, texts, source_ids):
     explained = call(endpoints["explain"], text=text)
     nbest = call(endpoints["nbest"], text=text)
     found = call(endpoints["search"], source_ids=tf.constant(padded, tf.int32))
-    scored = "token_scores" in explained
-    return [
-        {
+    answers = []
+    for row in range(len(texts)):
+        length = found["lengths"][row][0]
+        answer = {
             "text": served["text"][row],
             "score": served["score"][row],
             "explained_text": explained["text"][row],
@@ -55,14 +56,18 @@ def answer_batch(endpoints, texts, source_ids):
             "source_tokens": explained["source_tokens"][row],
             "target_tokens": explained["target_tokens"][row],
             "alignment": explained["alignment"][row],
-            # A bundle of version 0.1 has none.
-            **({"token_scores": explained["token_scores"][row]} if scored else {}),
             "nbest": list(zip(nbest["text"][row], nbest["score"][row], strict=True)),
-            "ids": found["ids"][row][0][: found["lengths"][row][0]],
+            "ids": found["ids"][row][0][:length],
             "ids_score": found["scores"][row][0],
+            "ids_alignment": found["alignments"][row][0][:length],
         }
-        for row in range(len(texts))
-    ]
+        # A bundle of version 0.1 has none.
+        if "token_scores" in explained:
+            answer["token_scores"] = explained["token_scores"][row]
+        if "token_scores" in found:
+            answer["ids_token_scores"] = found["token_scores"][row][0][:length]
+        answers.append(answer)
+    return answers
 
 
 def main(saved_model, request_file, answer_file):

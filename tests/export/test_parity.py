@@ -5,9 +5,12 @@ import math
 
 import pytest
 
-from keras_attention.export.answers import TOLERANCE, Comparison
+from keras_attention.export.answers import TOLERANCE, Comparison, required_names
 from keras_attention.export.errors import ParityError
-from keras_attention.export.parity import compare
+from keras_attention.export.parity import ENDPOINTS, compare
+
+# What an ONNX file answers, and its text, decoded from the ids.
+ONNX = {"text", "ids", "ids_score", "ids_alignment", "ids_token_scores"}
 
 EXPECTED = [
     {
@@ -39,6 +42,8 @@ def answer(expected):
         "target_tokens": [*expected["target_tokens"], ""],
         "alignment": [[*row, 0.0, 0.0] for row in expected["alignment"]] + [[0.0] * 4],
         "token_scores": [score - TOLERANCE / 4 for score in expected["token_scores"]] + [0.0],
+        "ids_alignment": [[*row, 0.0] for row in expected["alignment"]],
+        "ids_token_scores": [score + TOLERANCE / 4 for score in expected["token_scores"]],
         "nbest": copy.deepcopy(expected["nbest"]),
     }
 
@@ -49,7 +54,7 @@ def answers():
 
 
 def test_report_of_equal_answers(answers):
-    report = compare("ONNX", EXPECTED, answers)
+    report = compare("SavedModel", EXPECTED, answers)
     assert report["sentences"] == 3
     assert report["batch_sizes"] == [1, 16]
     assert report["max_score_difference"] == pytest.approx(TOLERANCE / 2)
@@ -73,6 +78,8 @@ def test_report_of_equal_answers(answers):
         ("alignment", [[0.75, 0.25]]),
         ("token_scores", [-0.5, -0.75 - 2 * TOLERANCE]),
         ("token_scores", [-0.5]),
+        ("ids_alignment", [[0.75, 0.25], [0.5, 0.4]]),
+        ("ids_token_scores", [-0.5, -0.7]),
         ("nbest", [["c", -1.5], ["b", -1.75], ["bc", -1.75]]),
         ("nbest", [["bc", -1.5], ["b", -1.75]]),
     ],
@@ -92,12 +99,34 @@ def test_hypotheses_of_one_score_have_no_order():
     assert Comparison().difference(EXPECTED[0], swapped) is None
 
 
+@pytest.mark.parametrize("name", sorted(ONNX))
+@pytest.mark.parametrize("format", ENDPOINTS)
+def test_an_output_that_is_missing_is_a_difference(answers, format, name):
+    del answers[16][1][name]
+    with pytest.raises(ParityError, match=rf"{format}.*differs is 2.*; {name} is missing\."):
+        compare(format, EXPECTED, answers)
+
+
+def test_every_output_of_a_format_is_asked_for(answers):
+    files = {"SavedModel": set(answer(EXPECTED[0])), "ONNX": ONNX}
+    for format, names in files.items():
+        assert {"text", *required_names(ENDPOINTS[format])} == names
+    onnx = {
+        size: [{name: row[name] for name in ONNX} for row in rows] for size, rows in answers.items()
+    }
+    assert compare("ONNX", EXPECTED, onnx)["text_equal"]
+    with pytest.raises(ParityError, match="; explained_text is missing"):
+        compare("SavedModel", EXPECTED, onnx)
+
+
 def test_a_bundle_of_version_0_1_has_no_scores_of_tokens():
     old = {name: value for name, value in EXPECTED[0].items() if name != "token_scores"}
     file = answer(EXPECTED[0])
     assert Comparison().difference(old, file) is None
-    del file["token_scores"]
-    assert Comparison().difference(EXPECTED[0], file) is None
+    del file["token_scores"], file["ids_token_scores"]
+    assert Comparison().difference(old, file) is None
+    # But a file that lacks what its answers have is not what was exported.
+    assert Comparison().difference(EXPECTED[0], file) == "token_scores is missing"
 
 
 def test_comparison_leaves_answers_alone(answers):
