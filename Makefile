@@ -86,19 +86,20 @@ multi30k: setup ## train Multi30k en-de for MINUTES=51, score it; MULTI30K=folde
 
 # What repeats itself, such as the ONNX export of every variant of one layer, runs in `test-all`.
 TESTS := -m pytest -n $(TEST_JOBS) --dist loadgroup
+JAX_TESTS := tests/ops tests/layers tests/models tests/decoding
 test: setup ## run the tests on TensorFlow, then layers, models, search and algebra on JAX
 	@status=0; \
 	echo "== All tests, TensorFlow"; \
 	$(BIN)/python $(TESTS) $(TEST_OPTIONS) || status=1; \
 	echo "== Algebra, layers, models and search, JAX"; \
-	KERAS_BACKEND=jax $(BIN)/python $(TESTS) $(TEST_OPTIONS) tests/ops tests/layers tests/models \
-	  tests/decoding tests/test_doctests.py || status=1; \
+	KERAS_BACKEND=jax $(BIN)/python $(TESTS) $(TEST_OPTIONS) $(JAX_TESTS) || status=1; \
 	if [ $$status = 0 ]; then echo "All tests passed on both backends"; \
 	else echo "Some tests failed; see above" >&2; fi; \
 	exit $$status
 
 test-all: ## the same with all that repeats itself: every check of every case, on both backends
-	@JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(MAKE) test TEST_OPTIONS=--exhaustive
+	@JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(MAKE) test TEST_OPTIONS=--exhaustive \
+	  JAX_TESTS="$(JAX_TESTS) tests/test_doctests.py"
 
 test-wheel: setup ## build the wheel and run all tests on it, not on this folder
 	rm -rf build/wheel

@@ -1,5 +1,4 @@
 import os
-import re
 
 # Before a backend is imported, or it has no effect.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -15,8 +14,8 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-# Checked for one case of each layer with the positions and parts that it is made of.
-SLOW_CHECKS = {"keras_file", "fit_step", "compiled", "saved_model", "onnx"}
+# Checked for one case of each layer class here; for all by `make conformance`, whose page says so.
+SLOW_CHECKS = {"fit_step", "compiled", "saved_model", "onnx"}
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--exhaustive",
         action="store_true",
-        help="also what repeats itself: slow checks, and all on JAX, of layers made of the same",
+        help="also what repeats itself: slow checks of every case of a layer, all of them on JAX",
     )
 
 
@@ -48,28 +47,27 @@ def _leave_out_repetitions(config, items):
 
 
 def _repeats(item, seen):
-    """Whether a test says the same of a layer that is made of the same, or of eager JAX."""
+    """Whether a test says the same of another case of a layer, or of another way to run."""
     on_jax = keras.backend.backend() == "jax"
     arguments = item.callspec.params if hasattr(item, "callspec") else {}
     if item.path.stem == "test_checklist":
         check = item.callspec.id.rpartition("-")[2]
         if check not in SLOW_CHECKS and not on_jax:
             return False
-        key = _made_of(arguments["case"]), check
-        repeats = key in seen
-        seen.add(key)
-        return repeats
+        return _seen((type(arguments["case"].make()), check), seen)
+    if item.get_closest_marker("exhaustive"):
+        return True
+    runner = getattr(arguments.get("runner"), "__name__", "")
+    if runner == "tensorflow_xla":  # once for each test: compiling takes longer than all else
+        return _seen((item.path, item.originalname), seen)
     # JAX compiles the loop of an eager search all the same.
-    return on_jax and getattr(arguments.get("runner"), "__name__", "") == "eager"
+    return runner == "eager" and on_jax
 
 
-def _made_of(case):
-    """The classes of a layer and of what it holds, and its score where it has a choice."""
-    layer = case.make()
-    config = layer.get_config()
-    held = re.findall(r"'class_name': '(\w+)'", repr({**config, "dtype": None}))
-    pattern = type(getattr(layer, "pattern", None))
-    return type(layer), pattern, config.get("score"), tuple(held)
+def _seen(key, seen):
+    repeats = key in seen
+    seen.add(key)
+    return repeats
 
 
 def _group(items):
