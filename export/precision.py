@@ -1,8 +1,11 @@
 """Models that were trained in half precision, as the same model in single precision.
 
 Half precision rounds otherwise on every machine and in every runtime, so that no file could be
-proved to answer the same. The variables of a mixed policy are float32 already: nothing is lost.
+proved to answer the same. The variables of a mixed policy are float32 already, and float32 holds
+every number of a half-precision variable: nothing is lost.
 """
+
+from collections.abc import Mapping
 
 import keras
 
@@ -18,7 +21,8 @@ def half_policies(model):
     Returns:
         Sorted list of str, such as `["mixed_float16"]`; empty for a model in single precision.
     """
-    return sorted({name for name in _policies(model.get_config()) if _is_half(name)})
+    policies = _policies(model.get_config())
+    return sorted({policy.name for policy in policies if _is_half(policy)})
 
 
 def in_float32(model):
@@ -38,14 +42,14 @@ def in_float32(model):
 
 
 def _policies(config):
-    """Names of all dtype policies in a config, one after the other."""
+    """All dtype policies in a config, one after the other."""
     if isinstance(config, list | tuple):
         for item in config:
             yield from _policies(item)
     elif isinstance(config, dict):
         for key, value in config.items():
             if key == "dtype" and value is not None:
-                yield keras.dtype_policies.get(value).name
+                yield keras.dtype_policies.get(value)
             else:
                 yield from _policies(value)
 
@@ -61,10 +65,12 @@ def _without_half(config):
         if key != "dtype" or value is None:
             changed[key] = _without_half(value)
         else:
-            half = _is_half(keras.dtype_policies.get(value).name)
+            half = _is_half(keras.dtype_policies.get(value))
             changed[key] = "float32" if half else value
     return changed
 
 
-def _is_half(name):
-    return keras.dtype_policies.get(name).compute_dtype in HALF
+def _is_half(policy):
+    """Whether a policy, or one that a `DTypePolicyMap` holds, computes in half precision."""
+    parts = policy.values() if isinstance(policy, Mapping) else ()
+    return any(part.compute_dtype in HALF for part in (policy, *parts))

@@ -21,7 +21,7 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_twin_is_the_model_in_single_precision(family, policy):
     mixed, single = FAMILIES[family](policy), FAMILIES[family](None)
@@ -42,6 +42,18 @@ def test_a_model_in_single_precision_is_its_own_twin():
     model = tiny_transformer(11, 13)
     assert half_policies(model) == []
     assert in_float32(model) is model
+
+
+def test_the_policies_of_a_map_count_too():
+    policies = keras.dtype_policies.DTypePolicyMap(default_policy="float32")
+    policies["part"] = keras.DTypePolicy("bfloat16")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, dtype=policies)])
+    assert half_policies(model) == [policies.name]
+    twin = in_float32(model)
+    assert half_policies(twin) == []
+    assert twin.layers[0].dtype_policy.name == "float32"
+    for weight, expected in zip(twin.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 def test_a_bundle_says_what_its_model_was_trained_in(lstm, gru, transformer):
