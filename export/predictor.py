@@ -268,7 +268,8 @@ def open_predictor(path, format=None, search=None, unknown=None):
         A `Predictor`.
 
     Raises:
-        UserError: there is no such thing at `path`, or it takes no other search.
+        UserError: there is no such thing at `path`, it takes no other search, or its unknown words
+            cannot be replaced.
     """
     search = search or SearchOptions()
     path = Path(path)
@@ -280,22 +281,14 @@ def open_predictor(path, format=None, search=None, unknown=None):
                 f"{path} is an exported bundle, whose files hold their search: give the options of "
                 "the search to `keras-attention export`."
             )
-        return _replacing(FORMATS[format or "saved_model"], path, unknown)
+        return FORMATS[format or "saved_model"](path, unknown)
     if format is not None:
         raise UserError(f"{path} is not an exported bundle: it has no {MANIFEST}.")
     translator = Translator.load(translator_folder(path))
     translator.search = changed_search(translator.search, search)
     if unknown is not None:
-        _replacing(setattr, translator, "unknown", unknown)
+        translator.unknown = unknown
     return KerasPredictor(translator)
-
-
-def _replacing(action, *arguments):
-    """What the action gives; that unknown words cannot be replaced is one sentence."""
-    try:
-        return action(*arguments)
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 def translator_folder(path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_attention.decoding.constraint import restored
+from keras_attention.decoding.search import search_from_config
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_folder, read_json, write_json
 from keras_attention.models import CompiledSearch
@@ -95,8 +95,8 @@ class Translator:
 
     @unknown.setter
     def unknown(self, unknown):
+        self._unknown_words = self._make_unknown_words(unknown)
         self._unknown = unknown
-        self._unknown_words = self._make_unknown_words()
 
     def __call__(self, texts, prefixes=None):
         if isinstance(texts, str):
@@ -225,14 +225,13 @@ class Translator:
             )
         return explanations
 
-    def _make_unknown_words(self):
-        if self.unknown == "keep":
+    def _make_unknown_words(self, unknown):
+        if unknown == "keep":
             return None
         # Needs TensorFlow, which a user of the layers may lack; these tokenizers have it.
         from keras_attention.text.unknown_words import UnknownWords, check_unknown
 
-        unknown = check_unknown(self.unknown)
-        dictionary = {} if unknown == "copy" else unknown
+        dictionary = {} if check_unknown(unknown) == "copy" else unknown
         return UnknownWords(self.source_tokenizer, self.target_tokenizer, dictionary)
 
     def _known(self, source, result, beam, text, tokens=()):
@@ -327,7 +326,7 @@ class Translator:
             raise UserError(f"{folder / 'model.keras'} cannot be read: {reason}") from error
         try:
             options = {
-                "search": restored(config["search"]),
+                "search": search_from_config(config["search"]),
                 "max_source_length": config["max_source_length"],
                 "batch_size": config["batch_size"],
                 "unknown": config.get("unknown", "keep"),

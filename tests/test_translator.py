@@ -309,6 +309,17 @@ def test_save_keeps_what_is_no_translator(translator, tmp_path):
         translator.save(tmp_path / "thesis.txt")
 
 
+@pytest.mark.parametrize("unknown", ["copy", "drop"])
+def test_what_cannot_replace_unknown_words_changes_nothing(unknown):
+    """The tokenizers are of characters."""
+    translator = make_translator(SEARCHES["greedy"])
+    expected = translator(TEXTS)
+    with pytest.raises(UserError):
+        translator.unknown = unknown
+    assert translator.unknown == "keep"
+    assert translator(TEXTS) == expected
+
+
 def test_nbest_of_one_text_or_a_list(translator):
     assert translator.nbest(TEXTS[0]) == translator.nbest([TEXTS[0]])[0]
 

@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import keras
 
-from keras_attention.errors import UserError
-
 
 class Prefixes(NamedTuple):
     """The hypotheses that a constraint is asked about, one a row."""
@@ -67,32 +65,6 @@ def as_constraints(constraints):
                 f"Received: constraints={constraints!r}"
             )
     return restored
-
-
-def restored(config):
-    """A search from what `keras.saving.serialize_keras_object` made of it.
-
-    Raises:
-        UserError: the class of the search, or of a constraint in it, is not known here.
-    """
-    for name in _registered_names(config):
-        if name.split(">")[0] != name and keras.saving.get_registered_object(name) is None:
-            raise UserError(
-                f"The search uses {name}, which is not known here: import the module that "
-                "registers it first."
-            )
-    return keras.saving.deserialize_keras_object(config)
-
-
-def _registered_names(config):
-    """The names under which the classes in a config are registered."""
-    if isinstance(config, dict):
-        if isinstance(config.get("registered_name"), str):
-            yield config["registered_name"]
-        config = list(config.values())
-    if isinstance(config, list | tuple):
-        for item in config:
-            yield from _registered_names(item)
 
 
 def serialize(constraints):

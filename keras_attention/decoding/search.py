@@ -2,9 +2,12 @@
 
 from typing import NamedTuple
 
+import keras
+
 from keras_attention.decoding.arguments import positive_integer
 from keras_attention.decoding.constraint import as_constraints, serialize
 from keras_attention.decoding.state import LOWEST
+from keras_attention.errors import UserError
 
 
 class SearchResult(NamedTuple):
@@ -131,3 +134,33 @@ class Search:
             config["constraints"] = list(self.constraints)
         arguments = ", ".join(f"{name}={value!r}" for name, value in config.items())
         return f"{type(self).__name__}({arguments})"
+
+
+def search_from_config(config):
+    """A search from what `keras.saving.serialize_keras_object` made of it.
+
+    Args:
+        config: dict of JSON values.
+
+    Raises:
+        UserError: the class of the search, or of a constraint in it, is not known here.
+    """
+    for name in _registered_names(config):
+        of_a_package = ">" in name  # "package>Class"; Keras finds other names by itself.
+        if of_a_package and keras.saving.get_registered_object(name) is None:
+            raise UserError(
+                f"The search uses {name}, which is not known here: import the module that "
+                "registers it first."
+            )
+    return keras.saving.deserialize_keras_object(config)
+
+
+def _registered_names(config):
+    """The names under which the classes in a nested config are registered."""
+    if isinstance(config, list | tuple):
+        for item in config:
+            yield from _registered_names(item)
+    elif isinstance(config, dict):
+        if isinstance(config.get("registered_name"), str):
+            yield config["registered_name"]
+        yield from _registered_names(list(config.values()))

@@ -12,6 +12,7 @@ Reference:
 
 import numpy as np
 
+from keras_attention.errors import UserError
 from keras_attention.text.words import JOINER, join_words, split_at_spaces, split_words
 
 
@@ -22,6 +23,9 @@ class UnknownWords:
         source_tokenizer, target_tokenizer: `WordTokenizer`.
         dictionary: dict of target word by source word, both as `str`, source words as the tokenizer
             reads them (its case and normalisation). A word that is not in it is copied.
+
+    Raises:
+        UserError: a tokenizer is not one of words.
 
     Example:
 
@@ -37,7 +41,7 @@ class UnknownWords:
     def __init__(self, source_tokenizer, target_tokenizer, dictionary=None):
         for tokenizer in (source_tokenizer, target_tokenizer):
             if tokenizer.kind != "word":
-                raise ValueError(
+                raise UserError(
                     "Unknown words are replaced for two tokenizers of the kind 'word'. "
                     f"Received: kind={tokenizer.kind!r}"
                 )
@@ -96,7 +100,7 @@ class UnknownWords:
 
 
 def check_unknown(unknown):
-    """`unknown` as `Translator` takes it, or a ValueError.
+    """`unknown` as `Translator` takes it, or a `UserError`.
 
     Args:
         unknown: `"keep"`, `"copy"` or a dict of str by str.
@@ -105,7 +109,7 @@ def check_unknown(unknown):
         isinstance(word, str) for pair in unknown.items() for word in pair
     )
     if not words and unknown not in ("keep", "copy"):
-        raise ValueError(
+        raise UserError(
             'Expected `unknown` to be "keep", "copy" or a dict of target word by source word. '
             f"Received: unknown={unknown!r}"
         )

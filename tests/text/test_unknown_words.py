@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention import Translator, decoding, models
+from keras_attention import Translator, UserError, decoding, models
 from keras_attention.text import CharacterTokenizer, WordTokenizer
 from keras_attention.text.unknown_words import UnknownWords
 
@@ -108,11 +108,11 @@ def test_it_is_saved(unknown, tmp_path):
 
 @pytest.mark.parametrize("unknown", ["drop", 7, {"Wien": 1}, None])
 def test_bad_arguments_are_refused(unknown):
-    with pytest.raises(ValueError, match=r"`unknown` to be .*Received: unknown="):
+    with pytest.raises(UserError, match=r"`unknown` to be .*Received: unknown="):
         translator(unknown)
 
 
 def test_other_tokenizers_are_refused():
     tokenizer = CharacterTokenizer(["a"])
-    with pytest.raises(ValueError, match=r"kind 'word'\. Received: kind='character'"):
+    with pytest.raises(UserError, match=r"kind 'word'\. Received: kind='character'"):
         UnknownWords(tokenizer, WordTokenizer(["a"]))
