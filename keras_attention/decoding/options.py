@@ -147,7 +147,8 @@ def changed_options(recorded, given):
 
     Example:
 
-    >>> changed_options(SearchOptions(beam_width=5), SearchOptions(search="greedy")).beam_width
+    >>> changed_options(SearchOptions(beam_width=5), SearchOptions(top_k=3)).search
+    'sample'
     """
     if given == SearchOptions():
         return recorded
