@@ -101,6 +101,23 @@ def test_train_goes_on_with_a_finished_run(copied_run, capsys):
     assert "has all its 3 epochs" in captured.err
 
 
+def test_train_goes_on_with_a_run_of_version_0_1(copied_run, capsys):
+    path = copied_run.folder / "recipe.json"
+    recorded = copied_run.read("recipe.json")
+    # What it wrote for `train translation --beam-width 1`, which was greedy search there.
+    recorded["recipe"]["search"] = {
+        "beam_width": 1,
+        "length_penalty": 0.6,
+        "coverage_penalty": 0.0,
+    }
+    path.write_text(json.dumps(recorded))
+    assert main(["train", str(path), "--run-dir", str(copied_run.folder), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["search"] == copied_run.result["search"]
+    assert "has all its 3 epochs" in captured.err
+    assert copied_run.read("recipe.json") == recorded
+
+
 def test_evaluate(copied_run, capsys):
     (copied_run.folder / "evaluation.json").unlink()
     assert main(["evaluate", str(copied_run.folder), "--json"]) == 0
