@@ -138,7 +138,9 @@ class LocationSensitiveAttention(RecursiveAttention):
         # Reshaped to the shape it has: in a loop the way into ONNX forgets that of a weight.
         kernel = ops.reshape(self.filter_kernel, (self.kernel_size, 1, self.filters))
         kernel = ops.cast(kernel, self.compute_dtype)
-        features = ops.conv(alignment, kernel, padding="same")  # (batch, key, filters)
+        features = ops.conv(alignment, kernel, padding="same")
+        # The shape it has, but where oneDNN gives an empty batch that of the input.
+        features = ops.reshape(features, (*ops.shape(alignment)[:2], self.filters))
         # With a batch axis, or TensorFlow writes a product that has no gradient in a loop of XLA
         # where no length is known.
         return ops.matmul(features, ops.expand_dims(self.location_kernel, axis=0))

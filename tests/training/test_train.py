@@ -197,6 +197,7 @@ def test_running_average_is_what_is_saved_and_resumed(tmp_path):
     assert_same_weights(whole.folder, expected, epoch=2)
 
 
+@pytest.mark.exhaustive  # as for recurrent models here, and the export of Transformers elsewhere
 def test_a_transformer_trained_resumed_exported_and_loaded(tmp_path):
     """With the beams of its recipe, in every file; validation decodes greedily."""
     recipe = changed(
