@@ -204,7 +204,8 @@ def search_result(finished, written):
     own = ops.concatenate([origins[..., 1:], origins[..., :1]], axis=-1)
     own = ops.where(last, finished.rows[..., None], own)
     log_probs = ops.take(ops.reshape(written.log_probs, (-1,)), positions * rows + own, axis=0)
-    log_probs = ops.reshape(ops.where(exists, log_probs, 0.0), ops.shape(ids))
+    # JAX gives the wrong shape to what it takes from an empty batch.
+    log_probs = ops.where(exists, ops.reshape(log_probs, ops.shape(ids)), 0.0)
     before = ops.concatenate([ops.zeros_like(log_probs[..., :1]), log_probs[..., :-1]], axis=-1)
     return SearchResult(
         ids=ids,

@@ -237,7 +237,6 @@ def test_a_state_leaf_that_never_changes_is_never_copied():
     assert len(seen) == 4 and all(memory is seen[0] for memory in seen)
 
 
-@traced
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize(
     "search",
@@ -284,6 +283,7 @@ def test_what_is_shared_must_not_change():
         Beam(width=2, max_length=3)(step, state, ops.ones((2, 1), "bool"), START, 1)
 
 
+@traced
 def test_a_state_leaf_that_changed_once_follows_its_beam():
     transitions = np.random.default_rng(6).normal(size=(100, 7)).astype("float32")
     transitions[:, END] = -9
