@@ -11,23 +11,22 @@ Ours run as `model.compile()` runs them by default, under XLA; `keras` is the pe
 installed. Cases that end in `scaling` have one number: the time at the second length over that at
 the first, which is half as long.
 
-Memory is the peak of the resident memory during one call beyond what was there before.
+Memory is the peak of the resident memory during one call beyond what was there before, counted in a
+process of its own.
 """
 
 import argparse
 import json
-import statistics
 import sys
-import time
-
-import machine
-import memory
-
-memory.start_anew()
+from functools import partial
+from itertools import chain
 
 import keras
+import machine
+import memory
 import numpy as np
 import tensorflow as tf
+import turns
 from keras import ops
 
 from keras_attention import layers
@@ -187,24 +186,27 @@ SCALING = {
 }
 
 
-def take_turns(runs, repeat):
-    """Median seconds of each, the runs taking turns."""
-    seconds = {name: [] for name in runs}
-    for _ in range(repeat):
-        for name, run in runs.items():
-            begin = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def compare(case, repeat):
-    """Rows of one case, one for each peer."""
-    runs = CASES[case]()
+def warmed_up(case):
+    """The calls of one case, each of which was made once; none where a peer is not installed."""
+    try:
+        runs = CASES[case]()
+    except ModuleNotFoundError as error:
+        print(f"{case}: left out, {error.name} is not installed", file=sys.stderr)
+        return {}
     for run in runs.values():
         run()
-    peaks = {name: memory.resident_peak(run) for name, run in runs.items()}
-    seconds = take_turns(runs, repeat)
+    return runs
+
+
+def resident_peaks(case):
+    """Bytes of each call of one case."""
+    return {name: memory.resident_peak(run) for name, run in warmed_up(case).items()}
+
+
+def compare(case, peaks, repeat):
+    """Rows of one case, one for each peer."""
+    runs = warmed_up(case)
+    seconds = turns.take_turns({name: turns.timed(run) for name, run in runs.items()}, repeat)
     for peer in list(runs)[1:]:
         counted = None not in peaks.values()
         yield {
@@ -225,7 +227,7 @@ def scaling(case, repeat):
     runs = {length: compiled(function, heads(length), True) for length in (short, long)}
     for run in runs.values():
         run()
-    seconds = take_turns(runs, repeat)
+    seconds = turns.take_turns({name: turns.timed(run) for name, run in runs.items()}, repeat)
     yield {
         "case": case,
         "peer": f"itself at {short}",
@@ -252,16 +254,21 @@ def main():
     parser.add_argument("--json", action="store_true", help="JSON lines")
     parser.add_argument("--cases", nargs="+", default=[""], help="beginnings of case names")
     parser.add_argument("--repeat", type=int, default=9)
+    parser.add_argument("--peaks", action="store_true", help="memory only, as JSON")
     options = parser.parse_args()
+    cases, lengths = (
+        [case for case in known if case.startswith(tuple(options.cases))]
+        for known in (CASES, SCALING)
+    )
+    if options.peaks:
+        print(json.dumps({case: resident_peaks(case) for case in cases}))
+        return
     machine.report(options.json)
-    for case in [*CASES, *SCALING]:
-        if not case.startswith(tuple(options.cases)):
-            continue
-        try:
-            for row in (compare if case in CASES else scaling)(case, options.repeat):
-                print(json.dumps(row) if options.json else line(row), flush=True)
-        except ModuleNotFoundError as error:
-            print(f"{case}: left out, {error.name} is not installed", file=sys.stderr)
+    peaks = memory.peaks_apart("--cases", *options.cases)
+    rows = [partial(compare, case, peaks[case], options.repeat) for case in cases]
+    rows += [partial(scaling, case, options.repeat) for case in lengths]
+    for row in chain.from_iterable(make() for make in rows):
+        print(json.dumps(row) if options.json else line(row), flush=True)
 
 
 if __name__ == "__main__":

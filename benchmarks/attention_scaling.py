@@ -8,22 +8,19 @@ backend at hand (XLA on TensorFlow and JAX, eager on Torch). A series ends where
 longer than `--seconds`. The picture goes to `docs/pictures/attention_scaling.png`.
 
 Memory is what one call needs beyond what was there before it: on a CPU under Linux the peak of the
-resident memory, which the kernel counts anew for each call; on JAX what the compiler reserves; on a
+resident memory, counted in a process of its own; on JAX what the compiler reserves; on a
 GPU with Torch what its allocator counts. Elsewhere it is left out.
 """
 
 import argparse
-import statistics
-import time
+import json
 from pathlib import Path
-
-import memory
-
-memory.start_anew()
 
 import keras
 import matplotlib
+import memory
 import numpy as np
+import turns
 from keras import ops
 
 from keras_attention import ops as attention_ops
@@ -123,36 +120,46 @@ def peak_bytes(run):
     return memory.resident_peak(run)
 
 
-def measure(function, length, repeat):
-    """Median seconds and bytes of one pattern at one length."""
+def make(name, length):
+    """A call of one pattern at one length, made once already, and its bytes or None."""
     generator = np.random.default_rng(0)
     shape = (1, HEADS, length, DIM)
     inputs = [generator.normal(size=shape).astype("float32") for _ in range(3)]
-    run, reserved = compiled(function, inputs)
+    run, reserved = compiled(PATTERNS[name], inputs)
     run()
-    memory = peak_bytes(run) if reserved is None else reserved
-    seconds = []
-    for _ in range(repeat):
-        begin = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds), memory
+    return run, reserved
 
 
-def all_series(lengths, limit, repeat):
-    """`{pattern: {length: (seconds, bytes)}}`."""
+def peak(name, length):
+    """Bytes of one call, or None where nobody counts."""
+    run, reserved = make(name, length)
+    return peak_bytes(run) if reserved is None else reserved
+
+
+def all_seconds(lengths, limit, repeat):
+    """`{pattern: {length: seconds}}`."""
     series = {}
-    for name, function in PATTERNS.items():
+    for name in PATTERNS:
         series[name] = {}
         for length in lengths:
-            series[name][length] = measure(function, length, repeat)
-            seconds, memory = series[name][length]
-            megabytes = "?" if memory is None else f"{memory / 2**20:.1f}"
-            print(f"{name:48} {length:6} {seconds * 1e3:9.1f} ms {megabytes:>8} MiB", flush=True)
+            run, _ = make(name, length)
+            seconds = turns.take_turns({name: turns.timed(run)}, repeat)[name]
+            series[name][length] = seconds
+            print(f"{name:48} {length:6} {seconds * 1e3:9.1f} ms", flush=True)
             if seconds * 4 > limit and length * 2 <= lengths[-1]:
                 print(f"{name:48} ends: the next would take longer than {limit} s", flush=True)
                 break
     return series
+
+
+def with_memory(series):
+    """`{pattern: {length: (seconds, bytes)}}`."""
+    asked = {name: list(points) for name, points in series.items()}
+    peaks = memory.peaks_apart(json.dumps(asked))
+    return {
+        name: dict(zip(points, zip(points.values(), peaks[name], strict=True), strict=True))
+        for name, points in series.items()
+    }
 
 
 def draw(series):
@@ -196,9 +203,14 @@ def main():
     parser.add_argument("--longest", type=int, default=LENGTHS[-1])
     parser.add_argument("--seconds", type=float, default=4.0, help="longest call")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--peaks", type=json.loads, help="memory only, of {pattern: lengths}")
     options = parser.parse_args()
+    if options.peaks:
+        asked = options.peaks.items()
+        print(json.dumps({name: [peak(name, n) for n in lengths] for name, lengths in asked}))
+        return
     lengths = [length for length in LENGTHS if length <= options.longest]
-    series = all_series(lengths, options.seconds, options.repeat)
+    series = with_memory(all_seconds(lengths, options.seconds, options.repeat))
     print()
     print(table(series))
     draw(series)

@@ -24,7 +24,6 @@ steps.
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,11 +31,8 @@ import time
 from pathlib import Path
 
 import machine
-import memory
-
-memory.start_anew()
-
 import numpy as np
+import turns
 
 VOCABULARY = 8_000
 SOURCE_LENGTH = 15
@@ -300,11 +296,8 @@ def check_ids(engines, source, case):
 
 def measure(engines, source, repeat):
     """Median seconds of each engine; the engines take turns."""
-    seconds = {name: [] for name in engines}
-    for _ in range(repeat):
-        for name, run in engines.items():
-            seconds[name].append(run(source)[0])
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    runs = {name: lambda run=run: run(source)[0] for name, run in engines.items()}
+    return turns.take_turns(runs, repeat)
 
 
 def growth(size, repeat):

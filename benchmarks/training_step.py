@@ -1,6 +1,6 @@
 """One training step, ours against its peers: ratios of time, of first steps and of peak memory.
 
-    python benchmarks/training_step.py [--json] [--families transformer recurrent] [--repeat 9]
+    python benchmarks/training_step.py [--json] [--families transformer recurrent] [--repeat 5]
 
 The same model in each engine: `transformer` is `tiny` (4 + 4 blocks, width 128, 4 heads,
 feed-forward 256, dropout 0.1, tied target embedding), `recurrent` a bidirectional LSTM of 2 x 128
@@ -15,16 +15,14 @@ NumPy reaches in the same run on a product of 2,048 x 2,048 matrices.
 
 import argparse
 import json
-import statistics
 import sys
 import time
+from functools import partial
 
 import machine
 import memory
-
-memory.start_anew()
-
 import numpy as np
+import turns
 
 VOCABULARY, BATCH, LENGTH = 8_000, 128, 15
 OURS = "ours"
@@ -66,8 +64,9 @@ def transformer_gflop(layers=4, width=128, inner=256):
     return 3 * 2 * BATCH * LENGTH * (weights + attention) / 1e9
 
 
-def first_steps(makers, sizes):
+def first_steps(makers):
     """The engines that can be made here, and the seconds of each one's first step."""
+    sizes = {"vocabulary": VOCABULARY, "batch": BATCH, "length": LENGTH}
     made, seconds = {}, {}
     for name, make in makers.items():
         try:
@@ -83,24 +82,18 @@ def first_steps(makers, sizes):
     return made, seconds
 
 
-def take_turns(made, steps, repeat):
-    """Median seconds of one step of each engine."""
-    seconds = {name: [] for name in made}
-    for turn in range(repeat + 1):
-        for name, run in made.items():
-            begin = time.perf_counter()
-            run(steps)
-            if turn:  # the first turn warms up
-                seconds[name].append((time.perf_counter() - begin) / steps)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+def resident_peaks(family):
+    """Bytes of one step of each engine, by its name."""
+    made, _ = first_steps(engines(family))
+    return {name: memory.resident_peak(partial(run, 1)) for name, run in made.items()}
 
 
-def measure(family, options):
+def measure(family, peaks, options):
     """One row for each engine."""
-    sizes = {"vocabulary": VOCABULARY, "batch": BATCH, "length": LENGTH}
-    made, first = first_steps(engines(family), sizes)
-    seconds = take_turns(made, options.steps, options.repeat)
-    peaks = {name: memory.resident_peak(lambda run=run: run(1)) for name, run in made.items()}
+    made, first = first_steps(engines(family))
+    runs = {name: turns.timed(partial(run, options.steps)) for name, run in made.items()}
+    turn = turns.take_turns(runs, options.repeat)
+    seconds = {name: value / options.steps for name, value in turn.items()}
     peak = peak_gflops()
     for name in made:
         row = {
@@ -122,13 +115,18 @@ def main():
     """Measures and prints a table or JSON lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", nargs="+", default=["transformer", "recurrent"])
-    parser.add_argument("--repeat", type=int, default=9, help="turns")
-    parser.add_argument("--steps", type=int, default=5, help="steps a turn")
+    parser.add_argument("--repeat", type=int, default=5, help="turns")
+    parser.add_argument("--steps", type=int, default=3, help="steps a turn")
     parser.add_argument("--json", action="store_true", help="JSON lines")
+    parser.add_argument("--peaks", action="store_true", help="memory only, as JSON")
     options = parser.parse_args()
+    if options.peaks:
+        print(json.dumps({family: resident_peaks(family) for family in options.families}))
+        return
     machine.report(options.json)
+    peaks = memory.peaks_apart("--families", *options.families)
     for family in options.families:
-        for row in measure(family, options):
+        for row in measure(family, peaks[family], options):
             print(json.dumps(row) if options.json else line(row), flush=True)
 
 

@@ -7,7 +7,7 @@ from keras import ops
 from keras_attention.ops.precision import at_least_float32
 
 # A block of tanh values `(batch, chunk, key, units)` that still stays in a processor's cache.
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 4 * 2**20
 
 
 def additive_scores(query, key, v, bias=None):
