@@ -122,13 +122,23 @@ class Beam(Search):
         }
 
     def __call__(
-        self, step, state, source_mask, start_id, end_id, pad_id=0, prefix=None, row_keys=None
+        self,
+        step,
+        state,
+        source_mask,
+        start_id,
+        end_id,
+        pad_id=0,
+        prefix=None,
+        row_keys=None,
+        return_alignments=True,
     ):
         """Search with beams: see `Search`."""
         rules = Rules(
             self.constraints, prefix, source_mask, self.width, self.max_length, end_id, pad_id
         )
-        return BeamRun(self, step, state, source_mask, end_id, rules)(start_id, pad_id)
+        run = BeamRun(self, step, state, source_mask, end_id, rules, return_alignments)
+        return run(start_id, pad_id)
 
     # What `BeamRun` asks -------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from keras_attention.decoding.state import (
     repeat_rows,
     top_log_probs,
     vocabulary_size,
+    write_row,
 )
 
 
@@ -30,13 +31,15 @@ class BeamRun:
         search: A `Beam`, which chooses the candidates, scores them and bounds the scores.
         step, state, source_mask, end_id: As `Search` is given them.
         rules: The `Rules` of the call.
+        keeps_alignments: Bool. Whether the result holds them.
     """
 
-    def __init__(self, search, step, state, source_mask, end_id, rules):
+    def __init__(self, search, step, state, source_mask, end_id, rules, keeps_alignments):
         self.search = search
         self.step = step
         self.end_id = end_id
         self.rules = rules
+        self.keeps_alignments = keeps_alignments
         batch, self.source_length = ops.shape(source_mask)
         self.width = search.width // search.groups
         self.batch = batch * search.groups
@@ -59,7 +62,9 @@ class BeamRun:
                 nothing_finished(self.batch, n_best, self.search.max_length, pad_id),
                 ops.zeros((self.batch,), dtype="bool"),
                 nothing_written(
-                    self.search.max_length, self.batch * self.width, self.source_length
+                    self.search.max_length,
+                    self.batch * self.width,
+                    self.source_length if self.keeps_alignments else None,
                 ),
             ),
         )
@@ -72,9 +77,9 @@ class BeamRun:
     def _advance(self, t, live, finished, done, written):
         coverage, state = self.leaves.pack(live.leaves)
         logits, state, alignment = self.step(live.tokens, state)
-        alignment = ops.cast(alignment, "float32")
-        now = ops.reshape(t, (1, 1))
-        alignments = ops.scatter_update(written.alignments, now, alignment[None])
+        alignment, alignments = ops.cast(alignment, "float32"), written.alignments
+        if self.keeps_alignments:
+            alignments = write_row(alignments, t, alignment)
         if self.search.coverage_penalty:
             coverage = coverage + alignment
         new_leaves = self.leaves.flatten((coverage, state))
@@ -89,8 +94,7 @@ class BeamRun:
         scores = ops.where(counts, scores, LOWEST)
         finished = keep_best(finished, live, scores, candidates.parents, t, self.sentences)
         live = live_on(live, candidates, ends, t, self.sentences, reorder)
-        log_probs = ops.reshape(live.log_probs, (1, -1))
-        log_probs = ops.scatter_update(written.log_probs, now, log_probs)
+        log_probs = write_row(written.log_probs, t, ops.reshape(live.log_probs, (-1,)))
         bound = self.search.upper_bound(live.log_probs, t + 2)
         hopeless = bound <= finished.scores[:, -1:]  # (batch, width)
         done = ops.logical_or(done, ops.all(hopeless, axis=1))

@@ -48,7 +48,7 @@ class Candidates(NamedTuple):
 class Written(NamedTuple):
     """What every step writes once and nothing moves: `rows` is the batch times the width."""
 
-    alignments: object  # (max_length, rows, source), of the rows before the step
+    alignments: object  # (max_length, rows, source), of the rows before the step, or ()
     log_probs: object  # (max_length, rows), of the beams after the step
 
 
@@ -80,10 +80,13 @@ def nothing_finished(batch, n_best, max_length, pad_id):
     )
 
 
-def nothing_written(max_length, rows, source_length):
-    """Room for every step."""
+def nothing_written(max_length, rows, source_length=None):
+    """Room for every step; for alignments only with a `source_length`."""
+    alignments = ()
+    if source_length is not None:
+        alignments = ops.zeros((max_length, rows, source_length), dtype="float32")
     return Written(
-        alignments=ops.zeros((max_length, rows, source_length), dtype="float32"),
+        alignments=alignments,
         log_probs=ops.zeros((max_length, rows), dtype="float32"),
     )
 
@@ -192,13 +195,17 @@ def search_result(finished, written):
         finished: See `Finished`.
         written: See `Written`.
     """
-    max_length, rows, source_length = ops.shape(written.alignments)
+    max_length, rows = ops.shape(written.log_probs)
     ids, origins = finished.history[:, :, 0], finished.history[:, :, 1]
     positions = ops.arange(max_length, dtype="int32")  # (max_length,)
     exists = positions < finished.lengths[..., None]  # (batch, n_best, max_length)
-    flat = ops.reshape(written.alignments, (max_length * rows, source_length))
-    alignments = ops.take(flat, positions * rows + origins, axis=0)
-    alignments = ops.reshape(alignments, (*ops.shape(ids), source_length))
+    alignments = None
+    if not isinstance(written.alignments, tuple):
+        source_length = ops.shape(written.alignments)[-1]
+        flat = ops.reshape(written.alignments, (max_length * rows, source_length))
+        alignments = ops.take(flat, positions * rows + origins, axis=0)
+        alignments = ops.reshape(alignments, (*ops.shape(ids), source_length))
+        alignments = ops.where(exists[..., None], alignments, 0.0)
     # The row a token stands in is the one that the next token was chosen from.
     last = positions == finished.lengths[..., None] - 1
     own = ops.concatenate([origins[..., 1:], origins[..., :1]], axis=-1)
@@ -211,6 +218,6 @@ def search_result(finished, written):
         ids=ids,
         scores=finished.scores,
         lengths=finished.lengths,
-        alignments=ops.where(exists[..., None], alignments, 0.0),
+        alignments=alignments,
         token_scores=ops.where(exists, log_probs - before, 0.0),
     )

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.decoding.rules import Rules
 from keras_attention.decoding.search import Search, SearchResult
-from keras_attention.decoding.state import LOWEST, StateLeaves, vocabulary_size
+from keras_attention.decoding.state import LOWEST, StateLeaves, vocabulary_size, write_row
 
 
 class Paths(NamedTuple):
@@ -17,7 +17,7 @@ class Paths(NamedTuple):
     scores: object  # (rows,)
     lengths: object  # (rows,)
     done: object  # (rows,)
-    alignments: object  # (max_length, rows, source)
+    alignments: object  # (max_length, rows, source), or () where they are not kept
     token_scores: object  # (rows, max_length)
     leaves: tuple  # each (rows, ...)
 
@@ -44,7 +44,16 @@ class PathSearch(Search):
         raise NotImplementedError
 
     def __call__(
-        self, step, state, source_mask, start_id, end_id, pad_id=0, prefix=None, row_keys=None
+        self,
+        step,
+        state,
+        source_mask,
+        start_id,
+        end_id,
+        pad_id=0,
+        prefix=None,
+        row_keys=None,
+        return_alignments=True,
     ):
         """Search along `beams` paths a row: see `Search`."""
         batch, source_length = ops.shape(source_mask)
@@ -61,7 +70,9 @@ class PathSearch(Search):
 
         def advance(t, paths):
             logits, new_state, alignment = step(paths.tokens, state_leaves.pack(paths.leaves))
-            alignment = ops.cast(alignment, "float32")[None]
+            alignments = paths.alignments
+            if return_alignments:
+                alignments = write_row(alignments, t, ops.cast(alignment, "float32"))
             allowed = rules.allowed(paths.ids, t, vocabulary_size(logits)) if rules else None
             log_probs, tokens = choose(logits, allowed, t)
             if rules:
@@ -76,11 +87,14 @@ class PathSearch(Search):
                 scores=paths.scores + log_probs,
                 lengths=paths.lengths + ops.cast(ops.logical_not(done), "int32"),
                 done=done,
-                alignments=ops.scatter_update(paths.alignments, ops.reshape(t, (1, 1)), alignment),
+                alignments=alignments,
                 token_scores=ops.where(now, log_probs[:, None], paths.token_scores),
                 leaves=state_leaves.flatten(new_state),
             )
 
+        alignments = ()
+        if return_alignments:
+            alignments = ops.zeros((self.max_length, rows, source_length), dtype="float32")
         _, paths = ops.while_loop(
             keep_going,
             advance,
@@ -92,7 +106,7 @@ class PathSearch(Search):
                     scores=ops.zeros((rows,), dtype="float32"),
                     lengths=ops.zeros((rows,), dtype="int32"),
                     done=ops.zeros((rows,), dtype="bool"),
-                    alignments=ops.zeros((self.max_length, rows, source_length), dtype="float32"),
+                    alignments=alignments,
                     token_scores=ops.zeros((rows, self.max_length), dtype="float32"),
                     leaves=state_leaves.repeat(self.beams),
                 ),
@@ -103,7 +117,7 @@ class PathSearch(Search):
     def _ranked(self, result, batch):
         """Paths `(rows, ...)` as sentences `(batch, beams, ...)`, best first."""
         if self.beams == 1:
-            return SearchResult(*(field[:, None] for field in result))
+            return _each(result, lambda field: field[:, None])
         _, order = ops.top_k(ops.reshape(result.scores, (batch, self.beams)), self.beams)
         sentences = ops.arange(batch, dtype="int32")[:, None]  # (batch, 1)
         rows = sentences * self.beams + ops.cast(order, "int32")  # (batch, beams)
@@ -113,7 +127,7 @@ class PathSearch(Search):
             shape = (batch, self.beams, *ops.shape(field)[1:])
             return ops.reshape(ops.take(field, rows, axis=0), shape)
 
-        return SearchResult(*map(ranked, result))
+        return _each(result, ranked)
 
 
 def _end_what_cannot_go_on(paths, log_probs):
@@ -124,13 +138,21 @@ def _end_what_cannot_go_on(paths, log_probs):
     )
 
 
+def _each(result, function):
+    """A result whose fields the function has changed, those that are there."""
+    return SearchResult(*(None if field is None else function(field) for field in result))
+
+
 def _result(paths, positions):
-    alignments = ops.transpose(paths.alignments, (1, 0, 2))  # (rows, max_length, source)
     written = positions < paths.lengths[:, None]  # (rows, max_length)
+    alignments = None
+    if not isinstance(paths.alignments, tuple):
+        alignments = ops.transpose(paths.alignments, (1, 0, 2))  # (rows, max_length, source)
+        alignments = ops.where(written[..., None], alignments, 0.0)
     return SearchResult(
         ids=paths.ids,
         scores=paths.scores,
         lengths=paths.lengths,
-        alignments=ops.where(written[..., None], alignments, 0.0),
+        alignments=alignments,
         token_scores=ops.where(written, paths.token_scores, 0.0),
     )

@@ -20,7 +20,8 @@ class SearchResult(NamedTuple):
         scores: float32 `(batch, beams)`, best first along the beam axis.
         lengths: int32 `(batch, beams)`, the number of tokens without the end token.
         alignments: float32 `(batch, beams, max_length, source)`, the attention weights each token
-            was chosen with; zero from `lengths` on, so the end token's row is dropped.
+            was chosen with; zero from `lengths` on, so the end token's row is dropped. None where
+            they were not asked for.
         token_scores: float32 `(batch, beams, max_length)`, the log-probability `log P(y_t | y_<t,
             X)` of each token; zero from `lengths` on. Their sum and that of the end token, which a
             sentence cut off at `max_length` has none of, is `log P(Y | X)`: the score of `Greedy`
@@ -80,6 +81,7 @@ class Search:
             constraint forbids them. Not longer than `max_length`.
         row_keys: int32 `(batch,)`, what tells the rows apart for searches that draw random numbers;
             see `row_keys`.
+        return_alignments: Bool. Whether the alignments are kept; without, they cost nothing.
 
     Output:
         A `SearchResult` with `beams` sentences a row.
@@ -111,7 +113,16 @@ class Search:
         return None
 
     def __call__(
-        self, step, state, source_mask, start_id, end_id, pad_id=0, prefix=None, row_keys=None
+        self,
+        step,
+        state,
+        source_mask,
+        start_id,
+        end_id,
+        pad_id=0,
+        prefix=None,
+        row_keys=None,
+        return_alignments=True,
     ):
         """Run the search: see the class."""
         raise NotImplementedError

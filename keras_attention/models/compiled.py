@@ -18,6 +18,8 @@ class CompiledSearch(keras.Model):
         search: a search of `keras_attention.decoding`.
         jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape; JAX always
             does.
+        return_alignments: bool. Whether results hold alignments; without, they cost nothing.
+        **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
     Example:
 
@@ -31,15 +33,18 @@ class CompiledSearch(keras.Model):
     (1, 1)
     """
 
-    def __init__(self, model, search, jit_compile=False, **kwargs):
+    def __init__(self, model, search, jit_compile=False, return_alignments=True, **kwargs):
         super().__init__(**kwargs)
         self.model = model
         self.search = search
+        self.return_alignments = return_alignments
         self.compile(jit_compile=jit_compile or keras.backend.backend() == "jax")
         self.built = True
 
     def call(self, inputs):
-        return self.model.generate(search=self.search, **inputs)._asdict()
+        options = {} if self.return_alignments else {"return_alignments": False}
+        found = self.model.generate(search=self.search, **inputs, **options)._asdict()
+        return {name: field for name, field in found.items() if field is not None}
 
     def generate(self, source, prefix=None):
         """Decodes one batch.
@@ -56,4 +61,4 @@ class CompiledSearch(keras.Model):
             prefix = np.asarray(prefix)
             check_prefix_ids(prefix, self.model.target_vocabulary_size)
             inputs["prefix"] = prefix
-        return SearchResult(**self.predict_on_batch(inputs))
+        return SearchResult(**{"alignments": None, **self.predict_on_batch(inputs)})

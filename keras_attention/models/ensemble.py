@@ -106,18 +106,19 @@ class Ensemble(keras.Model):
         logits, states, alignments = zip(*steps, strict=True)
         return _mean(logits), list(states), _mean(alignments)
 
-    def generate(self, source, search, prefix=None):
+    def generate(self, source, search, prefix=None, return_alignments=True):
         """Decodes a batch of sources.
 
         Args:
             source: as for `Seq2Seq`.
             search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
             prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`.
+            return_alignments: bool. Whether the result holds them; without, they cost nothing.
 
         Returns:
             `keras_attention.decoding.SearchResult` of tensors.
         """
-        return generate(self, source, search, prefix)
+        return generate(self, source, search, prefix, return_alignments)
 
     def get_config(self):
         models = [keras.saving.serialize_keras_object(model) for model in self.models]

@@ -221,7 +221,7 @@ class Seq2Seq(keras.Model):
         embedded = self._embed(self.target_embedding, ops.convert_to_tensor(inputs["target"]))
         return self.decoder.alignments(embedded, memory["values"], memory["mask"])
 
-    def generate(self, source, search, prefix=None):
+    def generate(self, source, search, prefix=None, return_alignments=True):
         """Decodes a batch of sources.
 
         Args:
@@ -230,12 +230,13 @@ class Seq2Seq(keras.Model):
             search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
             prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`;
                 a row goes on freely from there.
+            return_alignments: bool. Whether the result holds them; without, they cost nothing.
 
         Returns:
             `keras_attention.decoding.SearchResult` of tensors. Can be traced by `tf.function` and
             `jax.jit`.
         """
-        return generate(self, source, search, prefix)
+        return generate(self, source, search, prefix, return_alignments)
 
     def get_config(self):
         return {
