@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.nested import build_once
 from keras_attention.ops import join_heads, repeat_heads, split_heads
+from keras_attention.ops.projection import project
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -95,7 +96,7 @@ class ProjectedHeads(Attention):
     def _project(self, x, name):
         # Cast here: a decoder that steps calls this outside of Keras' autocast.
         x = ops.cast(x, self.compute_dtype)
-        x = ops.matmul(x, ops.cast(getattr(self, f"{name}_kernel"), self.compute_dtype))
+        x = project(x, ops.cast(getattr(self, f"{name}_kernel"), self.compute_dtype))
         bias = getattr(self, f"{name}_bias")
         return x if bias is None else x + ops.cast(bias, self.compute_dtype)
 
@@ -186,7 +187,7 @@ class ProjectedHeads(Attention):
         merged = self._project(join_heads(context), "output")
         if rows is None:
             return merged
-        return ops.where(ops.expand_dims(rows, axis=-1), merged, ops.zeros_like(merged))
+        return ops.where(ops.expand_dims(rows, axis=-1), merged, 0.0)
 
     @property
     def needs_weights(self):

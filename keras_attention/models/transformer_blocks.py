@@ -150,44 +150,65 @@ class TransformerBlock(keras.layers.Layer):
             "value": ops.zeros((batch, groups, max_length, attention.value_dim), dtype=dtype),
         }
 
-    def step(self, x, memory, memory_masks, cache, positions):
+    def step(self, x, memory, memory_masks, cache, positions, groups):
         """One position.
 
         Args:
-            x: float tensor `(batch, 1, width)`.
+            x: float tensor `(batch, width)`.
             memory: what `cross_attention.project_memory` returned, of every row or of sentences
                 with several rows each.
             memory_masks: `Masks` of the memory.
             cache: as `empty_cache` or the step before returned it.
             positions: int32 tensor `(batch, 1)`.
+            groups: pair of ints or scalar tensors: the sentences, and the rows of each.
 
         Returns:
-            Output `(batch, 1, width)`, the new cache, and the weights of the cross-attention
+            Output `(batch, width)`, the new cache, and the weights of the cross-attention
             `(sentences, heads, rows of a sentence, source)`.
         """
-        inputs = self.around_self.before(x)
+        inputs = ops.expand_dims(self.around_self.before(x), axis=1)  # (batch, 1, width)
         new = self.self_attention.project_memory(inputs, positions=positions)
         slots = ops.arange(cache["key"].shape[2], dtype="int32")  # (max_length,)
-        here = ops.equal(slots, positions)[:, None, :, None]  # (batch, 1, max_length, 1)
-        cache = {name: ops.where(here, new[name], cache[name]) for name in cache}
+        here = ops.reshape(ops.equal(slots, positions), (-1, 1, slots.shape[0], 1))
+        # Nothing stands there yet, and a sum is cheaper than a choice.
+        here = ops.cast(here, self.compute_dtype)  # (batch, 1, max_length, 1)
+        cache = {name: cache[name] + here * new[name] for name in cache}
         past = ops.less_equal(slots, positions)  # (batch, max_length)
         found, _ = self.self_attention.attend(
             inputs, cache, Masks(key=past), query_positions=positions
         )
-        x = self.around_self.after(x, found)
-        found, weights = self._look_back(self.around_cross.before(x), memory, memory_masks)
+        x = self.around_self.after(x, ops.squeeze(found, axis=1))
+        query = self.around_cross.before(x)
+        found, weights = self._look_back(query, memory, memory_masks, groups)
         x = self.around_cross.after(x, found)
         return self._feed_forward(x), cache, weights
 
-    def _look_back(self, x, memory, masks):
-        """Cross-attention, the rows of one sentence as queries of its one memory."""
-        rows, _, width = ops.shape(x)
-        sentences = ops.shape(memory["key"])[0]
-        known = isinstance(sentences, int)
-        beams = rows // (max(sentences, 1) if known else ops.maximum(sentences, 1))
-        together = ops.reshape(x, (sentences, beams, width))
-        found, weights = self.cross_attention.attend(together, memory, masks)
-        return ops.reshape(found, (rows, 1, width)), weights
+    def _look_back(self, x, memory, masks, groups):
+        """Cross-attention, the rows of one sentence as queries of its one memory.
+
+        They are projected row by row: the number of rows of a sentence is not known before the run,
+        and with it TensorFlow would look up the shape of everything.
+        """
+        cross, width = self.cross_attention, x.shape[-1]
+        query = cross.project_query(ops.expand_dims(x, axis=1))  # (batch, heads, 1, key_dim)
+        query = ops.reshape(query, (*groups, cross.num_heads, cross.key_dim))
+        query = ops.swapaxes(query, 1, 2)  # (sentences, heads, rows of a sentence, key_dim)
+        context, weights = cross.attend_heads(
+            query,
+            memory["key"],
+            memory["value"],
+            masks,
+            bias=None,
+            training=False,
+            return_weights=True,
+            query_positions=None,
+        )
+        context = ops.swapaxes(context, 1, 2)
+        context = ops.reshape(context, (-1, cross.num_heads, 1, cross.value_dim))
+        found = ops.reshape(cross.merge_heads(context), (*groups, width))
+        sees = masks.rows(1, ops.shape(memory["key"])[2])  # (sentences, 1)
+        found = ops.where(ops.expand_dims(sees, axis=-1), found, 0.0)
+        return ops.reshape(found, (-1, width)), weights
 
 
 def make_norm(dtype):

@@ -164,15 +164,17 @@ class TransformerDecoder(TransformerEncoder):
 
     def _step(self, inputs, state):
         positions = state["position"]
-        x = self.embedded(inputs[:, None, :], start=positions)
+        x = self.embedded(ops.expand_dims(inputs, axis=1), start=positions)
+        x, places = ops.squeeze(x, axis=1), ops.expand_dims(positions, axis=1)  # (batch, width)
         memories, masks = state[SHARED]["memory"], Masks(key=state[SHARED]["mask"])
+        groups = _groups(inputs, memories[0]["key"])
         caches, all_weights = [], []
         for block, memory, cache in zip(self.blocks, memories, state["caches"], strict=True):
-            x, cache, weights = block.step(x, memory, masks, cache, positions[:, None])
+            x, cache, weights = block.step(x, memory, masks, cache, places, groups)
             caches.append(cache)
             all_weights.append(weights)
         state = {**state, "caches": caches, "position": positions + 1}
-        return self._finish(x)[:, 0], state, all_weights
+        return self._finish(x), state, all_weights
 
     def alignments(self, inputs, values, values_mask=None):
         """The cross-attention weights of all blocks and heads, for a given target.
@@ -198,6 +200,13 @@ class TransformerDecoder(TransformerEncoder):
             "alignment_head": self.alignment_head,
         }
         return {**super().get_config(), **alignment}
+
+
+def _groups(rows, memory):
+    """How many sentences there are, and how many rows of each: the beams of a search, or one."""
+    rows, sentences = ops.shape(rows)[0], ops.shape(memory)[0]
+    is_known = isinstance(rows, int) and isinstance(sentences, int)
+    return sentences, rows // (max(sentences, 1) if is_known else ops.maximum(sentences, 1))
 
 
 def _check_room(state):

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_attention.ops.projection import is_known, known_shape
+
 
 def split_heads(x, num_heads, like=None):
     """Features to heads.
@@ -16,9 +18,11 @@ def split_heads(x, num_heads, like=None):
     Returns:
         Tensor of shape `(batch, num_heads, length, dim)`.
     """
-    batch, length, _ = ops.shape(x if like is None else like)
-    x = ops.reshape(x, (batch, length, num_heads, x.shape[-1] // num_heads))
-    return ops.transpose(x, (0, 2, 1, 3))
+    like, dim = x if like is None else like, x.shape[-1] // num_heads
+    if like.shape[1] == 1 and is_known(like.shape[:2]):  # a step of a decoder: nothing to transpose
+        return ops.reshape(x, (*known_shape(like.shape[:1]), num_heads, 1, dim))
+    batch, length, _ = ops.shape(like)
+    return ops.transpose(ops.reshape(x, (batch, length, num_heads, dim)), (0, 2, 1, 3))
 
 
 def join_heads(x):
@@ -30,9 +34,11 @@ def join_heads(x):
     Returns:
         Tensor of shape `(batch, length, heads * dim)`.
     """
+    heads, dim = x.shape[1], x.shape[3]
+    if x.shape[2] == 1 and is_known(x.shape[:1]):
+        return ops.reshape(x, (*known_shape(x.shape[:1]), 1, heads * dim))
     batch, _, length, _ = ops.shape(x)
-    x = ops.transpose(x, (0, 2, 1, 3))
-    return ops.reshape(x, (batch, length, x.shape[2] * x.shape[3]))
+    return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, length, heads * dim))
 
 
 def repeat_heads(x, num_heads):
