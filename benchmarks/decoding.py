@@ -8,10 +8,11 @@ sentence ends before the last step: each engine does the same work. `recurrent`,
 LSTM of 2 x 128 under an LSTM of 256 that attends in parallel, has no peer engine: it is compared
 with a loop in Python over its own layers.
 
-- `keras-xla`: the Keras model, its search compiled by XLA (`CompiledSearch(jit_compile=True)`);
+- `keras-xla`: the Keras model, its search compiled by XLA (`CompiledSearch(jit_compile=True)`),
+  without alignments, which no other engine returns;
 - `keras-graph`: the same without XLA;
-- `savedmodel`, `savedmodel-xla`: the exported search in a process of its own, which imports
-  TensorFlow and not this package;
+- `savedmodel`, `savedmodel-xla`: the exported search, as `export` and `export --xla` write it, in a
+  process of its own, which imports TensorFlow and not this package;
 - `onnx`: the exported ONNX file in onnxruntime, one thread;
 - `ctranslate2`, `ctranslate2-int8`: one worker of one thread, CTranslate2's best setting here;
 - `keras-hub`: the loop of KerasHub's sampler over our step, compiled by XLA;
@@ -106,7 +107,9 @@ def keras_engine(model, search, jit_compile):
     """The Keras model with its search compiled."""
     from keras_attention import models
 
-    compiled = models.CompiledSearch(model, search, jit_compile=jit_compile)
+    compiled = models.CompiledSearch(
+        model, search, jit_compile=jit_compile, return_alignments=False
+    )
     return timed(lambda source: compiled.generate(source).ids[:, 0])
 
 
@@ -116,13 +119,12 @@ def saved_model_engine(model, search, folder, jit_compile):
 
     from keras_attention.export.signatures import SOURCE_IDS_SPEC, search_function
 
-    find = search_function(model, search)
+    find = search_function(model, search, jit_compile)
     module = tf.Module()
     module.kept = [weight.value for weight in model.weights]
     module.search = tf.function(
         lambda source_ids: {"ids": find(source_ids)["ids"]},
         input_signature=[SOURCE_IDS_SPEC],
-        jit_compile=jit_compile,
         autograph=False,
     )
     tf.saved_model.save(module, str(folder))

@@ -28,7 +28,7 @@ from .to_onnx import write_onnx
 WARMUP_TEXTS = 8
 
 
-def export(source, to, texts=None, report=print, search=None):
+def export(source, to, texts=None, report=print, search=None, xla=False):
     """Writes a bundle: SavedModel, ONNX, tokenizers, instructions, and the proof of parity.
 
     The bundle is made in a temporary folder, moved to another one, and proved there. Only then does
@@ -41,6 +41,7 @@ def export(source, to, texts=None, report=print, search=None):
             put aside if not given.
         report: function that tells the user one line about each step.
         search: `SearchOptions` in place of recorded ones.
+        xla: bool. Whether the SavedModel compiles its searches by XLA.
 
     Returns:
         The manifest, a dict.
@@ -70,14 +71,14 @@ def export(source, to, texts=None, report=print, search=None):
             answers = answers_of(translator, texts)
     with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
         made = workspace / "made"
-        write_files(translator, made, to.name, answers, report)
+        write_files(translator, made, to.name, answers, report, xla)
         moved = workspace / "moved" / to.name
         moved.parent.mkdir()
         os.replace(made, moved)
         report("Proving parity in clean processes, from a moved folder ...")
         parity = prove(moved, answers, needs_tensorflow_text(translator))
         manifest = {
-            **describe(translator, to.name),
+            **describe(translator, to.name, xla),
             "trained_in": trained_in,
             "unknown": unknown,
             "from": origin(source),
@@ -114,7 +115,7 @@ def verify(bundle, report=print):
     return {"name": manifest["name"], "files": len(manifest["files"]), "parity": parity}
 
 
-def write_files(translator, folder, name, answers, report):
+def write_files(translator, folder, name, answers, report, xla=False):
     """Writes everything but the manifest.
 
     Args:
@@ -123,15 +124,16 @@ def write_files(translator, folder, name, answers, report):
         name: str. The bundle's name.
         answers: list of dicts, as `answers_of` makes them.
         report: function that tells the user one line.
+        xla: bool. Whether the SavedModel compiles its searches by XLA.
     """
     warmup_texts = [answer["source"] for answer in answers if answer["source"]][:WARMUP_TEXTS]
     report("Writing the SavedModel ...")
-    write_saved_model(translator, folder / layout.SAVED_MODEL, warmup_texts)
+    write_saved_model(translator, folder / layout.SAVED_MODEL, warmup_texts, jit_compile=xla)
     report("Writing the ONNX file ...")
     write_onnx(translator, folder / layout.ONNX)
     translator.source_tokenizer.save(folder / layout.SOURCE_TOKENIZER)
     translator.target_tokenizer.save(folder / layout.TARGET_TOKENIZER)
-    instructions = readme(describe(translator, name), warmup_texts[0])
+    instructions = readme(describe(translator, name, xla), warmup_texts[0])
     (folder / layout.README).write_text(instructions, encoding="utf-8")
     compact = json.dumps(answers, ensure_ascii=False)
     (folder / layout.ANSWERS).write_text(compact + "\n", encoding="utf-8")

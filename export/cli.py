@@ -35,6 +35,10 @@ class ExportArguments:
     held_out: Path | None = None
     """Text file with one sentence a line to prove parity with, instead of those that training put
     aside."""
+    xla: bool = False
+    """Let XLA compile the searches of the SavedModel: about twice as fast on a CPU, after the first
+    request of every new shape, which takes seconds. TF Serving needs
+    --xla_cpu_compilation_enabled=true for it."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print the manifest as JSON on standard output, and everything else on standard error."""
@@ -85,7 +89,9 @@ def export_command(arguments):
     console = _console(options.json)
     to = options.to or Path("exports") / options.run.resolve().name
     texts = None if options.held_out is None else read_lines(options.held_out)
-    manifest = export(options.run, to, texts, report=console.print, search=options.search)
+    manifest = export(
+        options.run, to, texts, report=console.print, search=options.search, xla=options.xla
+    )
     if options.json:
         print(json.dumps(manifest, ensure_ascii=False, indent=2))
     console.print(parity_table(manifest["parity"]))

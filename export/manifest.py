@@ -16,12 +16,13 @@ from .to_onnx import OPSET
 LIBRARIES = ("keras-attention", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
 
 
-def describe(translator, name):
+def describe(translator, name, xla=False):
     """The part of the manifest that does not depend on the files.
 
     Args:
         translator: `keras_attention.Translator`.
         name: str. The bundle's name.
+        xla: bool. Whether the SavedModel compiles its searches by XLA.
     """
     model = translator.model
     tokenizers = {"source": translator.source_tokenizer, "target": translator.target_tokenizer}
@@ -47,6 +48,7 @@ def describe(translator, name):
         "search": keras.saving.serialize_keras_object(translator.search),
         "signatures": SIGNATURES,
         "onnx_opset": OPSET,
+        "xla": xla,
         "parameters": model.count_params(),
     }
 

@@ -2,6 +2,8 @@
 
 import json
 
+from keras_attention.translator import LENGTH_STEP
+
 TEMPLATE = """\
 # {name}
 
@@ -30,7 +32,7 @@ like; nothing in it names a path.
 hypotheses, `"search"` takes ids. A score of -1e30 is that of no hypothesis: the search found fewer
 than there is room for, or allows no translation of the text. More than {max_source_length} tokens
 in a text, the end token included, are an error.
-{text_note}
+{text_note}{xla_note}
 ## Python, with TensorFlow only
 
 ```python
@@ -72,6 +74,11 @@ ids = source.encode([{python_text}]).to_tensor()  # append {end} to each row
 TEXT_NOTE = (
     "The tokenizer is SentencePiece: a program that loads the SavedModel needs tensorflow-text.\n"
 )
+XLA_NOTE = (
+    "XLA compiles the search at the first request of every shape, for seconds; batches are\n"
+    "filled up to a power of two, and sources to a multiple of {step} tokens. TF Serving does\n"
+    "it on a CPU with `--xla_cpu_compilation_enabled=true` at the end of its command.\n"
+)
 VOCABULARY_NOTE = (
     "Token `i` of `vocabulary` in\n`tokenizer/source/tokenizer.json` has the id `4 + i`, "
     "an unknown one has 1."
@@ -100,6 +107,7 @@ def readme(description, text):
         shell_request=_quoted(request),
         python_text=repr(text),
         text_note=TEXT_NOTE if with_text else "",
+        xla_note=XLA_NOTE.format(step=LENGTH_STEP) if description["xla"] else "",
         text_import="import tensorflow_text\n" if with_text else "",
         ids_note=VOCABULARY_NOTE if spelled else "",
     )

@@ -11,18 +11,19 @@ from .signatures import EXPLAIN, NBEST, SERVE, TEXT, ServedTranslator
 WARMUP_BATCH_SIZES = (1, 8)
 
 
-def write_saved_model(translator, folder, warmup_texts=()):
+def write_saved_model(translator, folder, warmup_texts=(), jit_compile=False):
     """Writes a translator as one version of a served model.
 
     Args:
         translator: `keras_attention.Translator`, on the TensorFlow backend.
         folder: path of the version's folder, such as `saved_model/1`.
         warmup_texts: list of str. Texts that TF Serving translates before it takes requests.
+        jit_compile: bool. Whether XLA compiles the searches, once for each shape.
     """
     folder = Path(folder)
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     with quiet(), without_cudnn(translator.model):
-        served = ServedTranslator(translator)
+        served = ServedTranslator(translator, jit_compile)
         tf.saved_model.save(served, str(folder), signatures=served.endpoints, options=options)
     if warmup_texts:
         write_warmup_requests(folder, list(warmup_texts))

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from keras_attention.translator import LENGTH_STEP
+
 TEXT = "text"
 SCORE = "score"
 SOURCE_TOKENS = "source_tokens"
@@ -62,7 +64,7 @@ TEXT_SPEC = tf.TensorSpec([None], tf.string, name=TEXT)
 SOURCE_IDS_SPEC = tf.TensorSpec([None, None], tf.int32, name=SOURCE_IDS)
 
 
-def search_function(model, search):
+def search_function(model, search, jit_compile=False):
     """A traceable function from source ids to what a search finds.
 
     A row without any token (only the end and padding) gets no tokens and the score 0.
@@ -70,12 +72,14 @@ def search_function(model, search):
     Args:
         model: model with `generate(source, search)`, such as `keras_attention.models.Seq2Seq`.
         search: a search of `keras_attention.decoding`.
+        jit_compile: bool. Whether XLA compiles it, once for each shape: batches are filled up to a
+            power of two and sources to a multiple of `LENGTH_STEP`, so that there are few.
 
     Returns:
         A `tf.function` with the inputs and outputs of the endpoint `search`.
     """
 
-    @tf.function(input_signature=[SOURCE_IDS_SPEC], autograph=False)
+    @tf.function(input_signature=[SOURCE_IDS_SPEC], autograph=False, jit_compile=jit_compile)
     def find(source_ids):
         result = model.generate(source_ids, search)
         token = (source_ids != model.pad_id) & (source_ids != model.end_id)  # (batch, source)
@@ -88,7 +92,34 @@ def search_function(model, search):
             TOKEN_SCORES: tf.where(speaks[..., None], result.token_scores, 0.0),
         }
 
-    return find
+    return _in_few_shapes(find, model) if jit_compile else find
+
+
+def _in_few_shapes(find, model):
+    """The same function, called with few shapes."""
+
+    @tf.function(input_signature=[SOURCE_IDS_SPEC], autograph=False)
+    def find_in_few_shapes(source_ids):
+        batch, length = tf.unstack(tf.shape(source_ids))
+        found = find(_filled_up(source_ids, model.pad_id, model.end_id))
+        found = {name: output[:batch] for name, output in found.items()}
+        return {**found, ALIGNMENTS: found[ALIGNMENTS][..., :length]}
+
+    return find_in_few_shapes
+
+
+def _filled_up(source_ids, pad_id, end_id):
+    """A power of two of rows, as long as a multiple of `LENGTH_STEP`."""
+    batch, length = tf.unstack(tf.shape(source_ids))
+    columns = tf.maximum(-(-length // LENGTH_STEP), 1) * LENGTH_STEP - length
+    source_ids = tf.pad(source_ids, [[0, 0], [0, columns]], constant_values=pad_id)
+    doublings = tf.range(31)
+    rows = tf.bitwise.left_shift(1, doublings)
+    rows = tf.reduce_min(tf.boolean_mask(rows, rows >= batch))
+    # Copies of the first row, which the search has done with when it has done with that.
+    nothing = tf.fill([1, tf.shape(source_ids)[1]], end_id)
+    first = tf.concat([source_ids, nothing], axis=0)[:1]
+    return tf.concat([source_ids, tf.repeat(first, rows - batch, axis=0)], axis=0)
 
 
 class ServedTranslator(tf.Module):
@@ -99,9 +130,10 @@ class ServedTranslator(tf.Module):
 
     Args:
         translator: `keras_attention.Translator`, on the TensorFlow backend.
+        jit_compile: bool. Whether XLA compiles the searches; see `search_function`.
     """
 
-    def __init__(self, translator):
+    def __init__(self, translator, jit_compile=False):
         super().__init__(name="translator")
         self.source_tokenizer = translator.source_tokenizer
         self.target_tokenizer = translator.target_tokenizer
@@ -109,8 +141,11 @@ class ServedTranslator(tf.Module):
         self.max_source_length = translator.max_source_length
         self.pad_id = translator.model.pad_id
         self.end_id = translator.model.end_id
-        self.find = search_function(translator.model, translator.search)
-        self.find_all = search_function(translator.model, translator.search.all_beams())
+        search, every = translator.search, translator.search.all_beams()
+        self.find = search_function(translator.model, search, jit_compile)
+        self.find_all = self.find
+        if every is not search:
+            self.find_all = search_function(translator.model, every, jit_compile)
 
     @property
     def endpoints(self):

@@ -1,0 +1,71 @@
+"""SavedModels whose searches XLA compiles."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_translators import TEXTS, tiny_translator
+
+from keras_attention import decoding
+from keras_attention.export import write_saved_model
+from keras_attention.export.manifest import describe
+from keras_attention.export.readme import readme
+
+SEARCHES = {
+    "greedy": decoding.Greedy(max_length=7),
+    "beam": decoding.Beam(width=3, n_best=2, max_length=7),
+}
+
+
+@pytest.fixture(scope="module", params=SEARCHES)
+def compiled(request, tmp_path_factory):
+    """A translator, and what TensorFlow loads of its SavedModel."""
+    translator = tiny_translator(decoder="transformer", search=SEARCHES[request.param], seed=13)
+    folder = tmp_path_factory.mktemp("compiled") / "1"
+    write_saved_model(translator, folder, jit_compile=True)
+    return translator, tf.saved_model.load(str(folder))
+
+
+def test_the_search_is_compiled(compiled):
+    _, loaded = compiled
+    functions = loaded.signatures["search"].graph.as_graph_def().library.function
+    assert any(function.attr["_XlaMustCompile"].b for function in functions)
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_answers_do_not_depend_on_filled_up_shapes(compiled, count):
+    translator, loaded = compiled
+    texts = [*TEXTS[:count], ""]
+    answers = loaded.signatures["explain"](text=tf.constant(texts))
+    expected = translator.explain(texts)
+    assert [text.decode() for text in answers["text"].numpy()] == [row.text for row in expected]
+    scores = [row.score for row in expected]
+    np.testing.assert_allclose(answers["score"], scores, atol=1e-4)
+    longest = max(len(row.source_tokens) for row in expected)
+    assert answers["alignment"].shape[-1] == answers["source_tokens"].shape[1] == longest
+    for row, alignment in zip(expected, answers["alignment"].numpy(), strict=True):
+        target, source = row.alignment.shape
+        np.testing.assert_allclose(alignment[:target, :source], row.alignment, atol=1e-4)
+        assert not alignment[target:].any() and not alignment[:, source:].any()
+
+
+def test_ids_alone_and_an_empty_batch(compiled):
+    translator, loaded = compiled
+    rows = translator.source_ids(TEXTS[:3])
+    source = np.zeros((3, max(map(len, rows))), "int32")
+    for index, row in enumerate(rows):
+        source[index, : len(row)] = row
+    search = loaded.signatures["search"]
+    found, alone = search(source_ids=source), search(source_ids=source[:0])
+    assert {name: tuple(output.shape[1:]) for name, output in found.items()} == {
+        name: tuple(output.shape[1:]) for name, output in alone.items()
+    }
+    assert all(output.shape[0] == 0 for output in alone.values())
+    assert found["alignments"].shape[-1] == source.shape[1]
+
+
+def test_the_bundle_says_so():
+    translator = tiny_translator(search=SEARCHES["greedy"])
+    plain, compiled = (describe(translator, "tiny", xla) for xla in (False, True))
+    assert (plain["xla"], compiled["xla"]) == (False, True)
+    assert "xla_cpu_compilation_enabled" in readme(compiled, "7")
+    assert "XLA" not in readme(plain, "7")
