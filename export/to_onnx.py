@@ -59,13 +59,13 @@ def name_axes(graph):
                 dimension.dim_param = name
 
 
-def open_session(path, threads=1):
+def open_session(path, threads=2):
     """An onnxruntime session of a file.
 
     Args:
         path: path of the file.
-        threads: int. Threads inside an operation. One is about twice as fast as two that spin
-            while they wait: the operations of a decoding step are small.
+        threads: int. Threads inside an operation. The operations of a decoding step are small:
+            two are a third faster than one on a batch of 32 sentences, and no faster on one.
 
     Returns:
         `onnxruntime.InferenceSession`.
