@@ -195,12 +195,14 @@ def search_result(finished, written):
         finished: See `Finished`.
         written: See `Written`.
     """
-    max_length, rows = ops.shape(written.log_probs)
+    kept = not isinstance(written.alignments, tuple)
+    # tf2onnx tells the shape of an empty batch's log-probabilities wrongly.
+    max_length, rows = ops.shape(written.alignments if kept else written.log_probs)[:2]
     ids, origins = finished.history[:, :, 0], finished.history[:, :, 1]
     positions = ops.arange(max_length, dtype="int32")  # (max_length,)
     exists = positions < finished.lengths[..., None]  # (batch, n_best, max_length)
     alignments = None
-    if not isinstance(written.alignments, tuple):
+    if kept:
         source_length = ops.shape(written.alignments)[-1]
         flat = ops.reshape(written.alignments, (max_length * rows, source_length))
         alignments = ops.take(flat, positions * rows + origins, axis=0)

@@ -2,6 +2,8 @@
 
 from keras import ops, tree
 
+from keras_attention.decoding.top_k import top_k
+
 # The log-probability and the score of what does not exist. Far below any real one, and yet far
 # enough from the lowest float32 that no sum or quotient of it is infinite: tf2onnx writes
 # `where` as a sum of products, which infinity would turn into NaN.
@@ -111,21 +113,11 @@ def top_log_probs(logits, k, allowed=None):
     """
     k = min(k, vocabulary_size(logits))
     logits = ops.cast(logits, "float32")
-    best, tokens = _top(only_allowed(logits, allowed), k)
+    best, tokens = top_k(only_allowed(logits, allowed), k)
     # Not `best[:, :1]`: with a second slice of it, XLA sorts the whole vocabulary (50x slower).
     highest = ops.max(logits, axis=-1, keepdims=True)
     normaliser = ops.log(ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True))
-    return best - highest - normaliser, ops.cast(tokens, "int32")
-
-
-def _top(logits, k):
-    """`top_k`; the best one alone by way of the maximum, which costs a fifth of it under XLA."""
-    if k > 1:
-        return ops.top_k(logits, k)
-    highest = ops.max(logits, axis=-1, keepdims=True)
-    # Of integers, because tf2onnx cannot write Keras' `argmax` of floats.
-    is_highest = ops.cast(ops.equal(logits, highest), "int8")
-    return highest, ops.argmax(is_highest, axis=-1, keepdims=True)
+    return best - highest - normaliser, tokens
 
 
 def only_allowed(logits, allowed):

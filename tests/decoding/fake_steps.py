@@ -86,8 +86,8 @@ def search_prefixes(search, end_id, **options):
 
 
 def arrays(result):
-    """The result with NumPy arrays in it."""
-    return type(result)(*(ops.convert_to_numpy(x) for x in result))
+    """The result with NumPy arrays in it, None where there is none."""
+    return type(result)(*(None if x is None else ops.convert_to_numpy(x) for x in result))
 
 
 def eager(function):

@@ -159,6 +159,9 @@ def test_compiled_search_equals_the_eager_one():
     np.testing.assert_array_equal(compiled.ids, ops.convert_to_numpy(eager.ids))
     np.testing.assert_allclose(compiled.scores, ops.convert_to_numpy(eager.scores), atol=1e-5)
     assert compiled.alignments.shape == (3, 2, 6, 5)
+    lean = models.CompiledSearch(model, search, return_alignments=False).generate(batch["source"])
+    assert lean.alignments is None
+    np.testing.assert_array_equal(lean.ids, compiled.ids)
 
 
 def test_greedy_follows_the_highest_logit():
