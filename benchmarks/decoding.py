@@ -13,7 +13,7 @@ with a loop in Python over its own layers.
 - `keras-graph`: the same without XLA;
 - `savedmodel`, `savedmodel-xla`: the exported search, as `export` and `export --xla` write it, in a
   process of its own, which imports TensorFlow and not this package;
-- `onnx`: the exported ONNX file in onnxruntime, one thread;
+- `onnx`: the exported ONNX file in onnxruntime, as `open_predictor` opens it: two threads;
 - `ctranslate2`, `ctranslate2-int8`: one worker of one thread, CTranslate2's best setting here;
 - `keras-hub`: the loop of KerasHub's sampler over our step, compiled by XLA;
 - `marian`: Hugging Face's `generate`;

@@ -24,15 +24,12 @@ def write_onnx(translator, path):
         UserError: the model holds an operation that cannot be converted.
     """
     import onnx
-    import tf2onnx.convert  # Slow; only needed here.
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     function = search_function(translator.model, translator.search)
     with quiet() as errors, without_cudnn(translator.model):
-        file, _ = tf2onnx.convert.from_function(
-            function, [SOURCE_IDS_SPEC], opset=OPSET, custom_op_handlers={"SelectV2": (_where, [])}
-        )
+        file = convert(function, [SOURCE_IDS_SPEC])
     if errors:  # tf2onnx logs what it cannot convert, and goes on.
         raise UserError(f"The model cannot be written as ONNX: {errors[0]}")
     name_axes(file.graph)
@@ -41,9 +38,35 @@ def write_onnx(translator, path):
     _try_out(path, translator.model.end_id)
 
 
+def convert(function, signature):
+    """A TensorFlow function as an ONNX model.
+
+    Args:
+        function: `tf.function`.
+        signature: list of `tf.TensorSpec`.
+
+    Returns:
+        `onnx.ModelProto`.
+    """
+    import tf2onnx.convert  # Slow; only needed here.
+
+    handlers = {"SelectV2": (_where, [])}
+    model, _ = tf2onnx.convert.from_function(
+        function, signature, opset=OPSET, custom_op_handlers=handlers
+    )
+    return model
+
+
 def _where(context, node, name, args):
     """Writes `SelectV2` as `Where`; tf2onnx' own sum of products is slower, and NaN at infinity."""
-    node.type = "Where"
+    from onnx import TensorProto
+    from tf2onnx.onnx_opset.controlflow import Select
+
+    kinds = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64
+    if context.get_dtype(node.output[0]) in kinds:
+        node.type = "Where"
+    else:  # onnxruntime has no `Where` of these.
+        Select.version_9(context, node)
 
 
 def name_axes(graph):

@@ -31,15 +31,15 @@ class BeamRun:
         search: A `Beam`, which chooses the candidates, scores them and bounds the scores.
         step, state, source_mask, end_id: As `Search` is given them.
         rules: The `Rules` of the call.
-        keeps_alignments: Bool. Whether the result holds them.
+        return_alignments: Bool. Whether the result holds them.
     """
 
-    def __init__(self, search, step, state, source_mask, end_id, rules, keeps_alignments):
+    def __init__(self, search, step, state, source_mask, end_id, rules, return_alignments):
         self.search = search
         self.step = step
         self.end_id = end_id
         self.rules = rules
-        self.keeps_alignments = keeps_alignments
+        self.return_alignments = return_alignments
         batch, self.source_length = ops.shape(source_mask)
         self.width = search.width // search.groups
         self.batch = batch * search.groups
@@ -64,7 +64,7 @@ class BeamRun:
                 nothing_written(
                     self.search.max_length,
                     self.batch * self.width,
-                    self.source_length if self.keeps_alignments else None,
+                    self.source_length if self.return_alignments else None,
                 ),
             ),
         )
@@ -78,7 +78,7 @@ class BeamRun:
         coverage, state = self.leaves.pack(live.leaves)
         logits, state, alignment = self.step(live.tokens, state)
         alignment, alignments = ops.cast(alignment, "float32"), written.alignments
-        if self.keeps_alignments:
+        if self.return_alignments:
             alignments = write_row(alignments, t, alignment)
         if self.search.coverage_penalty:
             coverage = coverage + alignment

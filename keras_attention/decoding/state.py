@@ -1,12 +1,14 @@
 """The state of a step function as flat leaves, the form that every backend's loop carries."""
 
+import numpy as np
 from keras import ops, tree
 
+from keras_attention.decoding.arguments import known
 from keras_attention.decoding.top_k import top_k
 
 # The log-probability and the score of what does not exist. Far below any real one, and yet far
-# enough from the lowest float32 that no sum or quotient of it is infinite: tf2onnx writes
-# `where` as a sum of products, which infinity would turn into NaN.
+# enough from the lowest float32 that no sum or quotient of it is infinite: tf2onnx, left to itself,
+# writes `where` as a sum of products, which infinity would turn into NaN.
 LOWEST = -1e30
 
 # The key of what all beams of a sentence share.
@@ -49,7 +51,7 @@ class StateLeaves:
         """The leaves of what `step` returned, but for those that are shared."""
         tree.assert_same_structure(self._structure, state)
         leaves = list(zip(tree.flatten(state), self._shared, strict=True))
-        if any(leaf is not shared for leaf, shared in leaves if shared is not None):
+        if any(not _is_same(leaf, shared) for leaf, shared in leaves if shared is not None):
             raise ValueError(
                 f'Expected `step` to return what stands under "{SHARED}" as it was given: all '
                 f"beams of a sentence share it, at every step. Received: state={state}"
@@ -69,6 +71,14 @@ class StateLeaves:
             moves = self._differs_between_beams[index]
             reordered.append(ops.take(new, rows, axis=0) if moves else new)
         return tuple(reordered)
+
+
+def _is_same(x, shared):
+    """Whether a tensor is the shared one, or at least holds its numbers: a compiled step copies."""
+    if x is shared:
+        return True
+    x, shared = known(x), known(shared)
+    return x is not None and shared is not None and np.array_equal(x, shared)
 
 
 def write_row(buffer, t, row):

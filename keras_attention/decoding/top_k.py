@@ -41,14 +41,16 @@ def top_k(x, k):
     values, places = ops.top_k(ops.reshape(candidates, (-1, k * size)), k)
     places = ops.cast(places, "int32")
     chunk = ops.take(ops.reshape(best, (-1,)), rows * k + places // size, axis=0)
-    return values, ops.reshape(chunk, (-1, k)) * size + places % size
+    places = ops.reshape(chunk, (-1, k)) * size + places % size
+    # Torch may take any of equal numbers, of minus infinities one behind the row.
+    return values, ops.minimum(places, length - 1)
 
 
 def _highest(x):
     values = ops.max(x, axis=-1, keepdims=True)
-    # Of integers, because tf2onnx cannot write Keras' `argmax` of floats.
-    is_highest = ops.cast(ops.equal(x, values), "int8")
-    return values, ops.cast(ops.argmax(is_highest, axis=-1, keepdims=True), "int32")
+    # Not by `argmax`: tf2onnx cannot write that of floats, GPUs have none of integers.
+    places = ops.where(ops.equal(x, values), ops.arange(x.shape[-1], dtype="int32"), x.shape[-1])
+    return values, ops.minimum(ops.min(places, axis=-1, keepdims=True), x.shape[-1] - 1)
 
 
 def _chunk_size(length, k):

@@ -113,7 +113,7 @@ class Ensemble(keras.Model):
             source: as for `Seq2Seq`.
             search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
             prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`.
-            return_alignments: bool. Whether the result holds them; without, they cost nothing.
+            return_alignments: bool. Whether the result holds alignments.
 
         Returns:
             `keras_attention.decoding.SearchResult` of tensors.

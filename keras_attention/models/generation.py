@@ -11,7 +11,7 @@ def generate(model, source, search, prefix=None, return_alignments=True):
         source: int tensor `(batch, source)`, or float frames `(batch, source, source_features)`.
         search: a search of `keras_attention.decoding`.
         prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`.
-        return_alignments: bool. Whether the result holds them; without, they cost nothing.
+        return_alignments: bool. Whether the result holds alignments.
 
     Returns:
         `keras_attention.decoding.SearchResult` of tensors.
@@ -27,5 +27,5 @@ def generate(model, source, search, prefix=None, return_alignments=True):
         pad_id=model.pad_id,
         prefix=prefix,
         row_keys=search.row_keys(source, memory["mask"]),
-        return_alignments=return_alignments,
+        **({} if return_alignments else {"return_alignments": False}),
     )

@@ -230,7 +230,7 @@ class Seq2Seq(keras.Model):
             search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
             prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`;
                 a row goes on freely from there.
-            return_alignments: bool. Whether the result holds them; without, they cost nothing.
+            return_alignments: bool. Whether the result holds alignments.
 
         Returns:
             `keras_attention.decoding.SearchResult` of tensors. Can be traced by `tf.function` and

@@ -150,7 +150,7 @@ class TransformerBlock(keras.layers.Layer):
             "value": ops.zeros((batch, groups, max_length, attention.value_dim), dtype=dtype),
         }
 
-    def step(self, x, memory, memory_masks, cache, positions, groups):
+    def step(self, x, memory, memory_masks, cache, positions, sizes):
         """One position.
 
         Args:
@@ -160,7 +160,7 @@ class TransformerBlock(keras.layers.Layer):
             memory_masks: `Masks` of the memory.
             cache: as `empty_cache` or the step before returned it.
             positions: int32 tensor `(batch, 1)`.
-            groups: pair of ints or scalar tensors: the sentences, and the rows of each.
+            sizes: pair of ints or scalar tensors: the sentences, and the rows of each.
 
         Returns:
             Output `(batch, width)`, the new cache, and the weights of the cross-attention
@@ -170,20 +170,18 @@ class TransformerBlock(keras.layers.Layer):
         new = self.self_attention.project_memory(inputs, positions=positions)
         slots = ops.arange(cache["key"].shape[2], dtype="int32")  # (max_length,)
         here = ops.reshape(ops.equal(slots, positions), (-1, 1, slots.shape[0], 1))
-        # Nothing stands there yet, and a sum is cheaper than a choice.
-        here = ops.cast(here, self.compute_dtype)  # (batch, 1, max_length, 1)
-        cache = {name: cache[name] + here * new[name] for name in cache}
+        cache = {name: ops.where(here, new[name], cache[name]) for name in cache}
         past = ops.less_equal(slots, positions)  # (batch, max_length)
         found, _ = self.self_attention.attend(
             inputs, cache, Masks(key=past), query_positions=positions
         )
-        x = self.around_self.after(x, ops.squeeze(found, axis=1))
+        x = self.around_self.after(x, ops.reshape(found, (-1, x.shape[-1])))
         query = self.around_cross.before(x)
-        found, weights = self._look_back(query, memory, memory_masks, groups)
+        found, weights = self._look_back(query, memory, memory_masks, sizes)
         x = self.around_cross.after(x, found)
         return self._feed_forward(x), cache, weights
 
-    def _look_back(self, x, memory, masks, groups):
+    def _look_back(self, x, memory, masks, sizes):
         """Cross-attention, the rows of one sentence as queries of its one memory.
 
         They are projected row by row: the number of rows of a sentence is not known before the run,
@@ -191,7 +189,7 @@ class TransformerBlock(keras.layers.Layer):
         """
         cross, width = self.cross_attention, x.shape[-1]
         query = cross.project_query(ops.expand_dims(x, axis=1))  # (batch, heads, 1, key_dim)
-        query = ops.reshape(query, (*groups, cross.num_heads, cross.key_dim))
+        query = ops.reshape(query, (*sizes, cross.num_heads, cross.key_dim))
         query = ops.swapaxes(query, 1, 2)  # (sentences, heads, rows of a sentence, key_dim)
         context, weights = cross.attend_heads(
             query,
@@ -201,11 +199,11 @@ class TransformerBlock(keras.layers.Layer):
             bias=None,
             training=False,
             return_weights=True,
-            query_positions=None,
+            query_positions=None,  # only positions inside the attention ask, and it has none
         )
         context = ops.swapaxes(context, 1, 2)
         context = ops.reshape(context, (-1, cross.num_heads, 1, cross.value_dim))
-        found = ops.reshape(cross.merge_heads(context), (*groups, width))
+        found = ops.reshape(cross.merge_heads(context), (*sizes, width))
         sees = masks.rows(1, ops.shape(memory["key"])[2])  # (sentences, 1)
         found = ops.where(ops.expand_dims(sees, axis=-1), found, 0.0)
         return ops.reshape(found, (-1, width)), weights

@@ -8,6 +8,7 @@ from keras_attention.decoding.arguments import known
 from keras_attention.decoding.state import SHARED
 from keras_attention.models.transformer_encoder import TransformerEncoder
 from keras_attention.ops import Masks
+from keras_attention.ops.fitting import check_fits
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -115,7 +116,8 @@ class TransformerDecoder(TransformerEncoder):
             with several rows a sentence, the beams of a search.
 
         Raises:
-            ValueError: there is no `max_length`, or more of it than the position has places.
+            ValueError: there is no `max_length`, or more of it than the position has places; or the
+                mask does not fit.
         """
         if max_length is None:
             raise ValueError(
@@ -129,14 +131,15 @@ class TransformerDecoder(TransformerEncoder):
                 f"Expected `max_length` to be at most that of the position, {places}. "
                 f"Received: max_length={max_length}"
             )
-        batch = ops.shape(values)[0]
+        shape = ops.shape(values)[:2]
         if values_mask is None:
-            values_mask = ops.ones(ops.shape(values)[:2], dtype="bool")
+            values_mask = ops.ones(shape, dtype="bool")
+        check_fits("values_mask", values_mask, shape)
         memory = [block.cross_attention.project_memory(values) for block in self.blocks]
         return {
             SHARED: {"memory": memory, "mask": values_mask},
-            "caches": [block.empty_cache(batch, max_length) for block in self.blocks],
-            "position": ops.zeros((batch,), dtype="int32"),
+            "caches": [block.empty_cache(shape[0], max_length) for block in self.blocks],
+            "position": ops.zeros(shape[:1], dtype="int32"),
         }
 
     def step(self, inputs, state):
@@ -167,10 +170,10 @@ class TransformerDecoder(TransformerEncoder):
         x = self.embedded(ops.expand_dims(inputs, axis=1), start=positions)
         x, places = ops.squeeze(x, axis=1), ops.expand_dims(positions, axis=1)  # (batch, width)
         memories, masks = state[SHARED]["memory"], Masks(key=state[SHARED]["mask"])
-        groups = _groups(inputs, memories[0]["key"])
+        sizes = _sentences_and_rows(inputs, memories[0]["key"])
         caches, all_weights = [], []
         for block, memory, cache in zip(self.blocks, memories, state["caches"], strict=True):
-            x, cache, weights = block.step(x, memory, masks, cache, places, groups)
+            x, cache, weights = block.step(x, memory, masks, cache, places, sizes)
             caches.append(cache)
             all_weights.append(weights)
         state = {**state, "caches": caches, "position": positions + 1}
@@ -202,9 +205,9 @@ class TransformerDecoder(TransformerEncoder):
         return {**super().get_config(), **alignment}
 
 
-def _groups(rows, memory):
+def _sentences_and_rows(inputs, memory):
     """How many sentences there are, and how many rows of each: the beams of a search, or one."""
-    rows, sentences = ops.shape(rows)[0], ops.shape(memory)[0]
+    rows, sentences = ops.shape(inputs)[0], ops.shape(memory)[0]
     is_known = isinstance(rows, int) and isinstance(sentences, int)
     return sentences, rows // (max(sentences, 1) if is_known else ops.maximum(sentences, 1))
 

@@ -6,11 +6,11 @@ from keras import ops
 def project(x, kernel):
     """`x kernel` at every position.
 
-    Where all sizes but one are known, the positions are one axis of one product: TensorFlow would
-    else look the shape up in the run, in more operations than there are in the rest of a decoder's
-    step. From rank 4 on they always are: on processors with AVX-512, TensorFlow 2.21 (oneDNN)
-    writes past the end of its memory where a tensor of shape `(batch, 1, length, dim)` is
-    multiplied by one matrix.
+    Where all sizes but one are known, the positions are made one axis here: TensorFlow would else
+    look the shape up in the run, in more operations than there are in the rest of a decoder's step.
+    From rank 4 on `tensordot` does it where they are not: on processors with AVX-512, TensorFlow
+    2.21 (oneDNN) writes past the end of its memory where a tensor of shape
+    `(batch, 1, length, dim)` is multiplied by one matrix.
 
     Args:
         x: Float tensor of shape `(..., dim)`.
@@ -20,7 +20,8 @@ def project(x, kernel):
         Float tensor of shape `(..., features)`.
     """
     leading = x.shape[:-1]
-    if len(leading) > 1 and is_known(leading):
+    features_known = None not in (x.shape[-1], *kernel.shape)
+    if len(leading) > 1 and features_known and is_known(leading):
         product = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
         return ops.reshape(product, (*known_shape(leading), kernel.shape[-1]))
     return ops.matmul(x, kernel) if len(leading) < 3 else ops.tensordot(x, kernel, axes=1)

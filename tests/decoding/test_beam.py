@@ -273,6 +273,16 @@ def test_what_is_shared_has_one_row_for_all_beams(search, runner):
     np.testing.assert_allclose(found.alignments, expected.alignments, atol=1e-6)
 
 
+def test_a_compiled_step_may_copy_what_is_shared():
+    def step(token_ids, state):
+        logits = ops.one_hot(token_ids + 1, 3)
+        return logits, {"shared": ops.copy(state["shared"])}, logits[:, :1]
+
+    state = {"shared": ops.convert_to_tensor(np.array([2.0, 5.0], "float32"))}
+    found = Beam(width=2, max_length=3)(step, state, ops.ones((2, 1), "bool"), 0, 2)
+    assert ops.convert_to_numpy(found.ids)[:, 0].tolist() == [[1, 0, 0]] * 2
+
+
 def test_what_is_shared_must_not_change():
     def step(token_ids, state):
         logits = ops.one_hot(token_ids, 3)

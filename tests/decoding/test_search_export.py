@@ -73,10 +73,12 @@ def inputs_of(batch, source_length):
 
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
 def test_onnx_finds_the_same(search):
-    tf2onnx = pytest.importorskip("tf2onnx")
+    pytest.importorskip("tf2onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
+    from keras_attention.export.to_onnx import convert
+
     function = function_of(search)
-    model, _ = tf2onnx.convert.from_function(function, input_signature=signature(), opset=18)
+    model = convert(function, signature())
     assert [node.op_type for node in model.graph.node].count("Loop") == 1
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fake_steps import Problem, eager, prefix_problem, search_prefixes
+from fake_steps import RUNNERS, prefix_problem, search_prefixes
 
 from keras_attention.decoding import Beam, DiverseBeam, Greedy, Sample
 
@@ -16,13 +16,12 @@ SEARCHES = [
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
-def test_everything_else_is_the_same(search):
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_everything_else_is_the_same(runner, search):
     problem = prefix_problem(7, batch=5, source_length=3, vocabulary=3, max_length=4)
     keys = np.arange(5, dtype="int32")
     whole, lean = (
-        eager(search_prefixes(search, END, row_keys=keys, return_alignments=kept))(
-            Problem(*problem)
-        )
+        runner(search_prefixes(search, END, row_keys=keys, return_alignments=kept))(problem)
         for kept in (True, False)
     )
     assert whole.alignments is not None and lean.alignments is None

@@ -156,6 +156,22 @@ def test_beams_share_the_memory_of_their_sentence(monkeypatch):
     assert set(map(str, seen)) == {str((12, {3}))}
 
 
+@pytest.mark.parametrize(
+    "variant", ["swiglu_grouped", "multi_query_one_head_alignment", "transformer_xl"]
+)
+def test_batches_of_other_sizes_are_the_same_program(variant):
+    """From the second size on TensorFlow traces a batch of a size that is not known."""
+    model, batch = make_model(variant), make_batch()
+    search = decoding.Beam(width=2, max_length=4)
+    compiled = models.CompiledSearch(model, search)
+    for rows in (3, 2):
+        source = batch["source"][:rows]
+        found, expected = compiled.generate(source), model.generate(source, search)
+        np.testing.assert_array_equal(found.ids, ops.convert_to_numpy(expected.ids))
+        alignments = ops.convert_to_numpy(expected.alignments)
+        np.testing.assert_allclose(found.alignments, alignments, atol=1e-5)
+
+
 def test_the_beam_moves_the_caches():
     """Each hypothesis' score is what the parallel pass gives to that sentence."""
     model, batch = make_model("rotary"), make_batch()
