@@ -31,6 +31,7 @@ def pytest_addoption(parser):
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("exhaustive"):
         _leave_out_repetitions(config, items)
@@ -73,10 +74,11 @@ def _seen(key, seen):
 def _group(items):
     """With `--dist loadgroup` a file stays on one worker, for the sake of what its tests share.
 
-    The checklist shares nothing and is the longest: it is spread, a layer at a time.
+    Those of exports share bundles that take long to make, all files together. The checklist shares
+    nothing and is the longest: it is spread, a layer at a time.
     """
     for item in items:
-        group = item.path.stem
+        group = item.path.parent.name if item.path.parent.name == "export" else item.path.stem
         if group == "test_checklist":
             group = item.callspec.id.rpartition("-")[0]
         item.add_marker(pytest.mark.xdist_group(group))

@@ -29,7 +29,7 @@ def copied(lstm, tmp_path):
 def without_conversion(lstm, monkeypatch):
     """Makes `export` copy the files of a finished bundle instead of converting again."""
 
-    def write_files(translator, folder, name, answers, report):
+    def write_files(translator, folder, name, answers, report, xla):
         shutil.copytree(lstm.bundle, folder, ignore=shutil.ignore_patterns("manifest.json"))
 
     monkeypatch.setattr(bundle, "write_files", write_files)
@@ -97,8 +97,8 @@ def test_export_that_answers_differently_leaves_the_former_bundle(
 ):
     converted = bundle.write_files
 
-    def write_files(translator, folder, name, answers, report):
-        converted(translator, folder, name, answers, report)
+    def write_files(translator, folder, name, answers, report, xla):
+        converted(translator, folder, name, answers, report, xla)
         spoil_weights(folder / "onnx/model.onnx")
 
     monkeypatch.setattr(bundle, "write_files", write_files)
@@ -113,7 +113,7 @@ def test_full_disk_leaves_nothing(run_dir, tmp_path, monkeypatch):
     def no_space(*arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(bundle, "write_saved_model", lambda *arguments: None)
+    monkeypatch.setattr(bundle, "write_saved_model", lambda *arguments, **options: None)
     monkeypatch.setattr(bundle, "write_onnx", no_space)
     with pytest.raises(UserError, match="cannot be written: No space left on device"):
         export(run_dir, tmp_path / "exports" / "tiny")

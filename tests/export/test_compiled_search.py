@@ -13,13 +13,18 @@ from keras_attention.export.readme import readme
 SEARCHES = {
     "greedy": decoding.Greedy(max_length=7),
     "beam": decoding.Beam(width=3, n_best=2, max_length=7),
+    "sample": decoding.Sample(
+        top_p=0.9, samples=2, seed=5, max_length=7, constraints=[decoding.NoRepeatNGram(3)]
+    ),
 }
+DECODERS = {"sample": "input_feeding"}
 
 
 @pytest.fixture(scope="module", params=SEARCHES)
 def compiled(request, tmp_path_factory):
     """A translator, and what TensorFlow loads of its SavedModel."""
-    translator = tiny_translator(decoder="transformer", search=SEARCHES[request.param], seed=13)
+    decoder = DECODERS.get(request.param, "transformer")
+    translator = tiny_translator(decoder=decoder, search=SEARCHES[request.param], seed=13)
     folder = tmp_path_factory.mktemp("compiled") / "1"
     write_saved_model(translator, folder, jit_compile=True)
     return translator, tf.saved_model.load(str(folder))
