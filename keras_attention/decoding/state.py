@@ -74,7 +74,10 @@ class StateLeaves:
 
 
 def _is_same(x, shared):
-    """Whether a tensor is the shared one, or at least holds its numbers: a compiled step copies."""
+    """Whether a tensor is the shared one or, as far as that is known, holds its numbers.
+
+    An eager search gets copies from a compiled step.
+    """
     if x is shared:
         return True
     x, shared = known(x), known(shared)
