@@ -23,6 +23,7 @@ import numpy as np
 import turns
 from keras import ops
 
+from keras_attention import layers
 from keras_attention import ops as attention_ops
 from keras_attention.ops.masks import Masks
 
@@ -72,6 +73,9 @@ PATTERNS = {
     "sliding window of 128": lambda *qkv: attention_ops.window_attention(
         *qkv, window=128, scale=DIM**-0.5
     ),
+    "sliding window of 128, causal": lambda *qkv: attention_ops.window_attention(
+        *qkv, window=128, masks=CAUSAL, scale=DIM**-0.5
+    ),
     "linear": lambda query, key, value: attention_ops.linear_attention(
         ops.elu(query) + 1.0, ops.elu(key) + 1.0, value
     ),
@@ -79,6 +83,36 @@ PATTERNS = {
         ops.elu(query) + 1.0, ops.elu(key) + 1.0, value, causal=True
     ),
 }
+
+# Patterns with weights of their own: layers without their projections.
+LAYERS = {
+    "adaptive span of 128, causal": lambda length: layers.AdaptiveSpanAttention(
+        HEADS, DIM, max_span=128, initial_span=1.0
+    ),
+    "Linformer (256 keys)": lambda length: layers.LinformerAttention(
+        HEADS, DIM, max_length=length, projected_length=256
+    ),
+    "memory-compressed (every third key)": lambda length: layers.MemoryCompressedAttention(
+        HEADS, DIM
+    ),
+    "Performer (256 features)": lambda length: layers.PerformerAttention(HEADS, DIM),
+}
+
+
+def heads_of(name, length):
+    """What a layer does with the heads, as a function of query, key and value."""
+    layer, shape = LAYERS[name](length), (1, length, HEADS * DIM)
+    layer.build(shape, shape)
+
+    def attend_in_pattern(*qkv):
+        weigh, bias = layer.weigh, layer.position.bias
+        return layer.pattern.attend(*qkv, CAUSAL, DIM**-0.5, weigh=weigh, bias=bias)[0]
+
+    def attend(*qkv):
+        positions = ops.arange(length, dtype="int32")
+        return layer.attend_heads(*qkv, Masks(), None, False, False, positions)[0]
+
+    return attend_in_pattern if hasattr(layer, "pattern") else attend
 
 
 def compiled(function, inputs):
@@ -125,7 +159,8 @@ def make(name, length):
     generator = np.random.default_rng(0)
     shape = (1, HEADS, length, DIM)
     inputs = [generator.normal(size=shape).astype("float32") for _ in range(3)]
-    run, reserved = compiled(PATTERNS[name], inputs)
+    function = PATTERNS.get(name) or heads_of(name, length)
+    run, reserved = compiled(function, inputs)
     run()
     return run, reserved
 
@@ -139,7 +174,7 @@ def peak(name, length):
 def all_seconds(lengths, limit, repeat):
     """`{pattern: {length: seconds}}`."""
     series = {}
-    for name in PATTERNS:
+    for name in [*PATTERNS, *LAYERS]:
         series[name] = {}
         for length in lengths:
             run, _ = make(name, length)
@@ -166,7 +201,9 @@ def draw(series):
     """Both diagrams side by side, both axes logarithmic."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), constrained_layout=True)
     for number, (name, points) in enumerate(series.items()):
-        style = {"marker": "os^vD*xP+"[number], "markersize": 5, "label": name}
+        style = {"marker": "os^vD*xP+<>hdp"[number], "markersize": 5, "label": name}
+        if number >= 10:  # the colours begin anew
+            style["linestyle"] = "--"
         left.plot(list(points), [seconds * 1e3 for seconds, _ in points.values()], **style)
         counted = {length: memory for length, (_, memory) in points.items() if memory}
         right.plot(list(counted), [memory / 2**20 for memory in counted.values()], **style)

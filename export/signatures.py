@@ -64,7 +64,7 @@ TEXT_SPEC = tf.TensorSpec([None], tf.string, name=TEXT)
 SOURCE_IDS_SPEC = tf.TensorSpec([None, None], tf.int32, name=SOURCE_IDS)
 
 
-def search_function(model, search, jit_compile=False):
+def search_function(model, search, jit_compile=False, max_source_length=None):
     """A traceable function from source ids to what a search finds.
 
     A row without any token (only the end and padding) gets no tokens and the score 0.
@@ -74,6 +74,7 @@ def search_function(model, search, jit_compile=False):
         search: a search of `keras_attention.decoding`.
         jit_compile: bool. Whether XLA compiles it, once for each shape: batches are filled up to a
             power of two and sources to a multiple of `LENGTH_STEP`, so that there are few.
+        max_source_length: int. Ids a source may have, which it is not filled up beyond.
 
     Returns:
         A `tf.function` with the inputs and outputs of the endpoint `search`.
@@ -92,30 +93,41 @@ def search_function(model, search, jit_compile=False):
             TOKEN_SCORES: tf.where(speaks[..., None], result.token_scores, 0.0),
         }
 
-    return _in_few_shapes(find, model) if jit_compile else find
+    return _in_few_shapes(find, model, max_source_length) if jit_compile else find
 
 
-def _in_few_shapes(find, model):
+def _in_few_shapes(find, model, max_source_length):
     """The same function, called with few shapes."""
 
     @tf.function(input_signature=[SOURCE_IDS_SPEC], autograph=False)
     def find_in_few_shapes(source_ids):
         batch, length = tf.unstack(tf.shape(source_ids))
-        found = find(_filled_up(source_ids, model.pad_id, model.end_id))
+        found = find(filled_up(source_ids, model.pad_id, model.end_id, max_source_length))
         found = {name: output[:batch] for name, output in found.items()}
         return {**found, ALIGNMENTS: found[ALIGNMENTS][..., :length]}
 
     return find_in_few_shapes
 
 
-def _filled_up(source_ids, pad_id, end_id):
-    """A power of two of rows, as long as a multiple of `LENGTH_STEP`."""
+def filled_up(source_ids, pad_id, end_id, max_length=None):
+    """Sources in one of few shapes.
+
+    Args:
+        source_ids: int32 tensor `(batch, source)`.
+        pad_id, end_id: int. The special ids.
+        max_length: int. What no source is filled up beyond.
+
+    Returns:
+        int32 tensor, the sources and copies of the first: a power of two of rows, as long as a
+        multiple of `LENGTH_STEP`, or as `max_length`.
+    """
     batch, length = tf.unstack(tf.shape(source_ids))
-    columns = tf.maximum(-(-length // LENGTH_STEP), 1) * LENGTH_STEP - length
-    source_ids = tf.pad(source_ids, [[0, 0], [0, columns]], constant_values=pad_id)
-    doublings = tf.range(31)
-    rows = tf.bitwise.left_shift(1, doublings)
-    rows = tf.reduce_min(tf.boolean_mask(rows, rows >= batch))
+    whole = tf.maximum(-(-length // LENGTH_STEP), 1) * LENGTH_STEP
+    if max_length is not None:
+        whole = tf.maximum(tf.minimum(whole, max_length), length)
+    source_ids = tf.pad(source_ids, [[0, 0], [0, whole - length]], constant_values=pad_id)
+    powers = tf.constant([2**exponent for exponent in range(31)])
+    rows = tf.reduce_min(tf.boolean_mask(powers, powers >= batch))
     # Copies of the first row, which the search has done with when it has done with that.
     nothing = tf.fill([1, tf.shape(source_ids)[1]], end_id)
     first = tf.concat([source_ids, nothing], axis=0)[:1]
@@ -142,10 +154,11 @@ class ServedTranslator(tf.Module):
         self.pad_id = translator.model.pad_id
         self.end_id = translator.model.end_id
         search, every = translator.search, translator.search.all_beams()
-        self.find = search_function(translator.model, search, jit_compile)
+        options = jit_compile, translator.max_source_length
+        self.find = search_function(translator.model, search, *options)
         self.find_all = self.find
         if every is not search:
-            self.find_all = search_function(translator.model, every, jit_compile)
+            self.find_all = search_function(translator.model, every, *options)
 
     @property
     def endpoints(self):

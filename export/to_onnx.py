@@ -65,7 +65,7 @@ def _where(context, node, name, args):
     kinds = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64
     if context.get_dtype(node.output[0]) in kinds:
         node.type = "Where"
-    else:  # onnxruntime has no `Where` of these.
+    else:  # such as bools, of which onnxruntime has no `Where`
         Select.version_9(context, node)
 
 

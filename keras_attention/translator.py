@@ -249,11 +249,11 @@ class Translator:
         compiled = self._compiled_search(search)
         for begin in range(0, len(sources), self.batch_size):
             rows = order[begin : begin + self.batch_size]
-            batch = _pad_to_step([sources[row] for row in rows])
+            batch = _pad_to_step([sources[row] for row in rows], self.max_source_length)
             forced = {}
             if prefixes is not None:
-                ids = _pad_to_step([prefixes[row] for row in rows])
-                forced = {"prefix": ids[:, : search.max_length]}
+                prefix = _pad_to_step([prefixes[row] for row in rows], search.max_length)
+                forced = {"prefix": prefix}
             result = compiled.generate(batch, **forced)
             for index, row in enumerate(rows):
                 fields = (None if field is None else field[index] for field in result)
@@ -349,10 +349,10 @@ def _one(prefix):
     return None if prefix is None else [prefix]
 
 
-def _pad_to_step(rows):
-    """Rows of ids, padded to one of few lengths."""
+def _pad_to_step(rows, limit):
+    """Rows of at most `limit` ids, padded to one of few lengths, none of them above it."""
     longest = max(map(len, rows))
-    return pad(rows, length=max(1, -(-longest // LENGTH_STEP)) * LENGTH_STEP)
+    return pad(rows, length=min(max(1, -(-longest // LENGTH_STEP)) * LENGTH_STEP, limit))
 
 
 def pad(rows, length=None, pad_id=0):

@@ -138,6 +138,20 @@ def test_text_that_is_too_long(translator):
             call(["7", just + "x"])
 
 
+def test_no_batch_is_wider_than_the_model_takes(monkeypatch):
+    translator, widths = make_translator(SEARCHES["greedy"]), []
+    generate = models.CompiledSearch.generate
+
+    def counting(self, source, prefix=None):
+        widths.append((source.shape[1], None if prefix is None else prefix.shape[1]))
+        return generate(self, source, prefix)
+
+    monkeypatch.setattr(models.CompiledSearch, "generate", counting)
+    translator("x" * (MAX_SOURCE_LENGTH - 1), prefixes="yyyyyy")  # else 24 and 8
+    translator("xx")
+    assert widths == [(MAX_SOURCE_LENGTH, 7), (8, None)]
+
+
 @pytest.mark.parametrize("value", [7, None, b"7", ["7"]])
 def test_text_that_is_no_string(translator, value):
     with pytest.raises(UserError, match="Text 2 must be a string. Received: "):

@@ -70,8 +70,9 @@ class Search:
             Rows whose sentence has ended are still stepped; what they return is not used.
         state: Any nest of dicts, lists and tuples whose leaves all start with the batch axis. What
             stands under a key `"shared"`, such as the memory of an encoder, is the same for all
-            beams of a sentence: `step` gets it as it is, with a batch axis of sentences, where the
-            rows of the rest are sentence after sentence, each with all its beams; and returns it.
+            beams of a sentence and of every step: `step` gets it as it is, with a batch axis of
+            sentences, where the rows of the rest are sentence after sentence, each with all its
+            beams. What `step` returns in its place is not read.
         source_mask: Bool `(batch, source)`, True where there is a source token.
         start_id: Integer, the token before the first one.
         end_id: Integer, the token that ends a sentence.
@@ -81,8 +82,8 @@ class Search:
             constraint forbids them. Not longer than `max_length`.
         row_keys: int32 `(batch,)`, what tells the rows apart for searches that draw random numbers;
             see `row_keys`.
-        return_alignments: Bool. Whether the alignments are kept; if not, a compiled search does not
-            compute them.
+        return_alignments: Bool. Whether the alignments are kept; if not, a compiled search computes
+            none, but for a coverage penalty.
 
     Output:
         A `SearchResult` with `beams` sentences a row.

@@ -1,9 +1,7 @@
 """The state of a step function as flat leaves, the form that every backend's loop carries."""
 
-import numpy as np
 from keras import ops, tree
 
-from keras_attention.decoding.arguments import known
 from keras_attention.decoding.top_k import top_k
 
 # The log-probability and the score of what does not exist. Far below any real one, and yet far
@@ -19,7 +17,9 @@ class StateLeaves:
     """A nested search state, taken apart and put together again.
 
     What stands under a key `"shared"` is one thing for all beams of a sentence: no loop carries it,
-    and its batch axis counts sentences where that of the rest counts sentences times beams.
+    and its batch axis counts sentences where that of the rest counts sentences times beams. Every
+    step is given it as it was at first, whatever a step returned in its place: a compiled step
+    returns copies.
 
     Args:
         state: Nest of tensors whose leaves all start with the batch axis.
@@ -50,12 +50,7 @@ class StateLeaves:
     def flatten(self, state):
         """The leaves of what `step` returned, but for those that are shared."""
         tree.assert_same_structure(self._structure, state)
-        leaves = list(zip(tree.flatten(state), self._shared, strict=True))
-        if any(not _is_same(leaf, shared) for leaf, shared in leaves if shared is not None):
-            raise ValueError(
-                f'Expected `step` to return what stands under "{SHARED}" as it was given: all '
-                f"beams of a sentence share it, at every step. Received: state={state}"
-            )
+        leaves = zip(tree.flatten(state), self._shared, strict=True)
         return tuple(leaf for leaf, shared in leaves if shared is None)
 
     def reorder(self, old_leaves, new_leaves, rows):
@@ -71,17 +66,6 @@ class StateLeaves:
             moves = self._differs_between_beams[index]
             reordered.append(ops.take(new, rows, axis=0) if moves else new)
         return tuple(reordered)
-
-
-def _is_same(x, shared):
-    """Whether a tensor is the shared one or, as far as that is known, holds its numbers.
-
-    An eager search gets copies from a compiled step.
-    """
-    if x is shared:
-        return True
-    x, shared = known(x), known(shared)
-    return x is not None and shared is not None and np.array_equal(x, shared)
 
 
 def write_row(buffer, t, row):

@@ -18,7 +18,8 @@ class CompiledSearch(keras.Model):
         search: a search of `keras_attention.decoding`.
         jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape; JAX always
             does.
-        return_alignments: bool. Whether results hold alignments; if not, they are not computed.
+        return_alignments: bool. Whether results hold alignments; if not, none are computed, but for
+            a coverage penalty.
         **kwargs: Keyword arguments of `keras.Model`, such as `name`.
 
     Example:

@@ -16,6 +16,8 @@ def generate(model, source, search, prefix=None, return_alignments=True):
     Returns:
         `keras_attention.decoding.SearchResult` of tensors.
     """
+    # A search of one's own needs the argument only where alignments are not wanted.
+    options = {} if return_alignments else {"return_alignments": False}
     source = ops.convert_to_tensor(source)
     memory = model.encode(source)
     return search(
@@ -27,5 +29,5 @@ def generate(model, source, search, prefix=None, return_alignments=True):
         pad_id=model.pad_id,
         prefix=prefix,
         row_keys=search.row_keys(source, memory["mask"]),
-        **({} if return_alignments else {"return_alignments": False}),
+        **options,
     )

@@ -9,6 +9,7 @@ from keras_attention import decoding
 from keras_attention.export import write_saved_model
 from keras_attention.export.manifest import describe
 from keras_attention.export.readme import readme
+from keras_attention.export.signatures import filled_up
 
 SEARCHES = {
     "greedy": decoding.Greedy(max_length=7),
@@ -66,6 +67,29 @@ def test_ids_alone_and_an_empty_batch(compiled):
     }
     assert all(output.shape[0] == 0 for output in alone.values())
     assert found["alignments"].shape[-1] == source.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((0, 0), (1, 8)),
+        ((1, 1), (1, 8)),
+        ((2, 8), (2, 8)),
+        ((3, 9), (4, 16)),
+        ((5, 17), (8, 19)),
+        ((9, 19), (16, 19)),
+        ((1, 23), (1, 23)),
+    ],
+)
+def test_sources_have_few_shapes(shape, expected):
+    source = np.arange(4, 4 + np.prod(shape), dtype="int32").reshape(shape)
+    found = filled_up(tf.constant(source), 0, 3, max_length=19).numpy()
+    assert found.shape == expected
+    rows, length = shape
+    np.testing.assert_array_equal(found[:rows, :length], source)
+    assert not found[:rows, length:].any()
+    copied = found[0] if rows else np.full(expected[1], 3)
+    np.testing.assert_array_equal(found[rows:], np.tile(copied, (expected[0] - rows, 1)))
 
 
 def test_the_bundle_says_so():

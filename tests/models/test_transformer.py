@@ -172,6 +172,24 @@ def test_batches_of_other_sizes_are_the_same_program(variant):
         np.testing.assert_allclose(found.alignments, alignments, atol=1e-5)
 
 
+def test_a_step_at_a_place_that_is_taken_writes_over_it():
+    model, batch = make_model(), make_batch()
+    state = model.start(model.encode(batch["source"]), 3)
+    _, once, _ = model.step(batch["target"][:, 0], state)
+    expected, _, _ = model.step(batch["target"][:, 1], once)
+    _, other, _ = model.step(batch["target"][:, 2], once)
+    found, _, _ = model.step(batch["target"][:, 1], {**other, "position": once["position"]})
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), ops.convert_to_numpy(expected))
+
+
+def test_a_mask_of_another_length_is_refused():
+    decoder = models.TransformerDecoder(1, 2, 8)
+    values = np.ones((2, 5, 4), "float32")
+    decoder(np.ones((2, 3, 4), "float32"), values)
+    with pytest.raises(ValueError, match="values_mask"):
+        decoder.start(values, np.ones((2, 4), "bool"), max_length=3)
+
+
 def test_the_beam_moves_the_caches():
     """Each hypothesis' score is what the parallel pass gives to that sentence."""
     model, batch = make_model("rotary"), make_batch()
