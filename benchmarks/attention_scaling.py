@@ -199,7 +199,7 @@ def with_memory(series):
 
 def draw(series):
     """Both diagrams side by side, both axes logarithmic."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), constrained_layout=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6), constrained_layout=True)
     for number, (name, points) in enumerate(series.items()):
         style = {"marker": "os^vD*xP+<>hdp"[number], "markersize": 5, "label": name}
         if number >= 10:  # the colours begin anew
@@ -212,7 +212,7 @@ def draw(series):
         axis.set_xticks(LENGTHS, [str(length) for length in LENGTHS], rotation=45)
         axis.minorticks_off()
         axis.grid(alpha=0.3)
-    left.legend(fontsize=7)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
     print(PICTURE)

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_attention.errors import UserError
 
+from .loop_invariants import lift_invariants
 from .portable import without_cudnn
 from .quiet import quiet
 from .signatures import SEARCH, SOURCE_IDS_SPEC, axes, search_function
@@ -54,6 +55,7 @@ def convert(function, signature):
     model, _ = tf2onnx.convert.from_function(
         function, signature, opset=OPSET, custom_op_handlers=handlers
     )
+    lift_invariants(model.graph)
     return model
 
 

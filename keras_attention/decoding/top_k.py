@@ -47,10 +47,13 @@ def top_k(x, k):
 
 
 def _highest(x):
+    length = x.shape[-1]
     values = ops.max(x, axis=-1, keepdims=True)
-    # Not by `argmax`: tf2onnx cannot write that of floats, GPUs have none of integers.
-    places = ops.where(ops.equal(x, values), ops.arange(x.shape[-1], dtype="int32"), x.shape[-1])
-    return values, ops.minimum(ops.min(places, axis=-1, keepdims=True), x.shape[-1] - 1)
+    # Not by `argmax`: tf2onnx cannot write that of floats, GPUs have none of integers. The first of
+    # the highest has the most places from itself to the end; a product, as `where` is slow in ONNX.
+    to_end = ops.arange(length, 0, -1, dtype="int32")
+    to_end = ops.max(ops.cast(ops.equal(x, values), "int32") * to_end, axis=-1, keepdims=True)
+    return values, ops.minimum(length - to_end, length - 1)
 
 
 def _chunk_size(length, k):

@@ -109,6 +109,16 @@ class Seq2Seq(keras.Model):
         self.share_embeddings = share_embeddings
         self.source_features = source_features
 
+    def compile(self, *args, **kwargs):
+        """Configures training: see `keras.Model.compile`.
+
+        The optimizer makes its variables here. Made in the first step, as Keras does, they cost
+        TensorFlow a second trace of it: twice the wait before training begins.
+        """
+        super().compile(*args, **kwargs)
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
     def _make_target_embedding(self, vocabulary_size, tie, dtype):
         # Rows of norm one: the tied logits start small, and `_embed` scales the input back to a
         # variance of one, without which recurrent models stay at unigram statistics for long.

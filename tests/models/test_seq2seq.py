@@ -151,6 +151,23 @@ def test_a_tiny_model_learns_one_batch_by_heart(decoder):
     np.testing.assert_array_equal(ops.convert_to_numpy(result.lengths)[:, 0], 5)
 
 
+def test_the_training_step_is_traced_once():
+    traces = []
+
+    def loss(y_true, y_pred):
+        traces.append(1)  # Python runs it while a step is traced, and never again
+        return losses.SequenceCrossEntropy()(y_true, y_pred)
+
+    model, batch = make_model(), make_batch()
+    model.compile("adam", loss=loss)
+    assert model.optimizer.built
+    if keras.backend.backend() == "jax":
+        return  # makes the variables of an optimizer by itself, outside of the step
+    for _ in range(2):
+        model.train_on_batch(batch, batch["target"])
+    assert len(traces) == 1
+
+
 def test_compiled_search_equals_the_eager_one():
     model, batch = make_model(), make_batch()
     search = decoding.Beam(width=3, n_best=2, max_length=6)

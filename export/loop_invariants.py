@@ -1,0 +1,76 @@
+"""What a loop of an ONNX graph carries along unchanged, taken out of the loop.
+
+TensorFlow hands a loop all that its body reads, weights included, as variables of the loop. As such
+they are no constants to a runtime, which packs constants for its matrix products beforehand, and to
+a quantizer, which changes nothing else. A body may as well read them where they stand.
+"""
+
+from collections import Counter
+
+
+def lift_invariants(graph):
+    """Lets the bodies of all loops read what does not change from outside of the loop.
+
+    Args:
+        graph: `onnx.GraphProto`, changed in place.
+    """
+    results = {value.name for value in graph.output}
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                lift_invariants(attribute.g)
+        if node.op_type == "Loop":
+            _lift(node, graph, results)
+
+
+def _lift(loop, graph, results):
+    """Lifts out of one loop of a graph."""
+    (body,) = (attribute.g for attribute in loop.attribute if attribute.name == "body")
+    producers = {output: node for node in body.node for output in node.output}
+    # Behind trip count and condition, as input and as output of the body behind the condition.
+    carried = len(loop.input) - 2
+    for i in reversed(range(carried)):
+        outside, inside = loop.input[2 + i], body.input[2 + i].name
+        unchanged = _source(body.output[1 + i].name, producers) == inside
+        if unchanged and loop.output[i] not in results:
+            _read(body, inside, outside)
+            _read(graph, loop.output[i], outside)
+            for values in (loop.input, body.input):
+                del values[2 + i]
+            del body.output[1 + i]
+            del loop.output[i]
+    _drop_unread(body)
+
+
+def _source(name, producers):
+    """The value that a chain of `Identity` begins with."""
+    while name in producers and producers[name].op_type == "Identity":
+        name = producers[name].input[0]
+    return name
+
+
+def _read(graph, old, new):
+    """Lets every node of a graph, and of graphs inside it, read one value in place of another."""
+    for node in _all_nodes(graph):
+        for i, name in enumerate(node.input):
+            if old and name == old:
+                node.input[i] = new
+
+
+def _all_nodes(graph):
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _all_nodes(attribute.g)
+
+
+def _drop_unread(body):
+    """Drops each `Identity` that nothing reads any more; nodes stand behind what they read."""
+    reads = Counter(name for node in _all_nodes(body) for name in node.input)
+    reads.update(value.name for value in body.output)
+    for i in reversed(range(len(body.node))):
+        node = body.node[i]
+        if node.op_type == "Identity" and not reads[node.output[0]]:
+            reads[node.input[0]] -= 1
+            del body.node[i]
