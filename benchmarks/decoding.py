@@ -14,6 +14,7 @@ with a loop in Python over its own layers.
 - `savedmodel`, `savedmodel-xla`: the exported search, as `export` and `export --xla` write it, in a
   process of its own, which imports TensorFlow and not this package;
 - `onnx`: the exported ONNX file in onnxruntime, as `open_predictor` opens it: two threads;
+- `onnx-int8`: the same after onnxruntime's dynamic quantisation of its weights;
 - `ctranslate2`, `ctranslate2-int8`: one worker of one thread, CTranslate2's best setting here;
 - `keras-hub`: the loop of KerasHub's sampler over our step, compiled by XLA;
 - `marian`: Hugging Face's `generate`;
@@ -145,7 +146,7 @@ def saved_model_engine(model, search, folder, jit_compile):
     return run
 
 
-def onnx_engine(model, search, folder):
+def onnx_engine(model, search, folder, int8=False):
     """The exported ONNX file in onnxruntime."""
     from types import SimpleNamespace
 
@@ -153,6 +154,11 @@ def onnx_engine(model, search, folder):
 
     path = Path(folder) / "model.onnx"
     write_onnx(SimpleNamespace(model=model, search=search), path)
+    if int8:
+        from onnxruntime.quantization import quantize_dynamic
+
+        full, path = path, path.with_stem("int8")
+        quantize_dynamic(full, path, extra_options={"EnableSubgraph": True})
     session = open_session(path)
     return timed(lambda source: session.run(["ids"], {"source_ids": source})[0][:, 0])
 
@@ -261,6 +267,7 @@ def make_engines(size, model, beam_width, steps, folder):
         "savedmodel": lambda: saved_model_engine(model, search, folder / "graph", False),
         "savedmodel-xla": lambda: saved_model_engine(model, search, folder / "xla", True),
         "onnx": lambda: onnx_engine(model, search, folder),
+        "onnx-int8": lambda: onnx_engine(model, search, folder, int8=True),
         "keras-hub": lambda: keras_hub_engine(model, beam_width, steps),
     }
     if size == "recurrent":
