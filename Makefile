@@ -85,7 +85,7 @@ multi30k: setup ## train Multi30k en-de for MINUTES=51, score it; MULTI30K=folde
 	  || $(BIN)/keras-attention evaluate runs/multi30k
 
 # What repeats itself, such as the ONNX export of every variant of one layer, runs in `test-all`.
-TESTS := -m pytest -n $(TEST_JOBS) --dist loadgroup
+TESTS := -m pytest -n $(TEST_JOBS)
 JAX_TESTS := tests/ops tests/layers tests/models tests/decoding
 test: setup ## run the tests on TensorFlow, then layers, models, search and algebra on JAX
 	@status=0; \

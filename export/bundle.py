@@ -17,18 +17,18 @@ from keras_attention.translator import Translator
 from . import layout
 from .answers import answers_of
 from .manifest import describe, needs_tensorflow_text, origin, scores
-from .parity import prove
+from .parity import agreement, prove
 from .portable import without_cudnn
 from .precision import half_policies, in_float32
 from .predictor import translator_folder
 from .readme import readme
 from .saved_model import write_saved_model
-from .to_onnx import write_onnx
+from .to_onnx import write_int8, write_onnx
 
 WARMUP_TEXTS = 8
 
 
-def export(source, to, texts=None, report=print, search=None, xla=False):
+def export(source, to, texts=None, report=print, search=None, xla=False, int8=False):
     """Writes a bundle: SavedModel, ONNX, tokenizers, instructions, and the proof of parity.
 
     The bundle is made in a temporary folder, moved to another one, and proved there. Only then does
@@ -42,6 +42,8 @@ def export(source, to, texts=None, report=print, search=None, xla=False):
         report: function that tells the user one line about each step.
         search: `SearchOptions` in place of recorded ones.
         xla: bool. Whether the SavedModel compiles its searches by XLA.
+        int8: bool. Whether to write a second ONNX file, with 8-bit integers as weights. It need not
+            answer like the trained model: the manifest tells how often it does.
 
     Returns:
         The manifest, a dict.
@@ -71,7 +73,7 @@ def export(source, to, texts=None, report=print, search=None, xla=False):
             answers = answers_of(translator, texts)
     with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
         made = workspace / "made"
-        write_files(translator, made, to.name, answers, report, xla)
+        write_files(translator, made, to.name, answers, report, xla, int8)
         moved = workspace / "moved" / to.name
         moved.parent.mkdir()
         os.replace(made, moved)
@@ -84,6 +86,7 @@ def export(source, to, texts=None, report=print, search=None, xla=False):
             "from": origin(source),
             "scores": scores(source, translator.search, report),
             "parity": parity,
+            "int8": agreement(moved, answers) if int8 else None,
             "files": layout.checksums(moved),
         }
         write_json(moved / layout.MANIFEST, manifest)
@@ -99,7 +102,8 @@ def verify(bundle, report=print):
         report: function that tells the user one line about each step.
 
     Returns:
-        A dict: `name`, the number of `files`, and the new `parity` report.
+        A dict: `name`, the number of `files`, the new `parity` report, and `int8`, how often the
+        file with integer weights answers the same, None where there is none.
 
     Raises:
         BundleError: a file is missing or changed.
@@ -112,10 +116,12 @@ def verify(bundle, report=print):
     answers = read_json(bundle / layout.ANSWERS, "an exported bundle")
     report(f"Proving parity on {len(answers)} sentences in clean processes ...")
     parity = prove(bundle, answers, manifest["needs_tensorflow_text"])
-    return {"name": manifest["name"], "files": len(manifest["files"]), "parity": parity}
+    int8 = agreement(bundle, answers) if layout.ONNX_INT8 in manifest["files"] else None
+    files = len(manifest["files"])
+    return {"name": manifest["name"], "files": files, "parity": parity, "int8": int8}
 
 
-def write_files(translator, folder, name, answers, report, xla=False):
+def write_files(translator, folder, name, answers, report, xla=False, int8=False):
     """Writes everything but the manifest.
 
     Args:
@@ -125,15 +131,19 @@ def write_files(translator, folder, name, answers, report, xla=False):
         answers: list of dicts, as `answers_of` makes them.
         report: function that tells the user one line.
         xla: bool. Whether the SavedModel compiles its searches by XLA.
+        int8: bool. Whether to write an ONNX file with integer weights too.
     """
     warmup_texts = [answer["source"] for answer in answers if answer["source"]][:WARMUP_TEXTS]
     report("Writing the SavedModel ...")
     write_saved_model(translator, folder / layout.SAVED_MODEL, warmup_texts, jit_compile=xla)
     report("Writing the ONNX file ...")
     write_onnx(translator, folder / layout.ONNX)
+    if int8:
+        report("Writing the ONNX file with 8-bit weights ...")
+        write_int8(folder / layout.ONNX, folder / layout.ONNX_INT8, translator.model.end_id)
     translator.source_tokenizer.save(folder / layout.SOURCE_TOKENIZER)
     translator.target_tokenizer.save(folder / layout.TARGET_TOKENIZER)
-    instructions = readme(describe(translator, name, xla), warmup_texts[0])
+    instructions = readme(describe(translator, name, xla), warmup_texts[0], int8)
     (folder / layout.README).write_text(instructions, encoding="utf-8")
     compact = json.dumps(answers, ensure_ascii=False)
     (folder / layout.ANSWERS).write_text(compact + "\n", encoding="utf-8")

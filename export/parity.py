@@ -11,6 +11,7 @@ from keras_attention import text as tokenizers
 
 from .answers import Comparison
 from .errors import ParityError
+from .layout import ONNX_INT8
 from .signatures import SEARCH, SIGNATURES
 
 ENDPOINTS = {"SavedModel": tuple(SIGNATURES), "ONNX": (SEARCH,)}
@@ -47,6 +48,39 @@ def prove(bundle, answers, tensorflow_text=False, batch_sizes=BATCH_SIZES):
     return {
         "saved_model": compare("SavedModel", answers, saved_model),
         "onnx": compare("ONNX", answers, onnx),
+    }
+
+
+def agreement(bundle, answers, batch_sizes=BATCH_SIZES):
+    """How often the ONNX file with integer weights answers like the trained model.
+
+    Args:
+        bundle, answers, batch_sizes: see `prove`.
+
+    Returns:
+        A dict: the number of `sentences`, the `batch_sizes`, `same_text`, the number of sentences
+        with the text of the trained model at every batch size, and the largest
+        `max_score_difference` of these.
+
+    Raises:
+        ParityError: the file cannot be run.
+    """
+    request = {
+        "source_ids": [answer["source_ids"] for answer in answers],
+        "batch_sizes": list(batch_sizes),
+    }
+    found = run("run_onnx.py", Path(bundle) / ONNX_INT8, request)
+    decode_ids(bundle, found)
+    same, differences = 0, [0.0]
+    for wanted, *rows in zip(answers, *found.values(), strict=True):
+        if all(row["text"] == wanted["text"] for row in rows):
+            same += 1
+            differences.extend(abs(row["ids_score"] - wanted["score"]) for row in rows)
+    return {
+        "sentences": len(answers),
+        "batch_sizes": list(batch_sizes),
+        "same_text": same,
+        "max_score_difference": max(differences),
     }
 
 

@@ -13,7 +13,15 @@ from keras_attention.errors import UserError
 from keras_attention.text.tokenizer import as_strings
 from keras_attention.translator import Explanation, Translator
 
-from .layout import MANIFEST, ONNX, SAVED_MODEL, SOURCE_TOKENIZER, TARGET_TOKENIZER, read_manifest
+from .layout import (
+    MANIFEST,
+    ONNX,
+    ONNX_INT8,
+    SAVED_MODEL,
+    SOURCE_TOKENIZER,
+    TARGET_TOKENIZER,
+    read_manifest,
+)
 from .signatures import (
     ALIGNMENT,
     EXPLAIN,
@@ -96,8 +104,20 @@ class OnnxPredictor(KerasPredictor):
         unknown: as for `keras_attention.Translator`; what the manifest says if None.
     """
 
+    file = ONNX
+
     def __init__(self, bundle, unknown=None):
-        super().__init__(BundleTranslator(bundle, onnx_search(bundle), unknown))
+        super().__init__(BundleTranslator(bundle, onnx_search(bundle, self.file), unknown))
+
+
+class OnnxInt8Predictor(OnnxPredictor):
+    """Predictions of the ONNX file of a bundle that has 8-bit integers as weights.
+
+    Args:
+        bundle, unknown: see `OnnxPredictor`.
+    """
+
+    file = ONNX_INT8
 
 
 class RecordedSearch:
@@ -157,9 +177,9 @@ def recorded_unknown(manifest):
     return manifest.get("unknown", "keep")
 
 
-def onnx_search(bundle):
-    """The function from source ids to a `SearchResult` that is the ONNX file of a bundle."""
-    session = _opened(open_session, Path(bundle) / ONNX)
+def onnx_search(bundle, file=ONNX):
+    """The function from source ids to a `SearchResult` that is an ONNX file of a bundle."""
+    session = _opened(open_session, Path(bundle) / file)
     there = {output.name for output in session.get_outputs()}
     # A bundle of version 0.1 has no scores of tokens.
     names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in there]
@@ -252,7 +272,11 @@ def _opened(opener, path):
         raise UserError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error
 
 
-FORMATS = {"saved_model": SavedModelPredictor, "onnx": OnnxPredictor}
+FORMATS = {
+    "saved_model": SavedModelPredictor,
+    "onnx": OnnxPredictor,
+    "onnx-int8": OnnxInt8Predictor,
+}
 
 
 def open_predictor(path, format=None, search=None, unknown=None):
@@ -260,7 +284,8 @@ def open_predictor(path, format=None, search=None, unknown=None):
 
     Args:
         path: path of a run directory, of a translator's folder, or of an exported bundle.
-        format: `"saved_model"` or `"onnx"`: which file of a bundle; by default the SavedModel.
+        format: `"saved_model"`, `"onnx"` or `"onnx-int8"`: which file of a bundle; by default the
+            SavedModel.
         search: `SearchOptions` in place of recorded ones. The files of a bundle hold their search.
         unknown: as for `keras_attention.Translator`; what was recorded if None.
 

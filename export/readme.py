@@ -14,7 +14,7 @@ like; nothing in it names a path.
 |---|---|
 | `saved_model/1/` | SavedModel, strings in and out, laid out and warmed up for TF Serving |
 | `onnx/model.onnx` | ids in, the search inside (opset {opset}); runs in onnxruntime alone |
-| `tokenizer/source`, `tokenizer/target` | the tokenizers ({kinds}), for who feeds ids |
+{int8_file}| `tokenizer/source`, `tokenizer/target` | the tokenizers ({kinds}), for who feeds ids |
 | `parity.json` | what the trained model answered to held-out sentences |
 | `manifest.json` | where it comes from, versions, settings, scores, proof of parity, checksums |
 
@@ -60,7 +60,7 @@ print(ids[0, 0, : lengths[0, 0]], scores[0, 0])
 Outputs: `ids` int32 `(batch, beams, target)`, `scores` float32 `(batch, beams)`, `lengths` int32
 `(batch, beams)`, `alignments` float32 `(batch, beams, target, source)`, `token_scores` float32
 `(batch, beams, target)`, best beam first; a score of -1e30 is that of no sentence.
-
+{int8_note}
 With the tokenizers, in Python:
 
 ```python
@@ -79,18 +79,25 @@ XLA_NOTE = (
     "filled up to a power of two, and sources to a multiple of {step} tokens. TF Serving does\n"
     "it on a CPU with `--xla_cpu_compilation_enabled=true` at the end of its command.\n"
 )
+INT8_FILE = "| `onnx/model-int8.onnx` | the same, its weights 8-bit: smaller, faster, not equal |\n"
+INT8_NOTE = (
+    "\n`onnx/model-int8.onnx` is called alike. It rounds, and by the whole batch: an answer may\n"
+    "be another one, and depend on the other rows. `int8` in `manifest.json` tells how many of\n"
+    "the held-out sentences it answered with the text of the trained model.\n"
+)
 VOCABULARY_NOTE = (
     "Token `i` of `vocabulary` in\n`tokenizer/source/tokenizer.json` has the id `4 + i`, "
     "an unknown one has 1."
 )
 
 
-def readme(description, text):
+def readme(description, text, int8=False):
     """The text of a bundle's README.md.
 
     Args:
         description: dict, the manifest's part that does not depend on the files.
         text: str. A text to translate in the examples.
+        int8: bool. Whether there is an ONNX file with integer weights.
     """
     kinds = dict.fromkeys(side["kind"] for side in description["tokenizer"].values())
     with_text = description["needs_tensorflow_text"]
@@ -108,6 +115,8 @@ def readme(description, text):
         python_text=repr(text),
         text_note=TEXT_NOTE if with_text else "",
         xla_note=XLA_NOTE.format(step=LENGTH_STEP) if description["xla"] else "",
+        int8_file=INT8_FILE if int8 else "",
+        int8_note=INT8_NOTE if int8 else "",
         text_import="import tensorflow_text\n" if with_text else "",
         ids_note=VOCABULARY_NOTE if spelled else "",
     )

@@ -8,6 +8,7 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 import hypothesis
 import keras
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # A merge is decided by the same examples each time; on a developer's machine they are new ones.
 hypothesis.settings.register_profile("ci", derandomize=True)
@@ -31,11 +32,27 @@ def pytest_addoption(parser):
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("exhaustive"):
         _leave_out_repetitions(config, items)
-    _group(items)
+
+
+class ByFile(LoadScopeScheduling):
+    """A file stays on one worker, for the sake of what its tests share.
+
+    Those of exports share bundles that take long to make, all files together. The checklist shares
+    nothing and is the longest: it is spread, a layer at a time.
+    """
+
+    def _split_scope(self, nodeid):
+        file, _, test = nodeid.partition("::")
+        if file.startswith("tests/export/"):
+            return "tests/export"
+        return test.rpartition("-")[0] if file.endswith("test_checklist.py") else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log)
 
 
 def _leave_out_repetitions(config, items):
@@ -69,16 +86,3 @@ def _seen(key, seen):
     repeats = key in seen
     seen.add(key)
     return repeats
-
-
-def _group(items):
-    """With `--dist loadgroup` a file stays on one worker, for the sake of what its tests share.
-
-    Those of exports share bundles that take long to make, all files together. The checklist shares
-    nothing and is the longest: it is spread, a layer at a time.
-    """
-    for item in items:
-        group = item.path.parent.name if item.path.parent.name == "export" else item.path.stem
-        if group == "test_checklist":
-            group = item.callspec.id.rpartition("-")[0]
-        item.add_marker(pytest.mark.xdist_group(group))

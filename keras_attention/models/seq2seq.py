@@ -1,5 +1,7 @@
 """Functional encoder-decoder model that trains in one pass and decodes step by step."""
 
+import contextlib
+
 import keras
 from keras import ops
 
@@ -117,7 +119,9 @@ class Seq2Seq(keras.Model):
         """
         super().compile(*args, **kwargs)
         if self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)
+            strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's
+            with contextlib.nullcontext() if strategy is None else strategy.scope():
+                self.optimizer.build(self.trainable_variables)
 
     def _make_target_embedding(self, vocabulary_size, tie, dtype):
         # Rows of norm one: the tied logits start small, and `_embed` scales the input back to a

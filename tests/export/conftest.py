@@ -26,6 +26,7 @@ CONFIGURATIONS = {
 # What the run was trained in; the bundle must answer like the same weights in float32.
 POLICIES = {"gru": "mixed_float16", "transformer": "mixed_bfloat16"}
 COMPILED = ("gru",)  # by XLA
+QUANTIZED = ("transformer",)  # has an ONNX file with 8-bit weights too
 
 
 @dataclasses.dataclass
@@ -72,7 +73,8 @@ def make(name, tmp_path_factory):
     work = tmp_path_factory.mktemp("work")
     trained = tiny_translator(**CONFIGURATIONS[name], policy=POLICIES.get(name))
     write_run(trained, work / "run")
-    manifest = export(work / "run", work / "exports" / name, xla=name in COMPILED)
+    flags = {"xla": name in COMPILED, "int8": name in QUANTIZED}
+    manifest = export(work / "run", work / "exports" / name, **flags)
     bundle = tmp_path_factory.mktemp("moved") / "elsewhere" / name
     bundle.parent.mkdir()
     shutil.move(work / "exports" / name, bundle)

@@ -29,7 +29,7 @@ def copied(lstm, tmp_path):
 def without_conversion(lstm, monkeypatch):
     """Makes `export` copy the files of a finished bundle instead of converting again."""
 
-    def write_files(translator, folder, name, answers, report, xla):
+    def write_files(translator, folder, name, answers, report, *flags):
         shutil.copytree(lstm.bundle, folder, ignore=shutil.ignore_patterns("manifest.json"))
 
     monkeypatch.setattr(bundle, "write_files", write_files)
@@ -97,8 +97,8 @@ def test_export_that_answers_differently_leaves_the_former_bundle(
 ):
     converted = bundle.write_files
 
-    def write_files(translator, folder, name, answers, report, xla):
-        converted(translator, folder, name, answers, report, xla)
+    def write_files(translator, folder, name, answers, report, *flags):
+        converted(translator, folder, name, answers, report, *flags)
         spoil_weights(folder / "onnx/model.onnx")
 
     monkeypatch.setattr(bundle, "write_files", write_files)

@@ -185,8 +185,8 @@ def test_verify_prints_a_table_or_json(lstm, capsys):
 def test_export_says_where_the_bundle_lies(run_dir, tmp_path, capsys, monkeypatch, lstm):
     asked = {}
 
-    def export(source, to, texts, report, search, xla):
-        asked.update(source=source, to=to, texts=texts, search=search, xla=xla)
+    def export(source, to, texts, report, **options):
+        asked.update(source=source, to=to, texts=texts, **options)
         report("Writing ...")
         return lstm.manifest
 
@@ -196,10 +196,12 @@ def test_export_says_where_the_bundle_lies(run_dir, tmp_path, capsys, monkeypatc
     assert main(["export", str(run_dir), "--held-out", str(held_out)]) == 0
     assert asked["to"].as_posix() == "exports/tiny"
     assert asked["texts"][:2] == ["mei", "dinsdag"]
-    assert asked["search"] == SearchOptions() and asked["xla"] is False
+    assert asked["search"] == SearchOptions()
+    assert asked["xla"] is False and asked["int8"] is False
     output = capsys.readouterr().out
     assert "Writing ..." in output and "SavedModel" in output and "exports/tiny" in output
-    options = ["--beam-width", "2", "--n-best", "2", "--xla"]
+    options = ["--beam-width", "2", "--n-best", "2", "--xla", "--int8"]
     assert main(["export", str(run_dir), "--json", *options]) == 0
-    assert asked["search"] == SearchOptions(beam_width=2, n_best=2) and asked["xla"] is True
+    assert asked["search"] == SearchOptions(beam_width=2, n_best=2)
+    assert asked["xla"] is True and asked["int8"] is True
     assert json.loads(capsys.readouterr().out) == lstm.manifest

@@ -1,0 +1,48 @@
+"""Training on several devices, as `tf.distribute` does it."""
+
+import subprocess
+import sys
+
+import keras
+import pytest
+
+# In a process of its own: how many devices there are is settled before TensorFlow does anything.
+PROGRAM = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+[cpu] = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from keras_attention import losses, models
+
+rng = np.random.default_rng(0)
+batch = {name: rng.integers(4, 11, (6, 5)).astype("int32") for name in ("source", "target")}
+
+
+def trained(strategy, compiled_in_scope):
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = models.transformer("tiny", 11, 11, dropout=0.0)
+        if compiled_in_scope:
+            model.compile("sgd", loss=losses.SequenceCrossEntropy())
+    if not compiled_in_scope:
+        model.compile(keras.optimizers.Adam(), loss=losses.SequenceCrossEntropy())
+    model.fit(batch, batch["target"], batch_size=6, epochs=2, shuffle=False, verbose=0)
+    return model.get_weights()
+
+
+for compiled_in_scope in (True, False):
+    many = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    assert many.num_replicas_in_sync == 2
+    found = trained(many, compiled_in_scope)
+    expected = trained(tf.distribute.get_strategy(), compiled_in_scope)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's")
+def test_two_devices_train_like_one():
+    process = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr[-2000:]
