@@ -9,8 +9,8 @@ are faster, or smaller. Unless the case says otherwise: one batch of 8 heads of 
 Ours run under XLA, as `compile(jit_compile=True)` runs a model, and `compile()` where there is a
 GPU. `keras` is the peer in graph mode, `keras-jit` the same peer under XLA, `ours-graph` ours in
 graph mode, which is what `compile()` takes where there is none. `torch` is
-`scaled_dot_product_attention`, where Torch is installed. Cases that end in `scaling` have one number: the time at the second length over that at
-the first, which is half as long.
+`scaled_dot_product_attention`, where Torch is installed. Cases that end in `scaling` have one
+number: the time at the second length over that at the first, which is half as long.
 
 Memory is the peak of the resident memory during one call beyond what was there before, counted in a
 process of its own.

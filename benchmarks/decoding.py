@@ -14,7 +14,7 @@ with a loop in Python over its own layers.
 - `savedmodel`, `savedmodel-xla`: the exported search, as `export` and `export --xla` write it, in a
   process of its own, which imports TensorFlow and not this package;
 - `onnx`: the exported ONNX file in onnxruntime, as `open_predictor` opens it: two threads;
-- `onnx-int8`: the same after onnxruntime's dynamic quantisation of its weights;
+- `onnx-int8`: the file of `export --int8`;
 - `ctranslate2`, `ctranslate2-int8`: one worker of one thread, CTranslate2's best setting here;
 - `keras-hub`: the loop of KerasHub's sampler over our step, compiled by XLA;
 - `marian`: Hugging Face's `generate`;
@@ -155,10 +155,10 @@ def onnx_engine(model, search, folder, int8=False):
     path = Path(folder) / "model.onnx"
     write_onnx(SimpleNamespace(model=model, search=search), path)
     if int8:
-        from onnxruntime.quantization import quantize_dynamic
+        from keras_attention.export.quantize import write_int8
 
         full, path = path, path.with_stem("int8")
-        quantize_dynamic(full, path, extra_options={"EnableSubgraph": True})
+        write_int8(full, path, end_id=3)
     session = open_session(path)
     return timed(lambda source: session.run(["ids"], {"source_ids": source})[0][:, 0])
 

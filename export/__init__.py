@@ -13,9 +13,11 @@ from .bundle import verify as verify
 from .errors import BundleError as BundleError
 from .errors import ParityError as ParityError
 from .predictor import KerasPredictor as KerasPredictor
+from .predictor import OnnxInt8Predictor as OnnxInt8Predictor
 from .predictor import OnnxPredictor as OnnxPredictor
 from .predictor import Predictor as Predictor
 from .predictor import SavedModelPredictor as SavedModelPredictor
 from .predictor import open_predictor as open_predictor
+from .quantize import write_int8 as write_int8
 from .saved_model import write_saved_model as write_saved_model
 from .to_onnx import write_onnx as write_onnx

@@ -21,9 +21,10 @@ from .parity import agreement, prove
 from .portable import without_cudnn
 from .precision import half_policies, in_float32
 from .predictor import translator_folder
+from .quantize import write_int8
 from .readme import readme
 from .saved_model import write_saved_model
-from .to_onnx import write_int8, write_onnx
+from .to_onnx import write_onnx
 
 WARMUP_TEXTS = 8
 

@@ -65,7 +65,7 @@ class TranslateArguments:
     """Folder of a run, of a saved translator, or of an exported bundle."""
     texts: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Texts to translate; the lines of standard input if there are none."""
-    format: Literal["saved_model", "onnx", "onnx-int8"] | None = None
+    format: Literal["saved_model", "onnx", "onnx_int8"] | None = None
     """Which file of a bundle to run; the SavedModel if not given."""
     explain: bool = False
     """Print source, score, scores of the tokens and alignment too."""

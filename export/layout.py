@@ -13,7 +13,7 @@ ANSWERS = "parity.json"
 README = "README.md"
 SAVED_MODEL = "saved_model/1"
 ONNX = "onnx/model.onnx"
-ONNX_INT8 = "onnx/model-int8.onnx"
+ONNX_INT8 = "onnx/model.int8.onnx"
 SOURCE_TOKENIZER = "tokenizer/source"
 TARGET_TOKENIZER = "tokenizer/target"
 

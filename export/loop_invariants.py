@@ -33,13 +33,13 @@ def _lift(loop, graph, results):
         outside, inside = loop.input[2 + i], body.input[2 + i].name
         unchanged = _source(body.output[1 + i].name, producers) == inside
         if unchanged and loop.output[i] not in results:
-            _read(body, inside, outside)
-            _read(graph, loop.output[i], outside)
+            let_read(body, inside, outside)
+            let_read(graph, loop.output[i], outside)
             for values in (loop.input, body.input):
                 del values[2 + i]
             del body.output[1 + i]
             del loop.output[i]
-    _drop_unread(body)
+    drop_unread(body, "Identity")
 
 
 def _source(name, producers):
@@ -49,28 +49,49 @@ def _source(name, producers):
     return name
 
 
-def _read(graph, old, new):
-    """Lets every node of a graph, and of graphs inside it, read one value in place of another."""
-    for node in _all_nodes(graph):
+def let_read(graph, old, new):
+    """Lets every node of a graph, and of graphs inside it, read one value in place of another.
+
+    Args:
+        graph: `onnx.GraphProto`, changed in place.
+        old, new: str. Names of the values.
+    """
+    for node in all_nodes(graph):
         for i, name in enumerate(node.input):
             if old and name == old:
                 node.input[i] = new
 
 
-def _all_nodes(graph):
+def all_nodes(graph):
+    """The nodes of a graph and of all graphs inside it.
+
+    Args:
+        graph: `onnx.GraphProto`.
+
+    Yields:
+        `onnx.NodeProto`.
+    """
     for node in graph.node:
         yield node
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                yield from _all_nodes(attribute.g)
+                yield from all_nodes(attribute.g)
 
 
-def _drop_unread(body):
-    """Drops each `Identity` that nothing reads any more; nodes stand behind what they read."""
-    reads = Counter(name for node in _all_nodes(body) for name in node.input)
-    reads.update(value.name for value in body.output)
-    for i in reversed(range(len(body.node))):
-        node = body.node[i]
-        if node.op_type == "Identity" and not reads[node.output[0]]:
+def drop_unread(graph, op_type):
+    """Drops each node of a type that nothing reads any more, in graphs inside the graph too.
+
+    Args:
+        graph: `onnx.GraphProto`, changed in place; its nodes stand behind what they read.
+        op_type: str. Type of nodes with one input and one output.
+    """
+    reads = Counter(name for node in all_nodes(graph) for name in node.input)
+    reads.update(value.name for value in graph.output)
+    for i in reversed(range(len(graph.node))):
+        node = graph.node[i]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                drop_unread(attribute.g, op_type)
+        if node.op_type == op_type and not reads[node.output[0]]:
             reads[node.input[0]] -= 1
-            del body.node[i]
+            del graph.node[i]

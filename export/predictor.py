@@ -119,6 +119,13 @@ class OnnxInt8Predictor(OnnxPredictor):
 
     file = ONNX_INT8
 
+    def __init__(self, bundle, unknown=None):
+        if ONNX_INT8 not in read_manifest(bundle)["files"]:
+            raise UserError(
+                f"{bundle} has no ONNX file with 8-bit weights: export the run with --int8."
+            )
+        super().__init__(bundle, unknown)
+
 
 class RecordedSearch:
     """A search that lies in a file: what is known of it without its class.
@@ -275,7 +282,7 @@ def _opened(opener, path):
 FORMATS = {
     "saved_model": SavedModelPredictor,
     "onnx": OnnxPredictor,
-    "onnx-int8": OnnxInt8Predictor,
+    "onnx_int8": OnnxInt8Predictor,
 }
 
 
@@ -284,7 +291,7 @@ def open_predictor(path, format=None, search=None, unknown=None):
 
     Args:
         path: path of a run directory, of a translator's folder, or of an exported bundle.
-        format: `"saved_model"`, `"onnx"` or `"onnx-int8"`: which file of a bundle; by default the
+        format: `"saved_model"`, `"onnx"` or `"onnx_int8"`: which file of a bundle; by default the
             SavedModel.
         search: `SearchOptions` in place of recorded ones. The files of a bundle hold their search.
         unknown: as for `keras_attention.Translator`; what was recorded if None.

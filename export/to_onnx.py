@@ -36,32 +36,7 @@ def write_onnx(translator, path):
     name_axes(file.graph)
     onnx.checker.check_model(file, full_check=True)
     onnx.save(file, path)
-    _try_out(path, translator.model.end_id)
-
-
-def write_int8(onnx_file, path, end_id):
-    """Writes an ONNX file again, its weights as 8-bit integers, and opens it to see that it runs.
-
-    The matrix products are integer products: weights have a scale for each column, what they are
-    multiplied with has one for the whole tensor, found as it comes. Weights keep within 7 bits:
-    beyond, processors without VNNI instructions cut sums off, and would answer something else.
-
-    Args:
-        onnx_file: path of a file that `write_onnx` wrote.
-        path: path of the file to write.
-        end_id: int. The id that ends a source.
-    """
-    from onnxruntime.quantization import quantize_dynamic
-
-    with quiet(""):  # It advises to optimise the file before, which onnxruntime does as it loads.
-        quantize_dynamic(
-            onnx_file,
-            path,
-            per_channel=True,
-            reduce_range=True,
-            extra_options={"EnableSubgraph": True},
-        )
-    _try_out(path, end_id)
+    try_out(path, translator.model.end_id)
 
 
 def convert(function, signature):
@@ -130,7 +105,13 @@ def open_session(path, threads=2):
     )
 
 
-def _try_out(path, end_id):
+def try_out(path, end_id):
+    """Runs a file, so that one that does not run is told where it is written.
+
+    Args:
+        path: path of the file.
+        end_id: int. The id that ends a source.
+    """
     session = open_session(path)
     for shape in ((1, 1), (2, 3)):
         source_ids = np.full(shape, end_id, "int32")

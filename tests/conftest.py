@@ -51,8 +51,9 @@ class ByFile(LoadScopeScheduling):
         return test.rpartition("-")[0] if file.endswith("test_checklist.py") else file
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    return ByFile(config, log)
+    return ByFile(config, log) if config.getoption("dist") == "load" else None  # as `-n` has it
 
 
 def _leave_out_repetitions(config, items):

@@ -111,17 +111,17 @@ class Seq2Seq(keras.Model):
         self.share_embeddings = share_embeddings
         self.source_features = source_features
 
-    def compile(self, *args, **kwargs):
-        """Configures training: see `keras.Model.compile`.
+    def make_train_function(self, force=False):
+        """The function that `fit` calls: see `keras.Model`.
 
-        The optimizer makes its variables here. Made in the first step, as Keras does, they cost
-        TensorFlow a second trace of it: twice the wait before training begins.
+        The variables of the optimizer are made before. Made in the first step, as Keras does, they
+        cost TensorFlow a second trace of it: twice the wait before training begins.
         """
-        super().compile(*args, **kwargs)
-        if self.optimizer is not None:
+        if self.optimizer is not None and not self.optimizer.built:
             strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's
             with contextlib.nullcontext() if strategy is None else strategy.scope():
                 self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
 
     def _make_target_embedding(self, vocabulary_size, tie, dtype):
         # Rows of norm one: the tied logits start small, and `_embed` scales the input back to a

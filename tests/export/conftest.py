@@ -26,7 +26,7 @@ CONFIGURATIONS = {
 # What the run was trained in; the bundle must answer like the same weights in float32.
 POLICIES = {"gru": "mixed_float16", "transformer": "mixed_bfloat16"}
 COMPILED = ("gru",)  # by XLA
-QUANTIZED = ("transformer",)  # has an ONNX file with 8-bit weights too
+QUANTIZED = ("gru", "transformer")  # has an ONNX file with 8-bit weights too
 
 
 @dataclasses.dataclass
