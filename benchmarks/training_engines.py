@@ -33,9 +33,9 @@ def fitted(model, sizes, steps_per_execution=1, **settings):
     batch = {"source": source, "target": target}, labels
     data = tf.data.Dataset.from_tensors(batch).cache().repeat().prefetch(2)
     iterator = iter(data)
-    model.make_train_function()
 
     def run(steps):
+        model.make_train_function()  # once, in the first step, as `fit` does
         for _ in range(steps):
             logs = model.train_function(iterator)
         return float(logs["loss"])
