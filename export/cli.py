@@ -40,8 +40,9 @@ class ExportArguments:
     request of every new shape, which takes seconds. TF Serving needs
     --xla_cpu_compilation_enabled=true for it."""
     int8: bool = False
-    """Write a second ONNX file, with 8-bit integers as weights: smaller and faster. It need not
-    answer like the trained model; how many held-out sentences it does is measured and recorded."""
+    """Write a second ONNX file, with 8-bit integers as weights: smaller, and faster where layers
+    are wide. It need not answer like the trained model; how many held-out sentences it does is
+    measured and recorded."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print the manifest as JSON on standard output, and everything else on standard error."""

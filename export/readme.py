@@ -79,7 +79,7 @@ XLA_NOTE = (
     "filled up to a power of two, and sources to a multiple of {step} tokens. TF Serving does\n"
     "it on a CPU with `--xla_cpu_compilation_enabled=true` at the end of its command.\n"
 )
-INT8_FILE = "| `onnx/model.int8.onnx` | the same, its weights 8-bit: smaller, faster, not equal |\n"
+INT8_FILE = "| `onnx/model.int8.onnx` | the same, its weights 8-bit: smaller, not equal |\n"
 INT8_NOTE = (
     "\n`onnx/model.int8.onnx` is called alike. It rounds, and by the whole batch: an answer may\n"
     "be another one, and depend on the other rows. `int8` in `manifest.json` tells how many of\n"
