@@ -1,4 +1,6 @@
+import itertools
 import os
+from pathlib import Path
 
 # Before a backend is imported, or it has no effect.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,9 +21,32 @@ if os.environ.get("CI"):
 SLOW_CHECKS = {"fit_step", "compiled", "saved_model", "onnx"}
 
 
+TESTS = itertools.count(1)
+
+
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(20170612)
+
+
+@pytest.fixture(autouse=True)
+def room_for_programs():
+    """Lets JAX forget what it compiled before there is too much of it.
+
+    Each program is mapped into memory, and Linux ends a process that wants more than 65,530 maps.
+    """
+    yield
+    # A test adds some hundred; to count them takes as long as many a test.
+    if keras.backend.backend() == "jax" and next(TESTS) % 20 == 0 and count_maps() > 30_000:
+        import jax
+
+        jax.clear_caches()
+
+
+def count_maps():
+    """Memory maps of this process, where the system tells."""
+    maps = Path("/proc/self/maps")
+    return maps.read_bytes().count(b"\n") if maps.exists() else 0
 
 
 def pytest_addoption(parser):
@@ -38,10 +63,10 @@ def pytest_collection_modifyitems(config, items):
 
 
 class ByFile(LoadScopeScheduling):
-    """A file stays on one worker, for the sake of what its tests share.
+    """A file stays on one worker, for the sake of what its tests share; TensorFlow only.
 
-    Those of exports share bundles that take long to make, all files together. The checklist shares
-    nothing and is the longest: it is spread, a layer at a time.
+    Those of exports, which JAX does not have, share bundles that take long to make, all files
+    together. The checklist shares nothing and is the longest: it is spread, a layer at a time.
     """
 
     def _split_scope(self, nodeid):
@@ -53,7 +78,9 @@ class ByFile(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    return ByFile(config, log) if config.getoption("dist") == "load" else None  # as `-n` has it
+    is_default = config.getoption("dist") == "load"  # as `-n` has it
+    by_file = is_default and keras.backend.backend() == "tensorflow"
+    return ByFile(config, log) if by_file else None
 
 
 def _leave_out_repetitions(config, items):
