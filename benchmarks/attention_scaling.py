@@ -1,6 +1,6 @@
 """Time and memory of each pattern against length, as one picture and one table.
 
-    python benchmarks/attention_scaling.py [--longest 16384] [--seconds 4]
+    python benchmarks/attention_scaling.py [--longest 16384] [--seconds 16]
     KERAS_BACKEND=jax python benchmarks/attention_scaling.py      (or torch; also on a GPU)
 
 One batch of 8 heads of 64 features in float32, forward, compiled as Keras compiles a model on the
@@ -238,7 +238,7 @@ def main():
     """Measures, draws and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--longest", type=int, default=LENGTHS[-1])
-    parser.add_argument("--seconds", type=float, default=4.0, help="longest call")
+    parser.add_argument("--seconds", type=float, default=16.0, help="longest call")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--peaks", type=json.loads, help="memory only, of {pattern: lengths}")
     options = parser.parse_args()

@@ -112,9 +112,11 @@ def test_no_weight_of_a_tensorflow_loop_is_carried_along():
 
     @tf.function
     def function(x):
-        return tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x @ weights @ back), (0, x))[
-            1
-        ]
+        def twice(i, x):
+            return i + 1, x @ weights @ back
+
+        _, x = tf.while_loop(lambda i, x: i < 3, twice, (0, x))
+        return x
 
     model = convert(function, [tf.TensorSpec((None, 17), tf.float32, "x")])
     (loop,) = loops(model.graph)
