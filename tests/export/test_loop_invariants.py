@@ -112,10 +112,10 @@ def test_no_weight_of_a_tensorflow_loop_is_carried_along():
 
     @tf.function
     def function(x):
-        def twice(i, x):
+        def body(i, x):
             return i + 1, x @ weights @ back
 
-        _, x = tf.while_loop(lambda i, x: i < 3, twice, (0, x))
+        _, x = tf.while_loop(lambda i, x: i < 3, body, (0, x))
         return x
 
     model = convert(function, [tf.TensorSpec((None, 17), tf.float32, "x")])
