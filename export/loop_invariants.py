@@ -16,9 +16,8 @@ def lift_invariants(graph):
     """
     results = {value.name for value in graph.output}
     for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                lift_invariants(attribute.g)
+        for inner in graphs_of(node):
+            lift_invariants(inner)
         if node.op_type == "Loop":
             _lift(node, graph, results)
 
@@ -32,7 +31,8 @@ def _lift(loop, graph, results):
     for i in reversed(range(carried)):
         outside, inside = loop.input[2 + i], body.input[2 + i].name
         unchanged = _source(body.output[1 + i].name, producers) == inside
-        if unchanged and loop.output[i] not in results:
+        others = {output.name for k, output in enumerate(body.output) if k != 1 + i}
+        if unchanged and inside not in others and loop.output[i] not in results:
             let_read(body, inside, outside)
             let_read(graph, loop.output[i], outside)
             for values in (loop.input, body.input):
@@ -73,9 +73,20 @@ def all_nodes(graph):
     """
     for node in graph.node:
         yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from all_nodes(attribute.g)
+        for inner in graphs_of(node):
+            yield from all_nodes(inner)
+
+
+def graphs_of(node):
+    """The graphs that a node holds, such as the body of a loop.
+
+    Args:
+        node: `onnx.NodeProto`.
+
+    Returns:
+        List of `onnx.GraphProto`.
+    """
+    return [attribute.g for attribute in node.attribute if attribute.HasField("g")]
 
 
 def drop_unread(graph, op_type):
@@ -86,12 +97,16 @@ def drop_unread(graph, op_type):
         op_type: str. Type of nodes with one input and one output.
     """
     reads = Counter(name for node in all_nodes(graph) for name in node.input)
-    reads.update(value.name for value in graph.output)
+    for inner in [graph, *(g for node in all_nodes(graph) for g in graphs_of(node))]:
+        reads.update(value.name for value in inner.output)
+    _drop(graph, op_type, reads)
+
+
+def _drop(graph, op_type, reads):
     for i in reversed(range(len(graph.node))):
         node = graph.node[i]
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                drop_unread(attribute.g, op_type)
+        for inner in graphs_of(node):
+            _drop(inner, op_type, reads)
         if node.op_type == op_type and not reads[node.output[0]]:
             reads[node.input[0]] -= 1
             del graph.node[i]

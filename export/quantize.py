@@ -30,24 +30,26 @@ def write_int8(onnx_file, path, end_id):
 
     model = onnx.load(onnx_file)
     transpose_weights(model.graph)
-    with quiet("") as errors:  # It warns that the file could be optimised before.
-        quantize_dynamic(
-            model,
-            path,
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            reduce_range=True,
-            extra_options={"EnableSubgraph": True},
-        )
-    if errors:
-        raise UserError(f"The model cannot be written with 8-bit weights: {errors[0]}")
+    with quiet(""):  # It warns that the file could be optimised before.
+        try:
+            quantize_dynamic(
+                model,
+                path,
+                op_types_to_quantize=["MatMul"],
+                per_channel=True,
+                reduce_range=True,
+                extra_options={"EnableSubgraph": True},
+            )
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"The model cannot be written with 8-bit weights: {error}") from error
     try_out(path, end_id)
 
 
 def transpose_weights(graph):
-    """Stores the weights that a graph transposes as it multiplies with them, transposed.
+    """Stores, transposed, the weights that a graph transposes to multiply with them.
 
-    A tied embedding is one: quantizers change what is stored, and nothing that is computed.
+    A tied embedding is one: quantizers change what is stored, and nothing that is computed. What
+    is not read any more stays among the initializers; `quantize_dynamic` drops it.
 
     Args:
         graph: `onnx.GraphProto`, changed in place.
@@ -55,9 +57,11 @@ def transpose_weights(graph):
     from onnx import numpy_helper
 
     stored = {tensor.name: tensor for tensor in graph.initializer}
+    factors = {node.input[1] for node in all_nodes(graph) if node.op_type == "MatMul"}
     made = {}
     for node in list(all_nodes(graph)):
-        if node.op_type == "Transpose" and node.input[0] in stored:
+        is_weight = node.input and node.input[0] in stored and node.output[0] in factors
+        if node.op_type == "Transpose" and is_weight:
             order = [list(item.ints) for item in node.attribute if item.name == "perm"]
             key = node.input[0], str(order)
             if key not in made:

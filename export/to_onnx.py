@@ -106,11 +106,14 @@ def open_session(path, threads=2):
 
 
 def try_out(path, end_id):
-    """Runs a file, so that one that does not run is told where it is written.
+    """Runs a file on two shapes: one that cannot run fails here, and not where it is served.
 
     Args:
         path: path of the file.
         end_id: int. The id that ends a source.
+
+    Raises:
+        Exception: what onnxruntime raises.
     """
     session = open_session(path)
     for shape in ((1, 1), (2, 3)):

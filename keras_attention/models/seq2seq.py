@@ -1,7 +1,5 @@
 """Functional encoder-decoder model that trains in one pass and decodes step by step."""
 
-import contextlib
-
 import keras
 from keras import ops
 
@@ -114,13 +112,12 @@ class Seq2Seq(keras.Model):
     def make_train_function(self, force=False):
         """The function that `fit` calls: see `keras.Model`.
 
-        The variables of the optimizer are made before. Made in the first step, as Keras does, they
-        cost TensorFlow a second trace of it: twice the wait before training begins.
+        The variables of the optimizer are made before. Keras makes them in the first step on
+        TensorFlow, which costs a second trace of it: twice the wait before training begins. (With a
+        distribution strategy, and on JAX, Keras makes them before, too.)
         """
         if self.optimizer is not None and not self.optimizer.built:
-            strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's
-            with contextlib.nullcontext() if strategy is None else strategy.scope():
-                self.optimizer.build(self.trainable_variables)
+            self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
     def _make_target_embedding(self, vocabulary_size, tie, dtype):

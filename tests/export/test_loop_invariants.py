@@ -106,6 +106,22 @@ def test_what_the_graph_returns_stays_an_output_of_the_loop():
     np.testing.assert_array_equal(kept, WEIGHTS)
 
 
+def test_what_a_body_returns_twice_stays():
+    body = loop_body("outer")
+    body.output[1].name = "outer_weights"  # the state becomes the weights, which stay
+    shapes = {"outer_weights": (2, 2)}
+    body.output[1].CopyFrom(value("outer_weights", shape=shapes["outer_weights"]))
+    model = make_model(body, ["y", "doubled"])
+    model.graph.input[0].CopyFrom(value("x", shape=(2, 2)))
+    model.graph.output[0].CopyFrom(value("y", shape=(2, 2)))
+    body_input = model.graph.node[0].attribute[0].g.input[2]
+    body_input.CopyFrom(value("outer_state", shape=(2, 2)))
+    lift_invariants(model.graph)
+    y, doubled = run(model, ["y", "doubled"], np.zeros((2, 2), "float32"))
+    np.testing.assert_array_equal(y, WEIGHTS)
+    np.testing.assert_array_equal(doubled, 2 * WEIGHTS)
+
+
 def test_no_weight_of_a_tensorflow_loop_is_carried_along():
     weights = tf.Variable(np.full((17, 19), 0.125, "float32"))
     back = tf.Variable(np.full((19, 17), 0.5, "float32"))

@@ -151,6 +151,9 @@ def test_a_tiny_model_learns_one_batch_by_heart(decoder):
     np.testing.assert_array_equal(ops.convert_to_numpy(result.lengths)[:, 0], 5)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only TensorFlow's steps make variables"
+)
 def test_the_training_step_is_traced_once():
     traces = []
 
@@ -162,9 +165,7 @@ def test_the_training_step_is_traced_once():
     model.compile("adam", loss=loss)
     for _ in range(2):
         model.train_on_batch(batch, batch["target"])
-    assert model.optimizer.built
-    if keras.backend.backend() == "tensorflow":  # others make no variables in a step
-        assert len(traces) == 1
+    assert len(traces) == 1
 
 
 def test_the_optimizer_is_saved_and_loaded(tmp_path):
