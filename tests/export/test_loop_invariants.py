@@ -107,15 +107,13 @@ def test_what_the_graph_returns_stays_an_output_of_the_loop():
 
 
 def test_what_a_body_returns_twice_stays():
-    body = loop_body("outer")
-    body.output[1].name = "outer_weights"  # the state becomes the weights, which stay
-    shapes = {"outer_weights": (2, 2)}
-    body.output[1].CopyFrom(value("outer_weights", shape=shapes["outer_weights"]))
+    body = loop_body("outer")  # the state becomes the weights, which stay
+    square = {"shape": (2, 2)}
+    body.output[1].CopyFrom(value("outer_weights", **square))
+    body.input[2].CopyFrom(value("outer_state", **square))
     model = make_model(body, ["y", "doubled"])
-    model.graph.input[0].CopyFrom(value("x", shape=(2, 2)))
-    model.graph.output[0].CopyFrom(value("y", shape=(2, 2)))
-    body_input = model.graph.node[0].attribute[0].g.input[2]
-    body_input.CopyFrom(value("outer_state", shape=(2, 2)))
+    model.graph.input[0].CopyFrom(value("x", **square))
+    model.graph.output[0].CopyFrom(value("y", **square))
     lift_invariants(model.graph)
     y, doubled = run(model, ["y", "doubled"], np.zeros((2, 2), "float32"))
     np.testing.assert_array_equal(y, WEIGHTS)
