@@ -1,11 +1,14 @@
 """Time and memory of each pattern against length, as one picture and one table.
 
     python benchmarks/attention_scaling.py [--longest 16384] [--seconds 16]
-    KERAS_BACKEND=jax python benchmarks/attention_scaling.py      (or torch; also on a GPU)
+    KERAS_BACKEND=jax python benchmarks/attention_scaling.py --dtype bfloat16      (or torch)
 
-One batch of 8 heads of 64 features in float32, forward, compiled as Keras compiles a model on the
-backend at hand (XLA on TensorFlow and JAX, eager on Torch). A series ends where one call would take
-longer than `--seconds`. The picture goes to `docs/pictures/attention_scaling.png`.
+One batch of 8 heads of 64 features, forward, compiled as Keras compiles a model on the backend at
+hand (XLA on TensorFlow and JAX, eager on Torch). A series ends where one call would take longer
+than `--seconds`. The picture goes to `docs/pictures/attention_scaling.png`.
+
+The peer is `keras.ops.dot_product_attention`: with the whole matrix of scores, on JAX with a GPU
+and half precision also by cuDNN's kernel, and on Torch by SDPA alone.
 
 Memory is what one call needs beyond what was there before it: on a CPU under Linux the peak of the
 resident memory, counted in a process of its own; on JAX what the compiler reserves; on a
@@ -17,6 +20,7 @@ import json
 from pathlib import Path
 
 import keras
+import machine
 import matplotlib
 import memory
 import numpy as np
@@ -25,6 +29,7 @@ from keras import ops
 
 from keras_attention import layers
 from keras_attention import ops as attention_ops
+from keras_attention.ops.accelerator import on_accelerator
 from keras_attention.ops.masks import Masks
 
 matplotlib.use("Agg")
@@ -35,10 +40,21 @@ PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "attention_scaling.p
 CAUSAL = Masks(causal=True)
 
 
-def whole(query, key, value):
-    """The whole matrix of scores, as Keras' own operation computes it."""
+def keras_attention(query, key, value, kernel=False):
+    """Keras' own operation, by way of the whole matrix of scores or by a kernel."""
     swapped = (ops.swapaxes(x, 1, 2) for x in (query, key, value))
-    return ops.dot_product_attention(*swapped, flash_attention=False)
+    return ops.dot_product_attention(*swapped, flash_attention=kernel)
+
+
+def peers(dtype):
+    """Keras' operation in the ways that there are."""
+    name = "keras.ops.dot_product_attention"
+    if keras.backend.backend() == "torch":  # never the whole matrix there
+        return {f"{name}, SDPA": keras_attention}
+    found = {name: keras_attention}
+    if keras.backend.backend() == "jax" and on_accelerator() and dtype != "float32":
+        found[f"{name}, cuDNN"] = lambda *qkv: keras_attention(*qkv, kernel=True)
+    return found
 
 
 def root(length):
@@ -47,7 +63,6 @@ def root(length):
 
 
 PATTERNS = {
-    "keras.ops.dot_product_attention": whole,
     "exact, in blocks of queries": lambda *qkv: attention_ops.blocked_attention(
         *qkv, scale=DIM**-0.5
     )[0],
@@ -84,8 +99,9 @@ PATTERNS = {
     ),
 }
 
-# Patterns with weights of their own: layers without their projections.
+# Layers without their projections: patterns with weights of their own, and the choice of a way.
 LAYERS = {
+    "exact, as `MultiHeadAttention` chooses": lambda length: layers.MultiHeadAttention(HEADS, DIM),
     "adaptive span of 128, causal": lambda length: layers.AdaptiveSpanAttention(
         HEADS, DIM, max_span=128, initial_span=1.0
     ),
@@ -154,54 +170,62 @@ def peak_bytes(run):
     return memory.resident_peak(run)
 
 
-def make(name, length):
+def make(name, length, dtype):
     """A call of one pattern at one length, made once already, and its bytes or None."""
     generator = np.random.default_rng(0)
     shape = (1, HEADS, length, DIM)
-    inputs = [generator.normal(size=shape).astype("float32") for _ in range(3)]
-    function = PATTERNS.get(name) or heads_of(name, length)
+    inputs = [ops.cast(generator.normal(size=shape), dtype) for _ in range(3)]
+    function = {**peers(dtype), **PATTERNS}.get(name) or heads_of(name, length)
     run, reserved = compiled(function, inputs)
     run()
     return run, reserved
 
 
-def peak(name, length):
+def peak(name, length, dtype):
     """Bytes of one call, or None where nobody counts."""
-    run, reserved = make(name, length)
+    run, reserved = make(name, length, dtype)
     return peak_bytes(run) if reserved is None else reserved
 
 
-def all_seconds(lengths, limit, repeat):
-    """`{pattern: {length: seconds}}`."""
+def all_seconds(lengths, limit, repeat, dtype):
+    """`{pattern: {length: (seconds, bytes)}}`, the bytes None where they are counted apart."""
     series = {}
-    for name in [*PATTERNS, *LAYERS]:
+    rest = 0.0 if on_accelerator() else turns.REST
+    for name in [*peers(dtype), *PATTERNS, *LAYERS]:
         series[name] = {}
         for length in lengths:
-            run, _ = make(name, length)
-            seconds = turns.take_turns({name: turns.timed(run)}, repeat)[name]
-            series[name][length] = seconds
-            print(f"{name:48} {length:6} {seconds * 1e3:9.1f} ms", flush=True)
+            run, reserved = make(name, length, dtype)
+            seconds = turns.take_turns({name: turns.timed(run)}, repeat, rest)[name]
+            if reserved is None and on_accelerator():
+                reserved = peak_bytes(run)
+            series[name][length] = seconds, reserved
+            print(f"{name:48} {length:6} {seconds * 1e3:9.2f} ms", flush=True)
             if seconds * 4 > limit and length * 2 <= lengths[-1]:
                 print(f"{name:48} ends: the next would take longer than {limit} s", flush=True)
                 break
     return series
 
 
-def with_memory(series):
-    """`{pattern: {length: (seconds, bytes)}}`."""
+def with_memory(series, dtype):
+    """The same, with the bytes that are still missing."""
+    if all(reserved is not None for points in series.values() for _, reserved in points.values()):
+        return series
     asked = {name: list(points) for name, points in series.items()}
-    peaks = memory.peaks_apart(json.dumps(asked))
+    peaks = memory.peaks_apart(json.dumps(asked), "--dtype", dtype)
     return {
-        name: dict(zip(points, zip(points.values(), peaks[name], strict=True), strict=True))
+        name: {
+            length: (points[length][0], peak)
+            for length, peak in zip(points, peaks[name], strict=True)
+        }
         for name, points in series.items()
     }
 
 
-def draw(series):
+def draw(series, path):
     """Both diagrams side by side, both axes logarithmic."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6), constrained_layout=True)
     for number, (name, points) in enumerate(series.items()):
-        style = {"marker": "os^vD*xP+<>hdp"[number], "markersize": 5, "label": name}
+        style = {"marker": "os^vD*xP+<>hdp1234"[number], "markersize": 5, "label": name}
         if number >= 10:  # the colours begin anew
             style["linestyle"] = "--"
         left.plot(list(points), [seconds * 1e3 for seconds, _ in points.values()], **style)
@@ -213,9 +237,9 @@ def draw(series):
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
-    print(PICTURE)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    print(path)
 
 
 def table(series):
@@ -225,7 +249,7 @@ def table(series):
         cells = []
         for length in LENGTHS:
             seconds, memory = points.get(length, (None, None))
-            shown = "" if seconds is None else f"{seconds * 1e3:.1f}"
+            shown = "" if seconds is None else f"{seconds * 1e3:.{2 if on_accelerator() else 1}f}"
             cells.append(shown + ("" if memory is None else f" / {memory / 2**20:.1f}"))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -240,17 +264,24 @@ def main():
     parser.add_argument("--longest", type=int, default=LENGTHS[-1])
     parser.add_argument("--seconds", type=float, default=16.0, help="longest call")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--dtype", default="float32", choices=["float32", "float16", "bfloat16"])
+    parser.add_argument("--picture", type=Path, default=PICTURE)
     parser.add_argument("--peaks", type=json.loads, help="memory only, of {pattern: lengths}")
     options = parser.parse_args()
+    if options.dtype != "float32":
+        keras.config.set_dtype_policy(f"mixed_{options.dtype}")
     if options.peaks:
         asked = options.peaks.items()
-        print(json.dumps({name: [peak(name, n) for n in lengths] for name, lengths in asked}))
+        dtype = options.dtype
+        print(json.dumps({name: [peak(name, n, dtype) for n in ns] for name, ns in asked}))
         return
+    machine.report(as_json=False)
     lengths = [length for length in LENGTHS if length <= options.longest]
-    series = with_memory(all_seconds(lengths, options.seconds, options.repeat))
+    series = all_seconds(lengths, options.seconds, options.repeat, options.dtype)
+    series = with_memory(series, options.dtype)
     print()
     print(table(series))
-    draw(series)
+    draw(series, options.picture)
 
 
 if __name__ == "__main__":

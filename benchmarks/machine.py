@@ -7,6 +7,10 @@ import platform
 import subprocess
 from pathlib import Path
 
+import keras
+
+from keras_attention.ops.accelerator import on_accelerator
+
 PACKAGES = ("tensorflow", "keras", "jax", "torch", "keras-hub", "ctranslate2", "onnxruntime")
 
 
@@ -22,6 +26,8 @@ def describe():
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue  # a peer that is not installed
+    if on_accelerator():
+        found["device"] = _device()
     found["oneDNN"] = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "as TensorFlow chooses")
     found["commit"] = _commit()
     return found
@@ -34,6 +40,24 @@ def report(as_json):
         print(json.dumps({"machine": found}), flush=True)
     else:
         print(", ".join(f"{name} {value}" for name, value in found.items()), flush=True)
+
+
+def _device():
+    """The name of the GPU or TPU, as the backend of Keras says it."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.devices()[0].device_kind
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name()
+    import tensorflow as tf
+
+    return tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])[
+        "device_name"
+    ]
 
 
 def _processor():

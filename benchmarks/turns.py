@@ -19,12 +19,13 @@ def timed(function):
     return run
 
 
-def take_turns(runs, repeat):
+def take_turns(runs, repeat, rest=REST):
     """Median seconds of each run.
 
     Args:
         runs: dict of functions without arguments that return seconds.
         repeat: int, the number of turns.
+        rest: float, seconds between two runs.
 
     Returns:
         A dict with the same keys.
@@ -32,7 +33,7 @@ def take_turns(runs, repeat):
     seconds = {name: [] for name in runs}
     for _ in range(repeat):
         for name, run in runs.items():
-            time.sleep(REST)
+            time.sleep(rest)
             run()  # wakes its threads and finds its data
             seconds[name].append(run())
     return {name: statistics.median(values) for name, values in seconds.items()}

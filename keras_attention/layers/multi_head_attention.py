@@ -17,6 +17,7 @@ from keras_attention.ops import (
 )
 from keras_attention.ops.blocked import blocked_attention, worth_blocking
 from keras_attention.ops.fitting import check_fits, fit_bias
+from keras_attention.ops.fused import can_fuse, fused_attention
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -176,8 +177,11 @@ class MultiHeadAttention(ProjectedHeads):
             Pair of context `(batch, heads, query, value_dim)` and weights
             `(batch, heads, query, key)`, the weights None where they were not asked for.
         """
-        if not return_weights and self._in_blocks(query, key):
-            return self._attend_in_blocks(query, key, value, masks, bias, training), None
+        if not return_weights and self._is_plain:
+            if self._is_fused(query, key, value, masks, bias, training):
+                return fused_attention(query, key, value, masks, self.scale), None
+            if worth_blocking(query.shape, key.shape):
+                return self._attend_in_blocks(query, key, value, masks, bias, training), None
         return self.attend_densely(query, key, value, masks, bias, training, query_positions)
 
     def attend_densely(self, query, key, value, masks, bias, training, query_positions):
@@ -213,11 +217,17 @@ class MultiHeadAttention(ProjectedHeads):
         talked = mask is not None and any(part.needs_weights for part in self.parts)
         return ops.where(mask, weights, ops.zeros_like(weights)) if talked else weights
 
-    def _in_blocks(self, query, key):
-        # Blocks are plain softmax of dot products; they ask none of the methods that say otherwise.
+    @property
+    def _is_plain(self):
+        # Softmax of dot products: the cheap ways ask none of the methods that say otherwise.
         asked = overrides(self, MultiHeadAttention, "score", "weigh", "drop", "attend_densely")
-        is_plain = self._is_softmax and not asked and not self.needs_weights
-        return is_plain and worth_blocking(query.shape, key.shape)
+        return self._is_softmax and not asked and not self.needs_weights
+
+    def _is_fused(self, query, key, value, masks, bias, training):
+        # A kernel would round a bias to half precision, and says nothing of sums nor drops.
+        drops = training and self.dropout > 0
+        more = bias is not None or drops or any(part.needs_logsumexp for part in self.parts)
+        return not more and can_fuse(query, key, value, masks)
 
     def _attend_in_blocks(self, query, key, value, masks, bias, training):
         # Causal blocks count from the first row: queries that stand elsewhere have a mask instead.

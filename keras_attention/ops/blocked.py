@@ -2,17 +2,20 @@
 
 from keras import ops
 
+from keras_attention.ops.accelerator import on_accelerator
 from keras_attention.ops.block_scores import BlockScores, limits
 from keras_attention.ops.fitting import check_fits, fit_bias
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.row_blocks import cut_rows
 
-# From so many scores of one head on, blocks are faster than the whole matrix.
+# From so many scores of one head on, blocks are faster than the whole matrix. On an accelerator
+# they are about as fast, and need a small part of the memory.
 WORTH_SCORES = 384 * 384
+WORTH_SCORES_ON_ACCELERATOR = 2048 * 2048
 
 
 def worth_blocking(query_shape, key_shape):
-    """Whether `blocked_attention` is faster than the whole matrix of scores.
+    """Whether `blocked_attention` is better than the whole matrix of scores.
 
     Args:
         query_shape: Shape of the queries, the length last but one.
@@ -21,8 +24,23 @@ def worth_blocking(query_shape, key_shape):
     Returns:
         A bool; False where a length is not known before the run.
     """
+    least = WORTH_SCORES_ON_ACCELERATOR if on_accelerator() else WORTH_SCORES
+    return has_scores(query_shape, key_shape, least)
+
+
+def has_scores(query_shape, key_shape, least):
+    """Whether one head is known to have at least so many scores.
+
+    Args:
+        query_shape: Shape of the queries, the length last but one.
+        key_shape: Shape of the keys, likewise.
+        least: Number of scores.
+
+    Returns:
+        A bool; False where a length is not known before the run.
+    """
     lengths = query_shape[-2], key_shape[-2]
-    return None not in lengths and lengths[0] * lengths[1] >= WORTH_SCORES
+    return None not in lengths and lengths[0] * lengths[1] >= least
 
 
 def blocked_attention(

@@ -33,6 +33,12 @@ class Masks:
     causal: bool = False
     query_positions: Any = None
 
+    @property
+    def only_causal(self):
+        """Whether no mask is given, and `causal`, if it holds, counts from the first key."""
+        given = self.query, self.key, self.attention, self.query_positions
+        return all(mask is None for mask in given)
+
     def with_keys(self, key_mask):
         """The same masks, and `key_mask` with them.
 

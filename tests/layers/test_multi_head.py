@@ -9,7 +9,7 @@ from layer_checks import assert_close, gradients, key_mask, to_numpy
 
 from keras_attention import layers
 from keras_attention.layers import multi_head_attention
-from keras_attention.ops import Masks, count_from, dot_product_scores, normalizers
+from keras_attention.ops import Masks, blocked, count_from, dot_product_scores, normalizers
 
 BATCH, QUERY, KEY, DIM, MEMORY_DIM, HEADS, KEY_DIM, VALUE_DIM = 2, 3, 5, 7, 11, 6, 13, 17
 
@@ -653,8 +653,11 @@ LONG = 31
     ids=lambda options: "-".join(options) or "plain",
 )
 @pytest.mark.parametrize("groups", [None, 2])
-def test_long_inputs_give_the_same_without_the_block_of_weights(options, groups, monkeypatch):
-    parts = [layers.QueryKeyNorm(), layers.LearnedSinks(), layers.OutputGate()]
+@pytest.mark.parametrize("way", ["blocked_attention", "fused_attention"])
+def test_long_inputs_give_the_same_without_the_block_of_weights(way, options, groups, monkeypatch):
+    parts = [layers.QueryKeyNorm(), layers.OutputGate()]
+    if way == "blocked_attention":
+        parts.append(layers.LearnedSinks())
     layer = layers.MultiHeadAttention(
         HEADS,
         KEY_DIM + 1,
@@ -686,23 +689,45 @@ def test_long_inputs_give_the_same_without_the_block_of_weights(options, groups,
     whole = layer(x, x, **given, return_attention_scores=True)[0]
     whole_gradient = gradients(lambda x: loss(x, return_attention_scores=True), x)
     seen = []
-    blocked = multi_head_attention.blocked_attention
 
-    def counted(*args, **kwargs):
-        seen.append(args)
-        return blocked(*args, **kwargs)
+    def counting(name):
+        function = getattr(multi_head_attention, name)
 
+        def counted(*args, **kwargs):
+            seen.append(name)
+            return function(*args, **kwargs)
+
+        return counted
+
+    for name in ("blocked_attention", "fused_attention"):
+        monkeypatch.setattr(multi_head_attention, name, counting(name))
     monkeypatch.setattr(multi_head_attention, "worth_blocking", lambda *shapes: True)
-    monkeypatch.setattr(multi_head_attention, "blocked_attention", counted)
+    has_kernel = way == "fused_attention"
+    monkeypatch.setattr(multi_head_attention, "can_fuse", lambda *inputs: has_kernel)
     assert_close(layer(x, x, **given), whole)
     assert_close(gradients(loss, x), whole_gradient, atol=1e-4)
-    assert seen
+    # A kernel has no place for a bias.
+    assert set(seen) == {"blocked_attention" if "bias" in options else way}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("parts", [[], [layers.LearnedSinks]])
+def test_no_kernel_for_what_it_cannot_do(parts, dropout, training, monkeypatch):
+    asked = []
+    monkeypatch.setattr(multi_head_attention, "can_fuse", lambda *inputs: asked.append(inputs))
+    layer = layers.MultiHeadAttention(
+        HEADS, KEY_DIM, dropout=dropout, parts=[make() for make in parts]
+    )
+    layer(QUERIES, MEMORY, training=training)
+    assert bool(asked) == (not parts and not (dropout and training))
 
 
 def test_the_block_of_weights_is_left_out_by_itself_where_inputs_are_long(monkeypatch):
     layer = layers.MultiHeadAttention(2, 3)
     x = random(1, 512, DIM, seed=59)
     expected, _ = layer(x, x, return_attention_scores=True)
+    monkeypatch.setattr(blocked, "on_accelerator", lambda: False)
     monkeypatch.setattr(layers.MultiHeadAttention, "attend_densely", None)
     assert_close(layer(x, x), expected)
 
