@@ -4,6 +4,7 @@ import math
 
 from keras import ops
 
+from keras_attention.ops.accelerator import piece_bytes
 from keras_attention.ops.precision import at_least_float32
 
 # A block of tanh values `(batch, chunk, key, units)` that still stays in a processor's cache.
@@ -49,7 +50,7 @@ def _rows_per_chunk(query_shape, key_shape):
         return None
     if None in (batch, query_length, key_length):
         return 1
-    rows = max(1, CHUNK_BYTES // (4 * max(1, batch * key_length * units)))
+    rows = max(1, piece_bytes(CHUNK_BYTES) // (4 * max(1, batch * key_length * units)))
     return None if rows >= query_length else rows
 
 

@@ -8,7 +8,7 @@ from keras_attention.ops.blocked import has_scores
 from keras_attention.ops.masks import NO_MASKS
 
 # From so many scores of one head on, the kernel is asked for.
-WORTH_SCORES = 384 * 384
+WORTH_SCORES = 256 * 256
 # What cuDNN takes on every GPU that Keras lets it run on.
 CUDNN_DTYPES = ("float16", "bfloat16")
 CUDNN_DIM, CUDNN_DIM_STEP = 128, 8

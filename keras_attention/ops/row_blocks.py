@@ -6,12 +6,10 @@ from typing import Any
 
 from keras import ops
 
-from keras_attention.ops.accelerator import on_accelerator
+from keras_attention.ops.accelerator import piece_bytes
 
-# The scores of one block; they are read and written several times and should stay in a cache. An
-# accelerator has no such cache, and many more arms.
+# The scores of one block; they are read and written several times and should stay in a cache.
 BLOCK_BYTES = 4 * 2**20
-BLOCK_BYTES_ON_ACCELERATOR = 64 * 2**20
 # Fewer rows would leave the matrix products too thin, whatever the number of keys.
 LEAST_ROWS = 64
 # Each stretch of rows skips the keys behind its last row, and is compiled once more.
@@ -201,8 +199,7 @@ def cut_rows(heads, query_length, key_length, causal=False):
 
 def _cut_stretch(start, stop, keys, heads):
     """Blocks of nearly equal size; what is left over is a block of its own."""
-    block_bytes = BLOCK_BYTES_ON_ACCELERATOR if on_accelerator() else BLOCK_BYTES
-    fitting = max(LEAST_ROWS, block_bytes // (4 * keys))
+    fitting = max(LEAST_ROWS, piece_bytes(BLOCK_BYTES) // (4 * keys))
     length = stop - start
     rows = math.ceil(length / math.ceil(length / fitting))
     at_once = max(n for n in range(1, heads + 1) if heads % n == 0 and n <= max(1, fitting // rows))

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attention.ops.accelerator import piece_bytes
 from keras_attention.ops.block_views import cut_or_filled
 
 # Scores of a stretch, in bytes, that still stay in a processor's cache.
@@ -62,7 +63,7 @@ def blocks_at_once(call, size, keys):
     batch, heads, length, _ = call.query.shape
     if length is None or not isinstance(keys, int):
         return None
-    most = max(1, STRETCH_BYTES // (4 * (batch or 1) * heads * size * keys))
+    most = max(1, piece_bytes(STRETCH_BYTES) // (4 * (batch or 1) * heads * size * keys))
     if most * size >= length:
         return None
     # Stretches of one length, where they can be, need no filling up.

@@ -21,7 +21,7 @@ from blocked_reference import (
 from keras import ops
 from layer_checks import assert_close, to_numpy
 
-from keras_attention.ops import block_scores, blocked, row_blocks
+from keras_attention.ops import accelerator, block_scores, blocked, row_blocks
 from keras_attention.ops.blocked import blocked_attention, worth_blocking
 
 SHAPES = list(itertools.product(*((1, size) for size in SHAPE)))  # all that broadcast to the scores
@@ -30,7 +30,7 @@ TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 def cut(monkeypatch, size):
     """Lets a block hold so many scores."""
-    monkeypatch.setattr(row_blocks, "on_accelerator", lambda: False)
+    monkeypatch.setattr(accelerator, "on_accelerator", lambda: False)
     monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 4 * size)
     monkeypatch.setattr(row_blocks, "LEAST_ROWS", 1)
     monkeypatch.setattr(row_blocks, "CAUSAL_STRETCHES", 2)
@@ -239,7 +239,7 @@ def test_the_whole_matrix_is_never_there(cutting, monkeypatch):
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("queries, keys", [(1, 1), (2, 5), (61, 67), (67, 61), (127, 31)])
 def test_blocks_cover_all_rows_once(monkeypatch, queries, keys, causal):
-    monkeypatch.setattr(row_blocks, "on_accelerator", lambda: False)
+    monkeypatch.setattr(accelerator, "on_accelerator", lambda: False)
     monkeypatch.setattr(row_blocks, "LEAST_ROWS", 5)
     monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 4 * 400)
     rows = np.zeros((6, queries), int)
