@@ -35,7 +35,8 @@ class MultiHeadAttention(ProjectedHeads):
     - A subclass with a `score` of its own is that attention with several heads.
     - `parts` add to it: `TalkingHeads`, `OutputGate`, `QueryKeyNorm`, `LearnedSinks`, or your own.
 
-    Long inputs are computed a block of queries at a time where weights are not asked for: the same
+    Long inputs are computed a block of queries at a time where weights are not asked for, or by the
+    fused kernel of the backend (cuDNN's on JAX with a GPU and half precision, Torch's SDPA): the same
     result in a small part of the memory. `attention_scores` gives the weights of chosen heads and
     queries where the whole block of weights would not fit.
 
