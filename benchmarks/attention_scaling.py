@@ -5,7 +5,8 @@
 
 One batch of 8 heads of 64 features, forward, compiled as Keras compiles a model on the backend at
 hand (XLA on TensorFlow and JAX, eager on Torch). A series ends where one call would take longer
-than `--seconds`. The picture goes to `docs/pictures/attention_scaling.png`.
+than `--seconds`. The picture goes to `--picture`, in float32 on a CPU by default to
+`docs/pictures/attention_scaling.png`.
 
 The peer is `keras.ops.dot_product_attention`: with the whole matrix of scores, on JAX with a GPU
 and half precision also by cuDNN's kernel, and on Torch by SDPA alone.
@@ -40,7 +41,7 @@ PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "attention_scaling.p
 CAUSAL = Masks(causal=True)
 
 
-def keras_attention(query, key, value, kernel=False):
+def attend_like_keras(query, key, value, kernel=False):
     """Keras' own operation, by way of the whole matrix of scores or by a kernel."""
     swapped = (ops.swapaxes(x, 1, 2) for x in (query, key, value))
     return ops.dot_product_attention(*swapped, flash_attention=kernel)
@@ -50,10 +51,10 @@ def peers(dtype):
     """Keras' operation in the ways that there are."""
     name = "keras.ops.dot_product_attention"
     if keras.backend.backend() == "torch":  # never the whole matrix there
-        return {f"{name}, SDPA": keras_attention}
-    found = {name: keras_attention}
+        return {f"{name}, SDPA": attend_like_keras}
+    found = {name: attend_like_keras}
     if keras.backend.backend() == "jax" and on_accelerator() and dtype != "float32":
-        found[f"{name}, cuDNN"] = lambda *qkv: keras_attention(*qkv, kernel=True)
+        found[f"{name}, cuDNN"] = lambda *qkv: attend_like_keras(*qkv, kernel=True)
     return found
 
 
@@ -159,15 +160,16 @@ def compiled(function, inputs):
 
 def peak_bytes(run):
     """What one call needs beyond what was there before, or None where nobody counts."""
-    if keras.backend.backend() == "torch":
-        import torch
+    if not on_accelerator():
+        return memory.resident_peak(run)
+    if keras.backend.backend() != "torch":
+        return None
+    import torch
 
-        if torch.cuda.is_available():
-            before = torch.cuda.memory_allocated()
-            torch.cuda.reset_peak_memory_stats()
-            run()
-            return torch.cuda.max_memory_allocated() - before
-    return memory.resident_peak(run)
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    return torch.cuda.max_memory_allocated() - before
 
 
 def make(name, length, dtype):
@@ -265,7 +267,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=16.0, help="longest call")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--dtype", default="float32", choices=["float32", "float16", "bfloat16"])
-    parser.add_argument("--picture", type=Path, default=PICTURE)
+    parser.add_argument("--picture", type=Path)
     parser.add_argument("--peaks", type=json.loads, help="memory only, of {pattern: lengths}")
     options = parser.parse_args()
     if options.dtype != "float32":
@@ -281,7 +283,10 @@ def main():
     series = with_memory(series, options.dtype)
     print()
     print(table(series))
-    draw(series, options.picture)
+    if options.dtype == "float32" and not on_accelerator():
+        options.picture = options.picture or PICTURE
+    if options.picture:
+        draw(series, options.picture)
 
 
 if __name__ == "__main__":

@@ -55,9 +55,8 @@ def _device():
         return torch.cuda.get_device_name()
     import tensorflow as tf
 
-    return tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])[
-        "device_name"
-    ]
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else "TPU"
 
 
 def _processor():

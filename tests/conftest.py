@@ -12,6 +12,8 @@ import keras
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from keras_attention.ops import accelerator
+
 # A merge is decided by the same examples each time; on a developer's machine they are new ones.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
@@ -27,6 +29,12 @@ TESTS = itertools.count(1)
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(20170612)
+
+
+@pytest.fixture(autouse=True)
+def sizes_of_a_processor(monkeypatch):
+    """Lets all be cut into the same pieces on each machine, of the sizes that tests count on."""
+    monkeypatch.setattr(accelerator, "on_accelerator", lambda: False)
 
 
 @pytest.fixture(autouse=True)

@@ -180,7 +180,7 @@ class MultiHeadAttention(ProjectedHeads):
         """
         if not return_weights and self._is_plain:
             if self._is_fused(query, key, value, masks, bias, training):
-                return fused_attention(query, key, value, masks, self.scale), None
+                return self._attend_fused(query, key, value, masks), None
             if worth_blocking(query.shape, key.shape):
                 return self._attend_in_blocks(query, key, value, masks, bias, training), None
         return self.attend_densely(query, key, value, masks, bias, training, query_positions)
@@ -228,7 +228,11 @@ class MultiHeadAttention(ProjectedHeads):
         # A kernel would round a bias to half precision, and says nothing of sums nor drops.
         drops = training and self.dropout > 0
         more = bias is not None or drops or any(part.needs_logsumexp for part in self.parts)
-        return not more and can_fuse(query, key, value, masks)
+        return not more and can_fuse(query, key, value, replace(masks, query=None))
+
+    def _attend_fused(self, query, key, value, masks):
+        key, value = self.repeat_heads(key), self.repeat_heads(value)
+        return fused_attention(query, key, value, replace(masks, query=None), self.scale)
 
     def _attend_in_blocks(self, query, key, value, masks, bias, training):
         # Causal blocks count from the first row: queries that stand elsewhere have a mask instead.

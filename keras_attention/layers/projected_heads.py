@@ -95,10 +95,11 @@ class ProjectedHeads(Attention):
 
     def _project(self, x, name):
         # Cast here: a decoder that steps calls this outside of Keras' autocast.
-        x = ops.cast(x, self.compute_dtype)
-        x = project(x, ops.cast(getattr(self, f"{name}_kernel"), self.compute_dtype))
-        bias = getattr(self, f"{name}_bias")
-        return x if bias is None else x + ops.cast(bias, self.compute_dtype)
+        x, kernel, bias = (
+            None if tensor is None else ops.cast(tensor, self.compute_dtype)
+            for tensor in (x, getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias"))
+        )
+        return project(x, kernel, bias)
 
     def project_query(self, query, positions=None):
         """The heads' queries.

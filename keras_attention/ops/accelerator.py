@@ -1,10 +1,19 @@
-"""Whether the computation runs on a GPU or TPU, which wants other sizes than a processor does."""
+"""Which kind of device computes, for sizes that are chosen by it.
+
+The choice is made where a program is traced. One that is traced on a GPU and run elsewhere gives
+the same numbers, by way of pieces of another size.
+"""
 
 import keras
+from keras import ops
 
 # A piece of work that is computed at once on an accelerator, in bytes: no cache there is as small,
 # and it waits for each piece.
 PIECE_BYTES = 64 * 2**20
+# Torch' names for them.
+TORCH_ACCELERATORS = ("cuda", "xpu", "mps")
+# The oldest kind of NVIDIA GPU that cuDNN's attention runs on.
+LEAST_CAPABILITY = 8.0
 
 
 def on_accelerator():
@@ -13,11 +22,37 @@ def on_accelerator():
     Returns:
         A bool.
     """
-    if keras.backend.backend() == "torch":  # Keras lists no devices there
-        import torch
-
-        return torch.cuda.is_available()
+    backend = keras.backend.backend()
+    if backend == "torch":  # Keras lists no devices there
+        return ops.zeros(()).device.type in TORCH_ACCELERATORS
+    if backend == "jax":
+        return jax_device().platform != "cpu"
     return not keras.distribution.list_devices()[0].lower().startswith("cpu")
+
+
+def has_cudnn_attention():
+    """Whether JAX computes on a GPU whose kernel for attention cuDNN has.
+
+    Returns:
+        A bool.
+    """
+    device = jax_device()
+    if device.platform != "gpu":
+        return False
+    major, *_ = str(device.compute_capability).split(".")  # such as "9.0"; AMD's are no numbers
+    return major.isdigit() and float(device.compute_capability) >= LEAST_CAPABILITY
+
+
+def jax_device():
+    """The device on which JAX computes, within `keras.device` too.
+
+    Returns:
+        A `jax.Device`.
+    """
+    import jax
+
+    chosen = jax.config.jax_default_device
+    return jax.devices(chosen)[0] if chosen is None or isinstance(chosen, str) else chosen
 
 
 def piece_bytes(in_cache):

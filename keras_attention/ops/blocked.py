@@ -2,14 +2,14 @@
 
 from keras import ops
 
-from keras_attention.ops.accelerator import on_accelerator
+from keras_attention.ops import accelerator
 from keras_attention.ops.block_scores import BlockScores, limits
 from keras_attention.ops.fitting import check_fits, fit_bias
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.row_blocks import cut_rows
 
 # From so many scores of one head on, blocks are faster than the whole matrix. On an accelerator
-# they are about as fast, and need a small part of the memory.
+# they take about twice its time, but a small part of its memory.
 WORTH_SCORES = 384 * 384
 WORTH_SCORES_ON_ACCELERATOR = 2048 * 2048
 
@@ -24,7 +24,7 @@ def worth_blocking(query_shape, key_shape):
     Returns:
         A bool; False where a length is not known before the run.
     """
-    least = WORTH_SCORES_ON_ACCELERATOR if on_accelerator() else WORTH_SCORES
+    least = WORTH_SCORES_ON_ACCELERATOR if accelerator.on_accelerator() else WORTH_SCORES
     return has_scores(query_shape, key_shape, least)
 
 

@@ -3,84 +3,96 @@
 import keras
 from keras import ops
 
-from keras_attention.ops.accelerator import on_accelerator
-from keras_attention.ops.blocked import has_scores
+from keras_attention.ops import accelerator
+from keras_attention.ops.blocked import WORTH_SCORES, has_scores
 from keras_attention.ops.masks import NO_MASKS
 
-# From so many scores of one head on, the kernel is asked for.
-WORTH_SCORES = 256 * 256
-# What cuDNN takes on every GPU that Keras lets it run on.
-CUDNN_DTYPES = ("float16", "bfloat16")
-CUDNN_DIM, CUDNN_DIM_STEP = 128, 8
+# What every kernel takes, cuDNN's and those of Torch on all devices.
+MOST_DIM, DIM_STEP = 128, 8
+# A mask becomes one number for each query and key, whatever its shape: where these are more, blocks
+# need less memory.
+MOST_MASKED = 2**28
 
 
 def can_fuse(query, key, value, masks=NO_MASKS):
     """Whether the backend has one kernel for this attention, which is long enough to need it.
 
-    Torch has one for every case, JAX that of cuDNN for half precision on a GPU, TensorFlow none.
+    JAX has that of cuDNN for half precision, Torch its own, TensorFlow none.
 
     Args:
         query: Float tensor of shape `(batch, heads, query, dim)`.
-        key: Float tensor of shape `(batch, key_value_heads, key, dim)`.
-        value: Float tensor of shape `(batch, key_value_heads, key, value_dim)`.
+        key: Float tensor of shape `(batch, heads, key, dim)`.
+        value: Float tensor of shape `(batch, heads, key, value_dim)`.
         masks: `keras_attention.ops.Masks`.
 
     Returns:
-        A bool; False where a length is not known before the run.
+        A bool; False where a length is not known before the run, and where
+        `keras.config.disable_flash_attention()` was called.
     """
-    backend = keras.backend.backend()
-    if not has_scores(query.shape, key.shape, WORTH_SCORES):
+    if keras.config.is_flash_attention_enabled() is False:
         return False
-    if backend == "torch":
-        return True
-    if backend != "jax" or not on_accelerator():
+    dim, value_dim = query.shape[3], value.shape[3]
+    sizes_fit = dim == value_dim and dim <= MOST_DIM and dim % DIM_STEP == 0
+    if not (sizes_fit and has_scores(query.shape, key.shape, WORTH_SCORES)):
         return False
     dtypes = {keras.backend.standardize_dtype(x.dtype) for x in (query, key, value)}
-    dim, value_dim = query.shape[3], value.shape[3]
-    even = query.shape[2] % 2 == 0 and key.shape[2] % 2 == 0
+    return dtypes.issubset(_fused_dtypes()) and len(dtypes) == 1 and _mask_fits(query, key, masks)
+
+
+def _fused_dtypes():
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return {"float32", "float16", "bfloat16"}
+    has_kernel = backend == "jax" and accelerator.has_cudnn_attention()
+    return {"float16", "bfloat16"} if has_kernel else set()
+
+
+def _mask_fits(query, key, masks):
+    if masks.is_only_causal:
+        return True
+    batch, _, query_length, _ = query.shape
+    key_length = key.shape[2]
+    # Kernels add a number to masked scores, and float16 has none that no score makes up for. cuDNN
+    # has no gradient for odd lengths with a mask.
     return (
-        len(dtypes) == 1
-        and dtypes <= set(CUDNN_DTYPES)
-        and dim == value_dim <= CUDNN_DIM
-        and dim % CUDNN_DIM_STEP == 0
-        and (even or masks.only_causal)  # cuDNN has no gradient for odd lengths with a mask
+        keras.backend.standardize_dtype(query.dtype) != "float16"
+        and (batch or 1) * query_length * key_length <= MOST_MASKED
+        and query_length % 2 == key_length % 2 == 0
     )
 
 
 def fused_attention(query, key, value, masks=NO_MASKS, scale=None):
     """Softmax attention in one kernel of the backend, `softmax(scale * query key^T) value`.
 
-    Keras chooses the kernel; see `can_fuse`. Neither weights nor the logarithm of their sum come
-    out of it, and it drops nothing.
+    Keras calls the kernel, where `can_fuse`; elsewhere it makes the whole matrix of scores. Neither
+    weights nor the logarithm of their sum come out of it, and it drops nothing.
 
     Args:
         query: Float tensor of shape `(batch, heads, query, dim)`.
-        key: Float tensor of shape `(batch, key_value_heads, key, dim)`; several query heads in a
-            row may share one.
-        value: Float tensor of shape `(batch, key_value_heads, key, value_dim)`, likewise.
+        key: Float tensor of shape `(batch, heads, key, dim)`.
+        value: Float tensor of shape `(batch, heads, key, dim)`.
         masks: `keras_attention.ops.Masks`.
         scale: A number that multiplies the products; `dim**-0.5` if not given, as in Keras.
 
     Returns:
-        Context of shape `(batch, heads, query, value_dim)` in the dtype of `value`. A query that
-        may attend to nothing has the context zero.
+        Context of shape `(batch, heads, query, dim)`. A query that may attend to nothing has the
+        context zero.
     """
-    value_dtype = ops.convert_to_tensor(value).dtype
     batch, _, query_length, _ = ops.shape(query)
     key_length = ops.shape(key)[2]
-    only_causal = masks.only_causal
-    mask = None if only_causal else masks.dense(query_length, key_length, heads=True)
-    if mask is not None:
+    mask = None
+    if not masks.is_only_causal:
+        mask = masks.dense(query_length, key_length, heads=True)
         heads = ops.shape(mask)[1]
         mask = ops.broadcast_to(mask, (batch, heads, query_length, key_length))
     context = ops.dot_product_attention(
         *(ops.swapaxes(x, 1, 2) for x in (query, key, value)),
         mask=mask,
         scale=scale,
-        is_causal=only_causal and masks.causal,
+        is_causal=masks.causal and mask is None,
     )
-    context = ops.cast(ops.swapaxes(context, 1, 2), value_dtype)
+    context = ops.swapaxes(context, 1, 2)
     if mask is None:
         return context
-    sees = ops.any(mask, axis=-1, keepdims=True)  # else the mean of all values
+    sees = ops.any(mask, axis=-1, keepdims=True)  # else Keras gives a mean of the values
     return ops.where(sees, context, ops.zeros_like(context))

@@ -34,10 +34,10 @@ class Masks:
     query_positions: Any = None
 
     @property
-    def only_causal(self):
-        """Whether no mask is given, and `causal`, if it holds, counts from the first key."""
-        given = self.query, self.key, self.attention, self.query_positions
-        return all(mask is None for mask in given)
+    def is_only_causal(self):
+        """Whether there is no mask but `causal`, from the first key on, or none at all."""
+        stand = self.query_positions if self.causal else None
+        return all(mask is None for mask in (self.query, self.key, self.attention, stand))
 
     def with_keys(self, key_mask):
         """The same masks, and `key_mask` with them.

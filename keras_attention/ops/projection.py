@@ -3,8 +3,8 @@
 from keras import ops
 
 
-def project(x, kernel):
-    """`x kernel` at every position.
+def project(x, kernel, bias=None):
+    """`x kernel + bias` at every position.
 
     Where all sizes but one are known, the positions are made one axis here: TensorFlow would else
     look the shape up in the run, in more operations than there are in the rest of a decoder's step.
@@ -15,6 +15,7 @@ def project(x, kernel):
     Args:
         x: Float tensor of shape `(..., dim)`.
         kernel: Float tensor of shape `(dim, features)`.
+        bias: Float tensor of shape `(features,)`, or None. Runtimes add it in the product.
 
     Returns:
         Float tensor of shape `(..., features)`.
@@ -22,9 +23,15 @@ def project(x, kernel):
     leading = x.shape[:-1]
     features_known = None not in (x.shape[-1], *kernel.shape)
     if len(leading) > 1 and features_known and is_known(leading):
-        product = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel)
+        product = _add(ops.matmul(ops.reshape(x, (-1, x.shape[-1])), kernel), bias)
         return ops.reshape(product, (*known_shape(leading), kernel.shape[-1]))
-    return ops.matmul(x, kernel) if len(leading) < 3 else ops.tensordot(x, kernel, axes=1)
+    return _add(
+        ops.matmul(x, kernel) if len(leading) < 3 else ops.tensordot(x, kernel, axes=1), bias
+    )
+
+
+def _add(x, bias):
+    return x if bias is None else x + bias
 
 
 def is_known(shape):

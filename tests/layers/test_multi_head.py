@@ -9,7 +9,7 @@ from layer_checks import assert_close, gradients, key_mask, to_numpy
 
 from keras_attention import layers
 from keras_attention.layers import multi_head_attention
-from keras_attention.ops import Masks, blocked, count_from, dot_product_scores, normalizers
+from keras_attention.ops import Masks, count_from, dot_product_scores, normalizers
 
 BATCH, QUERY, KEY, DIM, MEMORY_DIM, HEADS, KEY_DIM, VALUE_DIM = 2, 3, 5, 7, 11, 6, 13, 17
 
@@ -727,7 +727,6 @@ def test_the_block_of_weights_is_left_out_by_itself_where_inputs_are_long(monkey
     layer = layers.MultiHeadAttention(2, 3)
     x = random(1, 512, DIM, seed=59)
     expected, _ = layer(x, x, return_attention_scores=True)
-    monkeypatch.setattr(blocked, "on_accelerator", lambda: False)
     monkeypatch.setattr(layers.MultiHeadAttention, "attend_densely", None)
     assert_close(layer(x, x), expected)
 

@@ -21,7 +21,7 @@ from blocked_reference import (
 from keras import ops
 from layer_checks import assert_close, to_numpy
 
-from keras_attention.ops import accelerator, block_scores, blocked, row_blocks
+from keras_attention.ops import block_scores, row_blocks
 from keras_attention.ops.blocked import blocked_attention, worth_blocking
 
 SHAPES = list(itertools.product(*((1, size) for size in SHAPE)))  # all that broadcast to the scores
@@ -30,7 +30,6 @@ TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 def cut(monkeypatch, size):
     """Lets a block hold so many scores."""
-    monkeypatch.setattr(accelerator, "on_accelerator", lambda: False)
     monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 4 * size)
     monkeypatch.setattr(row_blocks, "LEAST_ROWS", 1)
     monkeypatch.setattr(row_blocks, "CAUSAL_STRETCHES", 2)
@@ -239,7 +238,6 @@ def test_the_whole_matrix_is_never_there(cutting, monkeypatch):
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("queries, keys", [(1, 1), (2, 5), (61, 67), (67, 61), (127, 31)])
 def test_blocks_cover_all_rows_once(monkeypatch, queries, keys, causal):
-    monkeypatch.setattr(accelerator, "on_accelerator", lambda: False)
     monkeypatch.setattr(row_blocks, "LEAST_ROWS", 5)
     monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 4 * 400)
     rows = np.zeros((6, queries), int)
@@ -260,8 +258,7 @@ def test_causal_blocks_skip_three_eighths_of_the_work():
         assert scores == work * 3 * 2048 * 2048
 
 
-def test_worth_blocking_from_some_length_on(monkeypatch):
-    monkeypatch.setattr(blocked, "on_accelerator", lambda: False)
+def test_worth_blocking_from_some_length_on():
     assert worth_blocking((None, 8, 512, 64), (None, 8, 512, 64))
     assert not worth_blocking((2, 8, 256, 64), (2, 8, 256, 64))
     assert not worth_blocking((2, 8, 1, 64), (2, 8, 4096, 64))
