@@ -1,11 +1,22 @@
-"""What a loop of an ONNX graph carries along unchanged, taken out of the loop.
+"""What is the same each time around a loop of an ONNX graph, taken out of the loop.
 
 TensorFlow hands a loop all that its body reads, weights included, as variables of the loop. As such
 they are no constants to a runtime, which packs constants for its matrix products beforehand, and to
-a quantizer, which changes nothing else. A body may as well read them where they stand.
+a quantizer, which changes nothing else. A body may as well read them where they stand; and what it
+computes of such values alone need not be computed again each time.
 """
 
 from collections import Counter
+
+from .graphs import (
+    RANDOM,
+    all_graphs,
+    copy_of,
+    defined_names,
+    drop_unread,
+    graphs_of,
+    let_read,
+)
 
 
 def lift_invariants(graph):
@@ -24,7 +35,7 @@ def lift_invariants(graph):
 
 def _lift(loop, graph, results):
     """Lifts out of one loop of a graph."""
-    (body,) = (attribute.g for attribute in loop.attribute if attribute.name == "body")
+    (body,) = graphs_of(loop)
     producers = {output: node for node in body.node for output in node.output}
     # Behind trip count and condition, as input and as output of the body behind the condition.
     carried = len(loop.input) - 2
@@ -39,7 +50,7 @@ def _lift(loop, graph, results):
                 del values[2 + i]
             del body.output[1 + i]
             del loop.output[i]
-    drop_unread(body, "Identity")
+    drop_unread(body)
 
 
 def _source(name, producers):
@@ -49,64 +60,49 @@ def _source(name, producers):
     return name
 
 
-def let_read(graph, old, new):
-    """Lets every node of a graph, and of graphs inside it, read one value in place of another.
+def hoist_invariants(graph):
+    """Moves what loops compute of values from outside in front of them, and their constants.
 
     Args:
         graph: `onnx.GraphProto`, changed in place.
-        old, new: str. Names of the values.
     """
-    for node in all_nodes(graph):
-        for i, name in enumerate(node.input):
-            if old and name == old:
-                node.input[i] = new
+    # Two loops may use one name each for its own; in front of them it would be for both.
+    counts = Counter(name for each in all_graphs(graph) for name in defined_names(each))
+    _hoist(graph, {name for name, count in counts.items() if count > 1})
 
 
-def all_nodes(graph):
-    """The nodes of a graph and of all graphs inside it.
-
-    Args:
-        graph: `onnx.GraphProto`.
-
-    Yields:
-        `onnx.NodeProto`.
-    """
+def _hoist(graph, shared):
+    nodes = []
     for node in graph.node:
-        yield node
         for inner in graphs_of(node):
-            yield from all_nodes(inner)
+            _hoist(inner, shared)
+        if node.op_type == "Loop":
+            nodes += _take_invariants(*graphs_of(node), graph, shared)
+        nodes.append(node)
+    _replace(graph.node, nodes)
 
 
-def graphs_of(node):
-    """The graphs that a node holds, such as the body of a loop.
-
-    Args:
-        node: `onnx.NodeProto`.
-
-    Returns:
-        List of `onnx.GraphProto`.
-    """
-    return [attribute.g for attribute in node.attribute if attribute.HasField("g")]
-
-
-def drop_unread(graph, op_type):
-    """Drops each node of a type that nothing reads any more, in graphs inside the graph too.
-
-    Args:
-        graph: `onnx.GraphProto`, changed in place; its nodes stand behind what they read.
-        op_type: str. Type of nodes with one input and one output.
-    """
-    reads = Counter(name for node in all_nodes(graph) for name in node.input)
-    for inner in [graph, *(g for node in all_nodes(graph) for g in graphs_of(node))]:
-        reads.update(value.name for value in inner.output)
-    _drop(graph, op_type, reads)
+def _take_invariants(body, graph, shared):
+    """Takes constants and invariant nodes from a body; the constants go to the graph around it."""
+    constants = [tensor for tensor in body.initializer if tensor.name not in shared]
+    results = {value.name for value in body.output}
+    inside = defined_names(body).difference(tensor.name for tensor in constants)
+    moved, kept = [], []
+    for node in body.node:
+        stays = graphs_of(node) or node.op_type in RANDOM or results.intersection(node.output)
+        if stays or inside.intersection(node.input) or shared.intersection(node.output):
+            kept.append(node)
+        else:
+            inside.difference_update(node.output)
+            moved.append(copy_of(node))
+    graph.initializer.extend(constants)
+    _replace(body.node, kept)
+    _replace(body.initializer, [tensor for tensor in body.initializer if tensor.name in shared])
+    return moved
 
 
-def _drop(graph, op_type, reads):
-    for i in reversed(range(len(graph.node))):
-        node = graph.node[i]
-        for inner in graphs_of(node):
-            _drop(inner, op_type, reads)
-        if node.op_type == op_type and not reads[node.output[0]]:
-            reads[node.input[0]] -= 1
-            del graph.node[i]
+def _replace(field, messages):
+    """Lets a field hold these messages, some of which it held."""
+    messages = [copy_of(message) for message in messages]
+    del field[:]
+    field.extend(messages)

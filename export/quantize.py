@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_attention.errors import UserError
 
-from .loop_invariants import all_nodes, drop_unread, let_read
+from .graphs import all_nodes, drop_unread, let_read
 from .quiet import quiet
 from .to_onnx import try_out
 
@@ -70,4 +70,4 @@ def transpose_weights(graph):
                 made[key] = numpy_helper.from_array(np.ascontiguousarray(weight), name)
             let_read(graph, node.output[0], made[key].name)
     graph.initializer.extend(made.values())
-    drop_unread(graph, "Transpose")
+    drop_unread(graph)

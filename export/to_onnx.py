@@ -6,9 +6,12 @@ import numpy as np
 
 from keras_attention.errors import UserError
 
-from .loop_invariants import lift_invariants
+from .fusions import fuse
+from .graphs import drop_unread
+from .loop_invariants import hoist_invariants, lift_invariants
 from .portable import without_cudnn
 from .quiet import quiet
+from .repetitions import share_repetitions
 from .signatures import SEARCH, SOURCE_IDS_SPEC, axes, search_function
 
 OPSET = 18  # The highest that tf2onnx 1.17 writes.
@@ -55,8 +58,24 @@ def convert(function, signature):
     model, _ = tf2onnx.convert.from_function(
         function, signature, opset=OPSET, custom_op_handlers=handlers
     )
-    lift_invariants(model.graph)
+    simplify(model.graph)
     return model
+
+
+def simplify(graph):
+    """Lets a graph say the same in fewer operations.
+
+    A runtime starts each of them in every step of a search, which for small ones takes as long as
+    the operation itself.
+
+    Args:
+        graph: `onnx.GraphProto`, changed in place.
+    """
+    lift_invariants(graph)
+    hoist_invariants(graph)
+    for change in (share_repetitions, fuse, share_repetitions):
+        change(graph)
+        drop_unread(graph)
 
 
 def _where(context, node, name, args):

@@ -150,7 +150,21 @@ class TransformerBlock(keras.layers.Layer):
             "value": ops.zeros((batch, groups, max_length, attention.value_dim), dtype=dtype),
         }
 
-    def step(self, x, memory, memory_masks, cache, positions, sizes):
+    def slots(self, positions):
+        """Where a step writes into a cache: sentence, head and position of each new vector.
+
+        Args:
+            positions: int32 tensor `(batch, 1)`.
+
+        Returns:
+            Int32 tensor `(batch * num_key_value_heads, 3)`.
+        """
+        rows = ops.arange(ops.shape(positions)[0], dtype="int32")[:, None]
+        heads = ops.arange(self.self_attention.num_key_value_heads, dtype="int32")[None]
+        slots = [rows + 0 * heads, 0 * rows + heads, positions + 0 * heads]  # (batch, heads) each
+        return ops.reshape(ops.stack(slots, axis=-1), (-1, 3))
+
+    def step(self, x, memory, memory_masks, cache, positions, slots, sizes):
         """One position.
 
         Args:
@@ -160,6 +174,7 @@ class TransformerBlock(keras.layers.Layer):
             memory_masks: `Masks` of the memory.
             cache: as `empty_cache` or the step before returned it.
             positions: int32 tensor `(batch, 1)`.
+            slots: what `slots` returned for them.
             sizes: pair of ints or scalar tensors: the sentences, and the rows of each.
 
         Returns:
@@ -168,10 +183,8 @@ class TransformerBlock(keras.layers.Layer):
         """
         inputs = ops.expand_dims(self.around_self.before(x), axis=1)  # (batch, 1, width)
         new = self.self_attention.project_memory(inputs, positions=positions)
-        slots = ops.arange(cache["key"].shape[2], dtype="int32")  # (max_length,)
-        here = ops.reshape(ops.equal(slots, positions), (-1, 1, slots.shape[0], 1))
-        cache = {name: ops.where(here, new[name], cache[name]) for name in cache}
-        past = ops.less_equal(slots, positions)  # (batch, max_length)
+        cache = {name: _write(cache[name], new[name], slots) for name in cache}
+        past = ops.arange(cache["key"].shape[2], dtype="int32") <= positions  # (batch, max_length)
         found, _ = self.self_attention.attend(
             inputs, cache, Masks(key=past), query_positions=positions
         )
@@ -207,6 +220,11 @@ class TransformerBlock(keras.layers.Layer):
         sees = masks.rows(1, ops.shape(memory["key"])[2])  # (sentences, 1)
         found = ops.where(ops.expand_dims(sees, axis=-1), found, 0.0)
         return ops.reshape(found, (-1, width)), weights
+
+
+def _write(cache, new, slots):
+    """The cache with the keys or values of one position; nothing else is moved or compared."""
+    return ops.scatter_update(cache, slots, ops.reshape(new, (-1, cache.shape[3])))
 
 
 def make_norm(dtype):

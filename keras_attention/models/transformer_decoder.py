@@ -18,8 +18,8 @@ class TransformerDecoder(TransformerEncoder):
     A step reads one token: the keys and values of the positions before it stand in a cache of fixed
     size, those of the annotations are projected once, in `start`. Stepping through a sentence gives
     the same numbers as the one pass. There is no step after `max_length` of them: where the
-    position is known it is an error; in a compiled step the cache keeps what it has, and the result
-    is wrong.
+    position is known it is an error; in a compiled step the runtime refuses to write there, or,
+    under XLA, the cache keeps what it has, and the result is wrong.
 
     Alignments are the cross-attention weights of one block: the mean over its heads, or one head.
     Nothing is computed for them in training. `alignments` gives those of all blocks and heads.
@@ -171,9 +171,10 @@ class TransformerDecoder(TransformerEncoder):
         x, places = ops.squeeze(x, axis=1), ops.expand_dims(positions, axis=1)  # (batch, width)
         memories, masks = state[SHARED]["memory"], Masks(key=state[SHARED]["mask"])
         sizes = _sentences_and_rows(inputs, memories[0]["key"])
+        slots = self.blocks[0].slots(places)  # of all blocks alike
         caches, all_weights = [], []
         for block, memory, cache in zip(self.blocks, memories, state["caches"], strict=True):
-            x, cache, weights = block.step(x, memory, masks, cache, places, sizes)
+            x, cache, weights = block.step(x, memory, masks, cache, places, slots, sizes)
             caches.append(cache)
             all_weights.append(weights)
         state = {**state, "caches": caches, "position": positions + 1}

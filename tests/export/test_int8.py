@@ -11,7 +11,7 @@ from tiny_translators import TEXTS
 from keras_attention import UserError
 from keras_attention.__main__ import main
 from keras_attention.export import open_predictor, parity, write_int8
-from keras_attention.export.loop_invariants import all_nodes
+from keras_attention.export.graphs import all_nodes
 from keras_attention.export.quantize import transpose_weights
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 
-from keras_attention.export.loop_invariants import lift_invariants
+from keras_attention.export.loop_invariants import hoist_invariants, lift_invariants
 from keras_attention.export.to_onnx import convert
 
 WEIGHTS = np.array([[0.5, 1.0], [-1.0, 0.25]], "float32")
@@ -69,12 +69,12 @@ def make_model(body, results):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
 
-def run(model, results, x):
+def run(model, results, x, **others):
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    return session.run(results, {"x": x})
+    return session.run(results, {"x": x, **others})
 
 
 def loops(graph):
@@ -144,3 +144,69 @@ def test_no_weight_of_a_tensorflow_loop_is_carried_along():
     for _ in range(3):
         expected = expected @ weights.numpy() @ back.numpy()
     np.testing.assert_allclose(run(model, None, x)[0], expected, rtol=1e-5)
+
+
+AROUND = """
+around (float[2] x, float[2] step) => (float[2] y)
+<int64 count = {{3}}, bool always = {{1}}, float[1] {outside} = {{5}}>
+{{
+    y = Loop (count, always, x) <body = inside (int64 i, bool go, float[2] s)
+        => (bool on, float[2] t)
+    <float[1] two = {{2}}>
+    {{
+        on = Identity(go)
+        twice = Mul(step, two)
+        more = {more}
+        t = Add(s, more)
+    }}>
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    "more, outside, left",
+    [
+        ("Add(twice, twice)", "five", 2),
+        ("Add(twice, s)", "five", 3),
+        ("Add(twice, two)", "two", 4),  # the name means something else outside
+    ],
+)
+def test_what_a_loop_computes_of_what_does_not_change_stands_in_front_of_it(more, outside, left):
+    text = AROUND.format(more=more, outside=outside)
+    x, step = np.array([1.0, -2.0], "float32"), np.array([0.5, 0.25], "float32")
+    expected = run(text_model(text), None, x, step=step)
+    model = text_model(text)
+    hoist_invariants(model.graph)
+    (loop,) = loops(model.graph)
+    assert len(loop.attribute[0].g.node) == left
+    np.testing.assert_array_equal(run(model, None, x, step=step), expected)
+
+
+def text_model(text):
+    return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 18]>\n{text}')
+
+
+def test_random_numbers_are_drawn_in_each_round():
+    text = AROUND.format(more="RandomNormalLike(twice)", outside="five")
+    model = text_model(text)
+    hoist_invariants(model.graph)
+    (loop,) = loops(model.graph)
+    assert [node.op_type for node in loop.attribute[0].g.node] == [
+        "Identity",
+        "RandomNormalLike",
+        "Add",
+    ]
+
+
+def test_two_loops_whose_values_have_the_same_names():
+    text = AROUND.format(more="Add(twice, twice)", outside="five")
+    head, loop = text.split("{\n", 2)[0], text[text.index("    y = Loop") : text.rindex("}")]
+    first = loop.replace("y = Loop", "z = Loop")
+    second = loop.replace("always, x", "always, z").replace("two = {2}", "two = {3}")
+    model = text_model(f"{head}{{\n{first}{second}}}")
+    x, step = np.array([1.0, -2.0], "float32"), np.array([0.5, 0.25], "float32")
+    hoist_invariants(model.graph)
+    lengths = [len(loop.attribute[0].g.node) for loop in loops(model.graph)]
+    assert lengths == [4, 4]
+    (y,) = run(model, None, x, step=step)
+    np.testing.assert_allclose(y, x + 3 * 4 * step + 3 * 6 * step)
