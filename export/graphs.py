@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-# What they may neither do once in place of twice, nor outside of a loop in place of inside.
+# What may not be done once in place of twice.
 RANDOM = {
     "Bernoulli",
     "Dropout",
@@ -77,7 +77,36 @@ def defined_names(graph):
         Set of str.
     """
     names = {value.name for value in (*graph.input, *graph.initializer)}
-    return names | {output for node in graph.node for output in node.output}
+    names.update(output for node in graph.node for output in node.output)
+    return names - {""}  # an output that is left out
+
+
+def make_names_unique(graph):
+    """Lets no graph inside a graph use a name that another one has for something else.
+
+    Args:
+        graph: `onnx.GraphProto`, changed in place; its own names stay.
+    """
+    defined = Counter(name for each in all_graphs(graph) for name in defined_names(each))
+    _rename(graph, {}, set(), set(defined))
+
+
+def _rename(graph, scope, taken, everywhere):
+    """Renames what has a name that is `taken`; `scope` has the new names of what is outside."""
+    scope = dict(scope)
+    for name in sorted(defined_names(graph)):
+        new, number = name, 0
+        while new in taken or (new != name and new in everywhere):
+            new, number = f"{name}_{number}", number + 1
+        scope[name] = new
+        taken.add(new)
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = scope.get(value.name, value.name)
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [scope.get(name, name) for name in names]
+        for inner in graphs_of(node):
+            _rename(inner, scope, taken, everywhere)
 
 
 def let_read(graph, old, new):
@@ -104,22 +133,42 @@ def let_read_all(graph, replaced):
 
 
 def drop_unread(graph):
-    """Drops each node that nothing reads, in graphs inside the graph too, and what only it reads.
+    """Drops each node and each constant that nothing reads, in graphs inside the graph too.
 
     Args:
         graph: `onnx.GraphProto`, changed in place; its nodes stand behind what they read.
     """
     reads = Counter(name for node in all_nodes(graph) for name in node.input)
-    for inner in all_graphs(graph):
-        reads.update(value.name for value in inner.output)
+    reads.update(value.name for each in all_graphs(graph) for value in each.output)
     _drop(graph, reads)
+    for each in all_graphs(graph):
+        kept = {value.name for value in each.input}
+        replace_all(
+            each.initializer, [x for x in each.initializer if reads[x.name] or x.name in kept]
+        )
 
 
 def _drop(graph, reads):
     for i in reversed(range(len(graph.node))):
         node = graph.node[i]
+        if any(reads[output] for output in node.output if output):
+            for inner in graphs_of(node):
+                _drop(inner, reads)
+            continue
+        reads.subtract(node.input)
         for inner in graphs_of(node):
-            _drop(inner, reads)
-        if not graphs_of(node) and not any(reads[output] for output in node.output):
-            reads.subtract(node.input)
-            del graph.node[i]
+            reads.subtract(name for each in all_nodes(inner) for name in each.input)
+            reads.subtract(value.name for each in all_graphs(inner) for value in each.output)
+        del graph.node[i]
+
+
+def replace_all(field, messages):
+    """Lets a field of a graph hold these nodes or tensors, some of which it held.
+
+    Args:
+        field: repeated field of `onnx.GraphProto`.
+        messages: list of `onnx.NodeProto` or `onnx.TensorProto`.
+    """
+    messages = [copy_of(message) for message in messages]
+    del field[:]
+    field.extend(messages)

@@ -6,17 +6,15 @@ a quantizer, which changes nothing else. A body may as well read them where they
 computes of such values alone need not be computed again each time.
 """
 
-from collections import Counter
+from .graphs import copy_of, defined_names, drop_unread, graphs_of, let_read, replace_all
 
-from .graphs import (
-    RANDOM,
-    all_graphs,
-    copy_of,
-    defined_names,
-    drop_unread,
-    graphs_of,
-    let_read,
-)
+# Operations that give something for all that fits together: none looks a place up.
+HARMLESS = {
+    *("Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "Cos", "Equal", "Erf", "Exp"),
+    *("Floor", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "MatMul", "Max"),
+    *("Min", "Mul", "Neg", "Not", "Or", "ReduceSum", "Relu", "Reshape", "Shape", "Sigmoid", "Sin"),
+    *("Slice", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where"),
+}
 
 
 def lift_invariants(graph):
@@ -63,46 +61,35 @@ def _source(name, producers):
 def hoist_invariants(graph):
     """Moves what loops compute of values from outside in front of them, and their constants.
 
+    It is only what cannot fail: a loop of no rounds would never have computed it.
+
     Args:
-        graph: `onnx.GraphProto`, changed in place.
+        graph: `onnx.GraphProto`, changed in place; no two of its values have the same name.
     """
-    # Two loops may use one name each for its own; in front of them it would be for both.
-    counts = Counter(name for each in all_graphs(graph) for name in defined_names(each))
-    _hoist(graph, {name for name, count in counts.items() if count > 1})
-
-
-def _hoist(graph, shared):
     nodes = []
     for node in graph.node:
         for inner in graphs_of(node):
-            _hoist(inner, shared)
+            hoist_invariants(inner)
         if node.op_type == "Loop":
-            nodes += _take_invariants(*graphs_of(node), graph, shared)
+            nodes += _take_invariants(*graphs_of(node), graph)
         nodes.append(node)
-    _replace(graph.node, nodes)
+    replace_all(graph.node, nodes)
 
 
-def _take_invariants(body, graph, shared):
+def _take_invariants(body, graph):
     """Takes constants and invariant nodes from a body; the constants go to the graph around it."""
-    constants = [tensor for tensor in body.initializer if tensor.name not in shared]
-    results = {value.name for value in body.output}
+    results = {value.name for value in body.output}  # which a body has to have of its own
+    constants = [tensor for tensor in body.initializer if tensor.name not in results]
     inside = defined_names(body).difference(tensor.name for tensor in constants)
     moved, kept = [], []
     for node in body.node:
-        stays = graphs_of(node) or node.op_type in RANDOM or results.intersection(node.output)
-        if stays or inside.intersection(node.input) or shared.intersection(node.output):
-            kept.append(node)
-        else:
+        can_move = node.op_type in HARMLESS and results.isdisjoint(node.output)
+        if can_move and inside.isdisjoint(node.input):
             inside.difference_update(node.output)
             moved.append(copy_of(node))
+        else:
+            kept.append(node)
     graph.initializer.extend(constants)
-    _replace(body.node, kept)
-    _replace(body.initializer, [tensor for tensor in body.initializer if tensor.name in shared])
+    replace_all(body.node, kept)
+    replace_all(body.initializer, [x for x in body.initializer if x.name in results])
     return moved
-
-
-def _replace(field, messages):
-    """Lets a field hold these messages, some of which it held."""
-    messages = [copy_of(message) for message in messages]
-    del field[:]
-    field.extend(messages)

@@ -6,12 +6,13 @@ import numpy as np
 
 from keras_attention.errors import UserError
 
-from .fusions import fuse
-from .graphs import drop_unread
+from .graphs import drop_unread, make_names_unique
+from .layer_norms import fuse_layer_norms
 from .loop_invariants import hoist_invariants, lift_invariants
 from .portable import without_cudnn
 from .quiet import quiet
 from .repetitions import share_repetitions
+from .reshapes import reshape_once
 from .signatures import SEARCH, SOURCE_IDS_SPEC, axes, search_function
 
 OPSET = 18  # The highest that tf2onnx 1.17 writes.
@@ -58,24 +59,29 @@ def convert(function, signature):
     model, _ = tf2onnx.convert.from_function(
         function, signature, opset=OPSET, custom_op_handlers=handlers
     )
-    simplify(model.graph)
+    simplify(model)
     return model
 
 
-def simplify(graph):
-    """Lets a graph say the same in fewer operations.
+def simplify(model):
+    """Lets a model say the same in fewer operations.
 
     A runtime starts each of them in every step of a search, which for small ones takes as long as
     the operation itself.
 
     Args:
-        graph: `onnx.GraphProto`, changed in place.
+        model: `onnx.ModelProto`, changed in place.
     """
+    graph = model.graph
+    make_names_unique(graph)
     lift_invariants(graph)
     hoist_invariants(graph)
-    for change in (share_repetitions, fuse, share_repetitions):
-        change(graph)
-        drop_unread(graph)
+    share_repetitions(graph)
+    fuse_layer_norms(model)
+    reshape_once(graph)
+    drop_unread(graph)
+    share_repetitions(graph)
+    drop_unread(graph)
 
 
 def _where(context, node, name, args):

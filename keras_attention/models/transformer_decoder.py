@@ -18,8 +18,8 @@ class TransformerDecoder(TransformerEncoder):
     A step reads one token: the keys and values of the positions before it stand in a cache of fixed
     size, those of the annotations are projected once, in `start`. Stepping through a sentence gives
     the same numbers as the one pass. There is no step after `max_length` of them: where the
-    position is known it is an error; in a compiled step the runtime refuses to write there, or,
-    under XLA, the cache keeps what it has, and the result is wrong.
+    position is known it is an error; in a compiled step runtimes on a CPU refuse to write there,
+    but on a GPU or under XLA the cache keeps what it has, and the result is wrong.
 
     Alignments are the cross-attention weights of one block: the mean over its heads, or one head.
     Nothing is computed for them in training. `alignments` gives those of all blocks and heads.

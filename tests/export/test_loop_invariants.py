@@ -1,14 +1,13 @@
 """ONNX loops read from outside what they do not change."""
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import tensorflow as tf
+from graph_cases import graph_of, loops, run, types
 from onnx import TensorProto, helper, numpy_helper
 
 from keras_attention.export.loop_invariants import hoist_invariants, lift_invariants
-from keras_attention.export.to_onnx import convert
+from keras_attention.export.to_onnx import convert, simplify
 
 WEIGHTS = np.array([[0.5, 1.0], [-1.0, 0.25]], "float32")
 
@@ -69,21 +68,6 @@ def make_model(body, results):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
 
-def run(model, results, x, **others):
-    onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return session.run(results, {"x": x, **others})
-
-
-def loops(graph):
-    for node in graph.node:
-        if node.op_type == "Loop":
-            yield node
-            yield from loops(node.attribute[0].g)
-
-
 @pytest.mark.parametrize("nested, power", [(False, 3), (True, 9)])
 def test_results_stay_and_weights_are_read_from_outside(nested, power):
     model = make_model(loop_body("outer", loop_body("inner") if nested else None), ["y", "doubled"])
@@ -92,7 +76,7 @@ def test_results_stay_and_weights_are_read_from_outside(nested, power):
         assert "weights" not in loop.input and len(loop.input) == 3
         assert [node.op_type for node in loop.attribute[0].g.node].count("Identity") == 1
     x = np.array([[1.0, -2.0]], "float32")
-    y, doubled = run(model, ["y", "doubled"], x)
+    y, doubled = run(model, {"x": x}, ["y", "doubled"])
     np.testing.assert_allclose(y, x @ np.linalg.matrix_power(WEIGHTS, power), rtol=1e-6)
     np.testing.assert_array_equal(doubled, 2 * WEIGHTS)
 
@@ -101,7 +85,7 @@ def test_what_the_graph_returns_stays_an_output_of_the_loop():
     model = make_model(loop_body("outer"), ["y", "kept"])
     lift_invariants(model.graph)
     x = np.array([[1.0, -2.0]], "float32")
-    y, kept = run(model, ["y", "kept"], x)
+    y, kept = run(model, {"x": x}, ["y", "kept"])
     np.testing.assert_allclose(y, x @ np.linalg.matrix_power(WEIGHTS, 3), rtol=1e-6)
     np.testing.assert_array_equal(kept, WEIGHTS)
 
@@ -115,7 +99,7 @@ def test_what_a_body_returns_twice_stays():
     model.graph.input[0].CopyFrom(value("x", **square))
     model.graph.output[0].CopyFrom(value("y", **square))
     lift_invariants(model.graph)
-    y, doubled = run(model, ["y", "doubled"], np.zeros((2, 2), "float32"))
+    y, doubled = run(model, {"x": np.zeros((2, 2), "float32")}, ["y", "doubled"])
     np.testing.assert_array_equal(y, WEIGHTS)
     np.testing.assert_array_equal(doubled, 2 * WEIGHTS)
 
@@ -143,53 +127,62 @@ def test_no_weight_of_a_tensorflow_loop_is_carried_along():
     expected = x.astype("float64")
     for _ in range(3):
         expected = expected @ weights.numpy() @ back.numpy()
-    np.testing.assert_allclose(run(model, None, x)[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(run(model, {"x": x})[0], expected, rtol=1e-5)
 
 
 AROUND = """
-around (float[2] x, float[2] step) => (float[2] y)
-<int64 count = {{3}}, bool always = {{1}}, float[1] {outside} = {{5}}>
-{{
+around (float[2] x, float[2] step, int64 count) => (float[2] y)
+<bool always = {1}>
+{
     y = Loop (count, always, x) <body = inside (int64 i, bool go, float[2] s)
         => (bool on, float[2] t)
-    <float[1] two = {{2}}>
-    {{
+    <float[1] two = {2}, int64[1] place = {0}>
+    {
         on = Identity(go)
         twice = Mul(step, two)
-        more = {more}
+        more = Add(twice, twice)
         t = Add(s, more)
-    }}>
-}}
+    }>
+}
 """
+LOOP = AROUND[AROUND.index("    y = Loop") : AROUND.rindex("}")]
+X, STEP = np.array([1.0, -2.0], "float32"), np.array([0.5, 0.25], "float32")
 
 
+def answers(model, count=3):
+    return run(model, {"x": X, "step": STEP, "count": np.array(count)})[0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize(
-    "more, outside, left",
+    "old, new, left",
     [
-        ("Add(twice, twice)", "five", 2),
-        ("Add(twice, s)", "five", 3),
-        ("Add(twice, two)", "two", 4),  # the name means something else outside
+        ("", "", 2),
+        ("Add(twice, twice)", "Add(twice, s)", 3),
+        ("Add(twice, twice)", "Gather(twice, place)", 3),  # there may be no such place
+        ("t = Add(s, more)", "t = Add(more, more)", 2),
     ],
 )
-def test_what_a_loop_computes_of_what_does_not_change_stands_in_front_of_it(more, outside, left):
-    text = AROUND.format(more=more, outside=outside)
-    x, step = np.array([1.0, -2.0], "float32"), np.array([0.5, 0.25], "float32")
-    expected = run(text_model(text), None, x, step=step)
-    model = text_model(text)
+def test_what_does_not_change_is_computed_in_front_of_the_loop(old, new, left, count):
+    model = graph_of(AROUND.replace(old, new))
+    expected = answers(model, count)
     hoist_invariants(model.graph)
     (loop,) = loops(model.graph)
     assert len(loop.attribute[0].g.node) == left
-    np.testing.assert_array_equal(run(model, None, x, step=step), expected)
+    np.testing.assert_array_equal(answers(model, count), expected)
 
 
-def text_model(text):
-    return onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 18]>\n{text}')
+def test_what_a_body_returns_it_has():
+    text = AROUND.replace("float[1] two", "float[2] t = {7, 8}, float[1] two")
+    model = graph_of(text.replace("        t = Add(s, more)\n", ""))
+    hoist_invariants(model.graph)
+    np.testing.assert_array_equal(answers(model), [7, 8])
+    np.testing.assert_array_equal(answers(model, 0), X)
 
 
 def test_random_numbers_are_drawn_in_each_round():
-    text = AROUND.format(more="RandomNormalLike(twice)", outside="five")
-    model = text_model(text)
-    hoist_invariants(model.graph)
+    model = graph_of(AROUND.replace("Add(twice, twice)", "RandomNormalLike(twice)"))
+    simplify(model)
     (loop,) = loops(model.graph)
     assert [node.op_type for node in loop.attribute[0].g.node] == [
         "Identity",
@@ -199,14 +192,51 @@ def test_random_numbers_are_drawn_in_each_round():
 
 
 def test_two_loops_whose_values_have_the_same_names():
-    text = AROUND.format(more="Add(twice, twice)", outside="five")
-    head, loop = text.split("{\n", 2)[0], text[text.index("    y = Loop") : text.rindex("}")]
-    first = loop.replace("y = Loop", "z = Loop")
-    second = loop.replace("always, x", "always, z").replace("two = {2}", "two = {3}")
-    model = text_model(f"{head}{{\n{first}{second}}}")
-    x, step = np.array([1.0, -2.0], "float32"), np.array([0.5, 0.25], "float32")
-    hoist_invariants(model.graph)
-    lengths = [len(loop.attribute[0].g.node) for loop in loops(model.graph)]
-    assert lengths == [4, 4]
-    (y,) = run(model, None, x, step=step)
-    np.testing.assert_allclose(y, x + 3 * 4 * step + 3 * 6 * step)
+    head, loop = (
+        AROUND.split("{\n", 1)[0],
+        AROUND[AROUND.index("    y = Loop") : AROUND.rindex("}")],
+    )
+    first = LOOP.replace("y = Loop", "z = Loop")
+    second = LOOP.replace("always, x", "always, z").replace("two = {2}", "two = {3}")
+    model = graph_of(f"{head}{{\n{first}{second}}}")
+    simplify(model)
+    for loop in loops(model.graph):
+        assert len(loop.attribute[0].g.node) == 2
+    np.testing.assert_allclose(answers(model), X + 3 * 4 * STEP + 3 * 6 * STEP)
+
+
+def test_a_constant_inside_that_has_the_name_of_one_outside():
+    text = AROUND.replace("<bool always = {1}>", "<bool always = {1}, float[1] two = {5}>")
+    model = graph_of(text.replace("\n}\n", "\n").rstrip() + "\n    z = Mul(y, two)\n}\n")
+    model.graph.output[0].name = "z"
+    simplify(model)
+    np.testing.assert_allclose(answers(model), 5 * (X + 3 * 4 * STEP))
+
+
+def test_out_of_loops_in_loops_and_of_branches():
+    inner = AROUND[AROUND.index("    y = Loop") : AROUND.rindex("}")].replace(
+        "y = Loop", "u = Loop"
+    )
+    inner = inner.replace("count, always, x", "count, go, v")
+    model = graph_of(f"""
+        nested (float[2] x, float[2] step, int64 count) => (float[2] y)
+        <bool always = {{1}}>
+        {{
+            y = Loop (count, always, x) <body = outside (int64 k, bool go, float[2] v)
+                => (bool ahead, float[2] w)
+            {{
+                ahead = Identity(go)
+                {inner}
+                far = Greater(step, step)
+                w = If (go) <
+                    then_branch = plus () => (float[2] a) {{ a = Add(u, step) }},
+                    else_branch = minus () => (float[2] b) {{ b = Sub(u, step) }}
+                >
+            }}>
+        }}
+    """)
+    simplify(model)
+    assert types(model.graph).count("Mul") == 1
+    outer, inner = loops(model.graph)
+    assert "Mul" not in [node.op_type for node in outer.attribute[0].g.node]
+    np.testing.assert_allclose(answers(model, 2), X + 2 * (2 * 4 * STEP + STEP))

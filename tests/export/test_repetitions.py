@@ -85,3 +85,46 @@ def test_bodies_of_loops_are_graphs_too():
     """)
     assert types(model.graph) == ["Loop", "Identity", "Neg", "Add"]
     np.testing.assert_array_equal(run(model, {"x": X})[0], -8 * X)
+
+
+def test_the_order_of_inputs_matters():
+    model = shared("""
+        differences (float[2] x) => (float[2] y)
+        <float one = {1}>
+        {
+            a = Sub(x, one)
+            b = Sub(one, x)
+            y = Mul(a, b)
+        }
+    """)
+    np.testing.assert_array_equal(run(model, {"x": X})[0], (X - 1) * (1 - X))
+
+
+def test_constants_of_other_kinds_and_those_that_may_be_given_stay():
+    model = shared("""
+        constants (float[2] x, float given) => (float[2] y, float kept)
+        <float given = {1}, float one = {1}, float kept = {1}, int32 whole = {0}, float zero = {0}>
+        {
+            a = Mul(x, given)
+            b = Mul(a, one)
+            c = Add(b, zero)
+            d = Cast <to = 1> (whole)
+            y = Add(c, d)
+        }
+    """)
+    y, kept = run(model, {"x": X, "given": np.array(3.0, "float32")})
+    np.testing.assert_array_equal(y, 3 * X)
+    assert kept == 1
+
+
+def test_outputs_that_are_left_out_are_no_values():
+    model = shared("""
+        unique (float[4] x) => (float[n] y, int64[m] first)
+        {
+            y, "", back = Unique(x)
+            z, first, also = Unique(x)
+        }
+    """)
+    y, first = run(model, {"x": np.array([3.0, 1.0, 3.0, 2.0], "float32")})
+    np.testing.assert_array_equal(y, [1, 2, 3])
+    np.testing.assert_array_equal(first, [1, 3, 0])

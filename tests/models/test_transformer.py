@@ -422,3 +422,22 @@ def test_three_ways_to_tie():
 def test_arguments_that_do_not_fit(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's graphs")
+def test_a_graph_refuses_to_write_behind_its_cache():
+    import tensorflow as tf
+
+    model, batch = make_model(), make_batch(target_length=4)
+
+    @tf.function(autograph=False)
+    def steps(source):
+        state = model.start(model.encode(source), 3)
+        for _ in range(4):
+            logits, state, _ = model.step(tf.zeros_like(source[:, 0]), state)
+        return logits
+
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("TensorFlow ignores such places on a GPU")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="does not index"):
+        steps(tf.constant(batch["source"]))

@@ -1,0 +1,37 @@
+"""A tensor that is reshaped again and again gets its last shape at once."""
+
+import numpy as np
+import pytest
+from graph_cases import graph_of, run, types
+
+from keras_attention.export.graphs import drop_unread
+from keras_attention.export.reshapes import reshape_once
+
+RESHAPING = """
+reshape (float[2, 3] x) => (float[{result}] y, float[1, 2, 3] z)
+<int64[{rank}] target = {{{target}}}, int64[1] first = {{0}}, int64[2] back = {{2, 3}}>
+{{
+    z = Unsqueeze(x, first)
+    flat = Reshape(z, back)
+    y = Reshape(flat, target)
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    "target, result, kept", [((3, -1), (3, 2), 2), ((0, 3), (2, 3), 3), ((6,), (6,), 2)]
+)
+def test_the_last_shape_is_the_only_one(target, result, kept):
+    numbers = {
+        "target": ", ".join(map(str, target)),
+        "rank": len(target),
+        "result": ", ".join(map(str, result)),
+    }
+    model = graph_of(RESHAPING.format(**numbers))
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    reshape_once(model.graph)
+    drop_unread(model.graph)
+    assert len(types(model.graph)) == kept
+    y, z = run(model, {"x": x})
+    np.testing.assert_array_equal(y, x.reshape(result))
+    np.testing.assert_array_equal(z, x[None])
