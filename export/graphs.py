@@ -87,8 +87,8 @@ def make_names_unique(graph):
     Args:
         graph: `onnx.GraphProto`, changed in place; its own names stay.
     """
-    defined = Counter(name for each in all_graphs(graph) for name in defined_names(each))
-    _rename(graph, {}, set(), set(defined))
+    everywhere = {name for each in all_graphs(graph) for name in defined_names(each)}
+    _rename(graph, {}, set(), everywhere)
 
 
 def _rename(graph, scope, taken, everywhere):

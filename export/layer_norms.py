@@ -117,7 +117,9 @@ def _epsilon(inverse, x, mean, values):
         over_last = mean.input[0] == x and all(
             _is_over_last_axis(each, values.last_axis(x)[0], values) for each in (mean, variance)
         )
-        if is_variance and over_last and epsilon is not None and epsilon.size == 1:
+        if not is_variance or not over_last or epsilon is None or epsilon.size != 1:
+            continue
+        if epsilon.ndim <= values.last_axis(x)[0]:  # else the sum has more axes than `x`
             return float(epsilon.reshape(()))
     return None
 

@@ -8,7 +8,7 @@ computes of such values alone need not be computed again each time.
 
 from .graphs import copy_of, defined_names, drop_unread, graphs_of, let_read, replace_all
 
-# Operations that give something for all that fits together: none looks a place up.
+# Operations that give something for all whose sizes fit: none looks a place up.
 HARMLESS = {
     *("Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "Cos", "Equal", "Erf", "Exp"),
     *("Floor", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "MatMul", "Max"),
@@ -61,7 +61,7 @@ def _source(name, producers):
 def hoist_invariants(graph):
     """Moves what loops compute of values from outside in front of them, and their constants.
 
-    It is only what cannot fail: a loop of no rounds would never have computed it.
+    It is only what cannot fail where sizes fit: a loop of no rounds would never have computed it.
 
     Args:
         graph: `onnx.GraphProto`, changed in place; no two of its values have the same name.

@@ -48,8 +48,7 @@ def write_int8(onnx_file, path, end_id):
 def transpose_weights(graph):
     """Stores, transposed, the weights that a graph transposes to multiply with them.
 
-    A tied embedding is one: quantizers change what is stored, and nothing that is computed. What
-    is not read any more stays among the initializers; `quantize_dynamic` drops it.
+    A tied embedding is one: quantizers change what is stored, and nothing that is computed.
 
     Args:
         graph: `onnx.GraphProto`, changed in place.

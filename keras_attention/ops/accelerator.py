@@ -1,7 +1,8 @@
 """Which kind of device computes, for sizes that are chosen by it.
 
 The choice is made where a program is traced. One that is traced on a GPU and run elsewhere gives
-the same numbers, by way of pieces of another size.
+the same numbers, by way of pieces of another size; but one that calls a kernel (`fused`) runs
+nowhere else.
 """
 
 import keras

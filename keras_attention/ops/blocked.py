@@ -1,5 +1,7 @@
 """Exact softmax attention whose matrix of scores is never there as a whole."""
 
+from math import prod
+
 from keras import ops
 
 from keras_attention.ops import accelerator
@@ -40,7 +42,8 @@ def has_scores(query_shape, key_shape, least):
         A bool; False where a length is not known before the run.
     """
     lengths = query_shape[-2], key_shape[-2]
-    return None not in lengths and lengths[0] * lengths[1] >= least
+    # Where JAX exports, a length that is not known is no None but a name.
+    return all(isinstance(length, int) for length in lengths) and prod(lengths) >= least
 
 
 def blocked_attention(

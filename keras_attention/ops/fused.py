@@ -9,8 +9,8 @@ from keras_attention.ops.masks import NO_MASKS
 
 # What every kernel takes, cuDNN's and those of Torch on all devices.
 MOST_DIM, DIM_STEP = 128, 8
-# A mask becomes one number for each query and key, whatever its shape: where these are more, blocks
-# need less memory.
+# A mask becomes a number for each sentence, query and key, and each head if it has heads: where
+# these are more, blocks need less memory.
 MOST_MASKED = 2**28
 
 
@@ -50,13 +50,16 @@ def _fused_dtypes():
 def _mask_fits(query, key, masks):
     if masks.is_only_causal:
         return True
-    batch, _, query_length, _ = query.shape
+    batch, heads, query_length, _ = query.shape
     key_length = key.shape[2]
+    if masks.attention is None or len(masks.attention.shape) < 4:
+        heads = 1
+    masked = (batch if isinstance(batch, int) else 1) * heads * query_length * key_length
     # Kernels add a number to masked scores, and float16 has none that no score makes up for. cuDNN
     # has no gradient for odd lengths with a mask.
     return (
         keras.backend.standardize_dtype(query.dtype) != "float16"
-        and (batch or 1) * query_length * key_length <= MOST_MASKED
+        and masked <= MOST_MASKED
         and query_length % 2 == key_length % 2 == 0
     )
 
