@@ -33,13 +33,10 @@ class Values:
     """
 
     def __init__(self, model):
-        from onnx import numpy_helper
-
         graph = model.graph
         self._nodes = {name: node for node in all_nodes(graph) for name in node.output}
         given = {value.name for value in graph.input}  # a constant may be given another value
-        tensors = [x for x in graph.initializer if x.name not in given]
-        self._constants = {x.name: numpy_helper.to_array(x) for x in tensors}
+        self._constants = {x.name: x for x in graph.initializer if x.name not in given}
         self._types = tensor_types(model)
         self.made = []
 
@@ -57,11 +54,16 @@ class Values:
 
     def constant(self, name):
         """The array of a constant, of one that is reshaped too, or None."""
+        from onnx import numpy_helper
+
         reshape = self.node(name, "Reshape")
+        sources = [name] if reshape is None else reshape.input
+        if not all(source in self._constants for source in sources):
+            return None
+        arrays = [numpy_helper.to_array(self._constants[source]) for source in sources]
         if reshape is None:
-            return self._constants.get(name)
-        array, shape = (self._constants.get(source) for source in reshape.input)
-        return None if array is None or shape is None or 0 in shape else array.reshape(shape)
+            return arrays[0]
+        return None if 0 in arrays[1] else arrays[0].reshape(arrays[1])
 
     def last_axis(self, name):
         """Rank and last size of a float32 tensor, None where they are not known before the run."""
@@ -91,10 +93,8 @@ def _normalizations(node, values):
         scaled = values.node(name, "Mul")
         for moved, beta in values.either(shift, "Mul"):
             for negative, factor in values.either(moved, "Neg"):
-                scale, mean = (
-                    values.node(factor, "Mul"),
-                    values.node(negative.input[0], "ReduceMean"),
-                )
+                mean = values.node(negative.input[0], "ReduceMean")
+                scale = values.node(factor, "Mul")
                 if None in (scaled, scale, mean) or factor not in scaled.input:
                     continue
                 x = scaled.input[1 if scaled.input[0] == factor else 0]

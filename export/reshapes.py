@@ -1,7 +1,5 @@
 """Reshapes of what was reshaped, which ONNX graphs from TensorFlow are full of."""
 
-from onnx import numpy_helper
-
 from .graphs import all_nodes
 
 RESHAPING = ("Identity", "Reshape", "Squeeze", "Unsqueeze")
@@ -14,6 +12,8 @@ def reshape_once(graph):
         graph: `onnx.GraphProto`, changed in place; no two of its values have the same name. What is
             not read any more stays in it.
     """
+    from onnx import numpy_helper
+
     nodes = {name: node for node in all_nodes(graph) for name in node.output}
     given = {value.name for value in graph.input}  # a constant may be given another value
     constants = {tensor.name: tensor for tensor in graph.initializer if tensor.name not in given}

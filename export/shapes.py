@@ -1,6 +1,6 @@
 """Types and shapes of all values of an ONNX model, those in the bodies of loops too."""
 
-from .graphs import all_nodes, copy_of, defined_names, graphs_of
+from .graphs import all_nodes, defined_names, graphs_of
 
 # Of larger constants only the shape matters.
 MOST_BYTES = 4096
@@ -32,12 +32,10 @@ def _infer(graph, model, types, outside):
         types: dict that takes them.
         outside: dict from names to the `onnx.TensorProto` of constants around the graph.
     """
-    from onnx import helper, shape_inference
+    from onnx import GraphProto, TypeProto, helper, shape_inference
 
-    part = copy_of(graph)
-    constants = {tensor.name: tensor for tensor in part.initializer}
-    outside = outside | {name: copy_of(tensor) for name, tensor in constants.items()}
-    del part.initializer[:]
+    outside = outside | {tensor.name: tensor for tensor in graph.initializer}
+    part = GraphProto(name=graph.name, node=graph.node, input=graph.input, output=graph.output)
     read = {name for node in all_nodes(part) for name in node.input if name}
     for name in sorted(read - defined_names(part)):
         tensor = outside.get(name)
@@ -46,7 +44,7 @@ def _infer(graph, model, types, outside):
         elif tensor is not None:
             part.input.append(helper.make_tensor_value_info(name, tensor.data_type, tensor.dims))
         elif name in types:
-            part.input.append(helper.make_value_info(name, _as_type(types[name])))
+            part.input.append(helper.make_value_info(name, TypeProto(tensor_type=types[name])))
     alone = helper.make_model(part, opset_imports=model.opset_import, ir_version=model.ir_version)
     found = shape_inference.infer_shapes(alone).graph
     for value in (*found.input, *found.output, *found.value_info):
@@ -54,9 +52,3 @@ def _infer(graph, model, types, outside):
     for node in graph.node:
         for inner in graphs_of(node):
             _infer(inner, model, types, outside)
-
-
-def _as_type(tensor_type):
-    from onnx import TypeProto
-
-    return TypeProto(tensor_type=tensor_type)

@@ -95,11 +95,10 @@ class ProjectedHeads(Attention):
 
     def _project(self, x, name):
         # Cast here: a decoder that steps calls this outside of Keras' autocast.
-        x, kernel, bias = (
-            None if tensor is None else ops.cast(tensor, self.compute_dtype)
-            for tensor in (x, getattr(self, f"{name}_kernel"), getattr(self, f"{name}_bias"))
-        )
-        return project(x, kernel, bias)
+        x = ops.cast(x, self.compute_dtype)
+        kernel = ops.cast(getattr(self, f"{name}_kernel"), self.compute_dtype)
+        bias = getattr(self, f"{name}_bias")
+        return project(x, kernel, None if bias is None else ops.cast(bias, self.compute_dtype))
 
     def project_query(self, query, positions=None):
         """The heads' queries.
