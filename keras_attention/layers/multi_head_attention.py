@@ -35,10 +35,11 @@ class MultiHeadAttention(ProjectedHeads):
     - A subclass with a `score` of its own is that attention with several heads.
     - `parts` add to it: `TalkingHeads`, `OutputGate`, `QueryKeyNorm`, `LearnedSinks`, or your own.
 
-    Long inputs are computed a block of queries at a time where weights are not asked for, or by a
-    fused kernel of the backend (cuDNN's on JAX with a GPU and half precision, SDPA on Torch): the
-    same result in a small part of the memory. `attention_scores` gives the weights of chosen heads
-    and queries where the whole block of weights would not fit.
+    Long inputs are computed a block of queries at a time where weights are not asked for: the same
+    result in a small part of the memory. Without bias, dropout and sinks it is a fused kernel of
+    the backend where there is one (cuDNN's on JAX with a GPU and half precision, SDPA on Torch).
+    `attention_scores` gives the weights of chosen heads and queries where the whole block of
+    weights would not fit.
 
     Unlike `keras.layers.MultiHeadAttention`, the weights are returned on every path; any normaliser
     can be used; a query that may attend to nothing has zero weights and a zero context, the bias of

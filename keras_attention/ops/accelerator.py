@@ -11,7 +11,7 @@ from keras import ops
 # A piece of work that is computed at once on an accelerator, in bytes: no cache there is as small,
 # and it waits for each piece.
 PIECE_BYTES = 64 * 2**20
-# Torch' names for them.
+# Torch's names for them.
 TORCH_ACCELERATORS = ("cuda", "xpu", "mps")
 # The oldest kind of NVIDIA GPU that cuDNN's attention runs on.
 LEAST_CAPABILITY = 8.0
@@ -24,8 +24,8 @@ def on_accelerator():
         A bool.
     """
     backend = keras.backend.backend()
-    if backend == "torch":  # Keras lists no devices there
-        return ops.zeros(()).device.type in TORCH_ACCELERATORS
+    if backend == "torch":
+        return torch_device() in TORCH_ACCELERATORS
     if backend == "jax":
         return jax_device().platform != "cpu"
     return not keras.distribution.list_devices()[0].lower().startswith("cpu")
@@ -54,6 +54,15 @@ def jax_device():
 
     chosen = jax.config.jax_default_device
     return jax.devices(chosen)[0] if chosen is None or isinstance(chosen, str) else chosen
+
+
+def torch_device():
+    """The type of device on which Torch computes, which Keras does not tell.
+
+    Returns:
+        Str, such as "cpu" or "cuda".
+    """
+    return ops.zeros(()).device.type
 
 
 def piece_bytes(in_cache):

@@ -48,7 +48,8 @@ def _rows_per_chunk(query_shape, key_shape):
     key_length = key_shape[1]
     if query_length == 1:
         return None
-    if None in (batch, query_length, key_length):
+    # Where JAX exports, a size that is not known is no None but a name.
+    if not all(isinstance(size, int) for size in (batch, query_length, key_length)):
         return 1
     rows = max(1, piece_bytes(CHUNK_BYTES) // (4 * max(1, batch * key_length * units)))
     return None if rows >= query_length else rows

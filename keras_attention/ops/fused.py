@@ -7,7 +7,7 @@ from keras_attention.ops import accelerator
 from keras_attention.ops.blocked import WORTH_SCORES, has_scores
 from keras_attention.ops.masks import NO_MASKS
 
-# What every kernel takes, cuDNN's and those of Torch on all devices.
+# What every kernel takes, cuDNN's and those of Torch.
 MOST_DIM, DIM_STEP = 128, 8
 # A mask becomes a number for each sentence, query and key, and each head if it has heads: where
 # these are more, blocks need less memory.
@@ -42,7 +42,8 @@ def can_fuse(query, key, value, masks=NO_MASKS):
 def _fused_dtypes():
     backend = keras.backend.backend()
     if backend == "torch":
-        return {"float32", "float16", "bfloat16"}
+        has_kernel = accelerator.torch_device() in ("cpu", "cuda")
+        return {"float32", "float16", "bfloat16"} if has_kernel else set()
     has_kernel = backend == "jax" and accelerator.has_cudnn_attention()
     return {"float16", "bfloat16"} if has_kernel else set()
 
@@ -55,13 +56,12 @@ def _mask_fits(query, key, masks):
     if masks.attention is None or len(masks.attention.shape) < 4:
         heads = 1
     masked = (batch if isinstance(batch, int) else 1) * heads * query_length * key_length
-    # Kernels add a number to masked scores, and float16 has none that no score makes up for. cuDNN
-    # has no gradient for odd lengths with a mask.
-    return (
-        keras.backend.standardize_dtype(query.dtype) != "float16"
-        and masked <= MOST_MASKED
-        and query_length % 2 == key_length % 2 == 0
-    )
+    # Kernels add a number to masked scores, and float16 has none that no score makes up for.
+    if keras.backend.standardize_dtype(query.dtype) == "float16" or masked > MOST_MASKED:
+        return False
+    # cuDNN has no gradient for odd lengths with a mask.
+    is_even = query_length % 2 == key_length % 2 == 0
+    return is_even or keras.backend.backend() != "jax"
 
 
 def fused_attention(query, key, value, masks=NO_MASKS, scale=None):

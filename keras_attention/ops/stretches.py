@@ -61,9 +61,11 @@ def blocks_at_once(call, size, keys):
         that is not known counts as one sentence.
     """
     batch, heads, length, _ = call.query.shape
-    if length is None or not isinstance(keys, int):
+    # Where JAX exports, a size that is not known is no None but a name.
+    if not (isinstance(length, int) and isinstance(keys, int)):
         return None
-    most = max(1, piece_bytes(STRETCH_BYTES) // (4 * (batch or 1) * heads * size * keys))
+    sentences = batch if isinstance(batch, int) else 1
+    most = max(1, piece_bytes(STRETCH_BYTES) // (4 * max(1, sentences) * heads * size * keys))
     if most * size >= length:
         return None
     # Stretches of one length, where they can be, need no filling up.

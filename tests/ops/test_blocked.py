@@ -266,14 +266,6 @@ def test_worth_blocking_from_some_length_on():
     assert not worth_blocking((2, 8, 4096, 64), (2, 8, None, 64))
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX names sizes it does not know")
-def test_a_length_that_has_only_a_name():
-    from jax import export
-
-    (length,) = export.symbolic_shape("length")
-    assert not worth_blocking((2, 8, length, 64), (2, 8, length, 64))
-
-
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="compiled backends only")
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_compiled(cutting, jit_compile):

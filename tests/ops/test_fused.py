@@ -107,7 +107,8 @@ def test_which_masks_kernels_take(kernel, monkeypatch):
     masks = Masks(key=np.ones((1, 512), bool))
     assert can_fuse(*long("bfloat16"), masks)
     assert not can_fuse(*long("float16"), masks)  # the number that is added would not rule it out
-    assert not can_fuse(*long("bfloat16", length=513), Masks(key=np.ones((1, 513), bool)))
+    odd = Masks(key=np.ones((1, 513), bool))
+    assert can_fuse(*long("bfloat16", length=513), odd) == (not JAX)  # cuDNN has no gradient
     stand = Masks(causal=True, query_positions=np.arange(512))
     assert not can_fuse(*long("float16"), stand)
     assert can_fuse(*long("float16"), Masks(query_positions=np.arange(512)))
