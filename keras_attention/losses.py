@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.ops.cross_entropy import cross_entropy
+
 
 @keras.saving.register_keras_serializable("keras_attention")
 class SequenceCrossEntropy(keras.losses.Loss):
@@ -43,21 +45,13 @@ class SequenceCrossEntropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         logits = ops.cast(y_pred, "float32")
-        losses = self._token_losses(y_true, logits)  # (batch, target)
-        weights = ops.cast(ops.not_equal(y_true, self.pad_id), losses.dtype)  # (batch, target)
+        is_real = ops.not_equal(y_true, self.pad_id)
+        labels = ops.cast(ops.where(is_real, y_true, 0), "int32")
+        losses = cross_entropy(labels, logits, self.label_smoothing)  # (batch, target)
+        weights = ops.cast(is_real, losses.dtype)  # (batch, target)
         # Keras takes the mean over all positions: scale it to the mean over real ones.
         real_share = ops.maximum(ops.mean(weights), keras.config.epsilon())
         return losses * weights / real_share
-
-    def _token_losses(self, y_true, logits):
-        if not self.label_smoothing:
-            return ops.sparse_categorical_crossentropy(y_true, logits, from_logits=True)
-        # Dense labels and one fused operation: on CPU nearly twice as fast as adding a second
-        # log-sum-exp for the uniform part.
-        size = logits.shape[-1]
-        labels = ops.one_hot(y_true, size, dtype=logits.dtype)
-        labels = labels * (1 - self.label_smoothing) + self.label_smoothing / size
-        return ops.categorical_crossentropy(labels, logits, from_logits=True)
 
     def get_config(self):
         return {

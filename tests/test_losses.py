@@ -67,3 +67,13 @@ def test_token_accuracy_counts_real_tokens_over_batches():
     metric.update_state(np.array([[1, 2, 0, 0]]), ops.one_hot(np.array([[1, 1, 1, 1]]), 3))
     metric.update_state(np.array([[2, 2, 2, 2]]), ops.one_hot(np.array([[2, 2, 2, 1]]), 3))
     assert float(metric.result()) == pytest.approx(4 / 6)
+
+
+def test_padding_may_be_any_number():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(2, 3, 7)), rng.integers(1, 7, (2, 3))
+    labels[1, 1:] = 0
+    expected = float(losses.SequenceCrossEntropy()(labels, logits))
+    labels[1, 1:] = -100
+    found = losses.SequenceCrossEntropy(pad_id=-100)(labels, logits)
+    np.testing.assert_allclose(float(found), expected, rtol=1e-6)
