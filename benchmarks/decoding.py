@@ -13,6 +13,7 @@ with a loop in Python over its own layers.
 - `keras-graph`: the same without XLA;
 - `savedmodel`, `savedmodel-xla`: the exported search, as `export` and `export --xla` write it, in a
   process of its own, which imports TensorFlow and not this package;
+- `savedmodel-no-onednn`: the first of them, in a process with `TF_ENABLE_ONEDNN_OPTS=0`;
 - `onnx`: the exported ONNX file in onnxruntime, as `open_predictor` opens it: two threads;
 - `onnx-int8`: the file of `export --int8`;
 - `ctranslate2`, `ctranslate2-int8`: one worker of one thread, CTranslate2's best setting here;
@@ -26,6 +27,7 @@ steps.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -114,8 +116,8 @@ def keras_engine(model, search, jit_compile):
     return timed(lambda source: compiled.generate(source).ids[:, 0])
 
 
-def saved_model_engine(model, search, folder, jit_compile):
-    """The exported search in a clean process."""
+def saved_model_engine(model, search, folder, jit_compile, **variables):
+    """The exported search in a clean process, with more environment variables."""
     import tensorflow as tf
 
     from keras_attention.export.signatures import SOURCE_IDS_SPEC, search_function
@@ -134,6 +136,7 @@ def saved_model_engine(model, search, folder, jit_compile):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env=os.environ | variables,
     )
 
     def run(source):
@@ -265,6 +268,9 @@ def make_engines(size, model, beam_width, steps, folder):
         "keras-xla": lambda: keras_engine(model, search, True),
         "keras-graph": lambda: keras_engine(model, search, False),
         "savedmodel": lambda: saved_model_engine(model, search, folder / "graph", False),
+        "savedmodel-no-onednn": lambda: saved_model_engine(
+            model, search, folder / "own", False, TF_ENABLE_ONEDNN_OPTS="0"
+        ),
         "savedmodel-xla": lambda: saved_model_engine(model, search, folder / "xla", True),
         "onnx": lambda: onnx_engine(model, search, folder),
         "onnx-int8": lambda: onnx_engine(model, search, folder, int8=True),

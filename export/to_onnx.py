@@ -12,7 +12,7 @@ from .loop_invariants import hoist_invariants, lift_invariants
 from .portable import without_cudnn
 from .quiet import quiet
 from .repetitions import share_repetitions
-from .reshapes import reshape_once
+from .reshapes import drop_reshapes, reshape_once
 from .signatures import SEARCH, SOURCE_IDS_SPEC, axes, search_function
 
 OPSET = 18  # The highest that tf2onnx 1.17 writes.
@@ -79,6 +79,7 @@ def simplify(model):
     share_repetitions(graph)
     fuse_layer_norms(model)
     reshape_once(graph)
+    drop_reshapes(model)
     drop_unread(graph)
     share_repetitions(graph)
     drop_unread(graph)

@@ -47,6 +47,18 @@ class CompiledSearch(keras.Model):
         found = self.model.generate(search=self.search, **inputs, **options)._asdict()
         return {name: field for name, field in found.items() if field is not None}
 
+    def make_predict_function(self, force=False):
+        """Keras' own calls a compiled function within another; for one sentence that takes long."""
+        if not self.jit_compile or keras.backend.backend() != "tensorflow":
+            return super().make_predict_function(force)
+        if self.predict_function is None or force:
+            import tensorflow as tf
+
+            self.predict_function = tf.function(
+                lambda batches: self.predict_step(batches[0]), jit_compile=True, autograph=False
+            )
+        return self.predict_function
+
     def generate(self, source, prefix=None):
         """Decodes one batch.
 

@@ -184,9 +184,8 @@ class TransformerBlock(keras.layers.Layer):
         inputs = ops.expand_dims(self.around_self.before(x), axis=1)  # (batch, 1, width)
         new = self.self_attention.project_memory(inputs, positions=positions)
         cache = {name: _write(cache[name], new[name], slots) for name in cache}
-        past = ops.arange(cache["key"].shape[2], dtype="int32") <= positions  # (batch, max_length)
         found, _ = self.self_attention.attend(
-            inputs, cache, Masks(key=past), query_positions=positions
+            inputs, cache, Masks(causal=True), query_positions=positions
         )
         x = self.around_self.after(x, ops.reshape(found, (-1, x.shape[-1])))
         query = self.around_cross.before(x)
@@ -200,7 +199,7 @@ class TransformerBlock(keras.layers.Layer):
         They are projected row by row: the number of rows of a sentence is not known before the run,
         and with it TensorFlow would look up the shape of everything.
         """
-        cross, width = self.cross_attention, x.shape[-1]
+        cross = self.cross_attention
         query = cross.project_query(ops.expand_dims(x, axis=1))  # (batch, heads, 1, key_dim)
         query = ops.reshape(query, (*sizes, cross.num_heads, cross.key_dim))
         query = ops.swapaxes(query, 1, 2)  # (sentences, heads, rows of a sentence, key_dim)
@@ -216,10 +215,10 @@ class TransformerBlock(keras.layers.Layer):
         )
         context = ops.swapaxes(context, 1, 2)
         context = ops.reshape(context, (-1, cross.num_heads, 1, cross.value_dim))
-        found = ops.reshape(cross.merge_heads(context), (*sizes, width))
+        found = ops.reshape(cross.merge_heads(context), (-1, x.shape[-1]))
         sees = masks.rows(1, ops.shape(memory["key"])[2])  # (sentences, 1)
-        found = ops.where(ops.expand_dims(sees, axis=-1), found, 0.0)
-        return ops.reshape(found, (-1, width)), weights
+        sees = ops.reshape(ops.broadcast_to(sees, sizes), (-1, 1))  # (batch, 1)
+        return ops.where(sees, found, 0.0), weights
 
 
 def _write(cache, new, slots):

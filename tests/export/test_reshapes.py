@@ -5,7 +5,7 @@ import pytest
 from graph_cases import graph_of, run, types
 
 from keras_attention.export.graphs import drop_unread
-from keras_attention.export.reshapes import reshape_once
+from keras_attention.export.reshapes import drop_reshapes, reshape_once
 
 RESHAPING = """
 reshape (float[2, 3] x) => (float[{result}] y, float[1, 2, 3] z)
@@ -35,3 +35,35 @@ def test_the_last_shape_is_the_only_one(target, result, kept):
     y, z = run(model, {"x": x})
     np.testing.assert_array_equal(y, x.reshape(result))
     np.testing.assert_array_equal(z, x[None])
+
+
+NEEDLESS = """
+same (float[n, 2, 3] x) => (float[m, 3] y, float[a, b, c] z)
+<int64[2] flat = {-1, 3}, int64[3] target = {TARGET}>
+{
+    rows = Reshape(x, flat)
+    again = Reshape(x, target)
+    z = Relu(again)
+    still = Relu(rows)
+    y = Reshape(still, flat)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "target, kept",
+    [
+        ((-1, 2, 3), ["Reshape", "Relu", "Relu", "Reshape"]),
+        ((2, -1, 3), ["Reshape", "Reshape", "Relu", "Relu", "Reshape"]),
+        ((-1, 3, 2), ["Reshape", "Reshape", "Relu", "Relu", "Reshape"]),
+    ],
+)
+def test_what_has_the_shape_already_is_not_reshaped(target, kept):
+    model = graph_of(NEEDLESS.replace("TARGET", ", ".join(map(str, target))))
+    drop_reshapes(model)
+    drop_unread(model.graph)
+    assert types(model.graph) == kept  # what is given back keeps its name, and its reshape
+    x = np.random.default_rng(0).normal(size=(4, 2, 3)).astype("float32")
+    y, z = run(model, {"x": x})
+    np.testing.assert_array_equal(y, np.maximum(x, 0).reshape(-1, 3))
+    np.testing.assert_array_equal(z, np.maximum(x, 0).reshape(target))
