@@ -116,8 +116,8 @@ def keras_engine(model, search, jit_compile):
     return timed(lambda source: compiled.generate(source).ids[:, 0])
 
 
-def saved_model_engine(model, search, folder, jit_compile, **variables):
-    """The exported search in a clean process, with more environment variables."""
+def saved_model_engine(model, search, folder, jit_compile, **environment):
+    """The exported search in a clean process, whose environment may hold more."""
     import tensorflow as tf
 
     from keras_attention.export.signatures import SOURCE_IDS_SPEC, search_function
@@ -136,7 +136,7 @@ def saved_model_engine(model, search, folder, jit_compile, **variables):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | variables,
+        env=os.environ | environment,
     )
 
     def run(source):
@@ -269,7 +269,7 @@ def make_engines(size, model, beam_width, steps, folder):
         "keras-graph": lambda: keras_engine(model, search, False),
         "savedmodel": lambda: saved_model_engine(model, search, folder / "graph", False),
         "savedmodel-no-onednn": lambda: saved_model_engine(
-            model, search, folder / "own", False, TF_ENABLE_ONEDNN_OPTS="0"
+            model, search, folder / "no-onednn", False, TF_ENABLE_ONEDNN_OPTS="0"
         ),
         "savedmodel-xla": lambda: saved_model_engine(model, search, folder / "xla", True),
         "onnx": lambda: onnx_engine(model, search, folder),

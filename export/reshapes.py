@@ -1,6 +1,6 @@
-"""Reshapes of what was reshaped, which ONNX graphs from TensorFlow are full of."""
+"""Reshapes that need not be, which ONNX graphs from TensorFlow are full of."""
 
-from .graphs import all_nodes
+from .graphs import all_nodes, let_read_all
 from .shapes import tensor_types
 
 RESHAPING = ("Identity", "Reshape", "Squeeze", "Unsqueeze")
@@ -22,36 +22,31 @@ def reshape_once(graph):
 
 
 def drop_reshapes(model):
-    """Lets what a reshape leaves as it is be read without it.
+    """Drops the reshapes of what has the shape already.
 
     Args:
         model: `onnx.ModelProto`, changed in place; no two of its values have the same name. What is
             not read any more stays in it.
     """
-    types = tensor_types(model)
-    same = {
-        node.output[0]: node.input[0]
-        for node, target in _reshapes(model.graph)
-        if _has_shape(types.get(node.input[0]), target)
-    }
-    for node in all_nodes(model.graph):
-        for place, name in enumerate(node.input):
-            while name in same:
-                name = same[name]
-            node.input[place] = name
+    types, same = tensor_types(model), {}
+    for node, target in _reshapes(model.graph):
+        if _has_shape(types.get(node.input[0]), target):
+            same[node.output[0]] = same.get(node.input[0], node.input[0])
+    let_read_all(model.graph, same)
 
 
 def _reshapes(graph):
-    """The reshapes whose shape is known, each with that shape, a list."""
+    """Yields the reshapes to a shape that is known, each with its shape, a list."""
     from onnx import numpy_helper
 
     given = {value.name for value in graph.input}  # a constant may be given another value
     constants = {tensor.name: tensor for tensor in graph.initializer if tensor.name not in given}
     for node in all_nodes(graph):
-        target = constants.get(node.input[1]) if node.op_type == "Reshape" else None
-        target = [] if target is None else numpy_helper.to_array(target).tolist()
-        if target and 0 not in target:  # which takes the size of what is reshaped
-            yield node, target
+        if node.op_type == "Reshape" and node.input[1] in constants:
+            target = numpy_helper.to_array(constants[node.input[1]]).tolist()
+            # Zero in a shape takes the size of what is reshaped.
+            if 0 not in target:
+                yield node, target
 
 
 def _has_shape(known, target):
@@ -60,4 +55,4 @@ def _has_shape(known, target):
         return False
     sizes = [dim.dim_value if dim.HasField("dim_value") else None for dim in known.shape.dim]
     pairs = zip(sizes, target, strict=False)
-    return len(sizes) == len(target) and all(two == -1 or one == two for one, two in pairs)
+    return len(sizes) == len(target) and all(wanted in (-1, size) for size, wanted in pairs)

@@ -16,7 +16,7 @@ class SequenceCrossEntropy(keras.losses.Loss):
 
     Args:
         label_smoothing: float in [0, 1).
-        pad_id: int. Label of padding.
+        pad_id: int. Label of padding; it need not be in the vocabulary.
         name: str.
         **kwargs: Keyword arguments of `keras.losses.Loss`.
 
@@ -46,12 +46,12 @@ class SequenceCrossEntropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         logits = ops.cast(y_pred, "float32")
         is_real = ops.not_equal(y_true, self.pad_id)
-        labels = ops.cast(ops.where(is_real, y_true, 0), "int32")
+        labels = ops.where(is_real, y_true, 0)
         losses = cross_entropy(labels, logits, self.label_smoothing)  # (batch, target)
-        weights = ops.cast(is_real, losses.dtype)  # (batch, target)
         # Keras takes the mean over all positions: scale it to the mean over real ones.
-        real_share = ops.maximum(ops.mean(weights), keras.config.epsilon())
-        return losses * weights / real_share
+        real_share = ops.mean(ops.cast(is_real, losses.dtype))
+        real_share = ops.maximum(real_share, keras.config.epsilon())
+        return ops.where(is_real, losses, 0.0) / real_share
 
     def get_config(self):
         return {

@@ -69,11 +69,21 @@ def test_token_accuracy_counts_real_tokens_over_batches():
     assert float(metric.result()) == pytest.approx(4 / 6)
 
 
-def test_padding_may_be_any_number():
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_padding_may_be_any_number(smoothing):
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(2, 3, 7)), rng.integers(1, 7, (2, 3))
     labels[1, 1:] = 0
-    expected = float(losses.SequenceCrossEntropy()(labels, logits))
+    expected = float(losses.SequenceCrossEntropy(smoothing)(labels, logits))
     labels[1, 1:] = -100
-    found = losses.SequenceCrossEntropy(pad_id=-100)(labels, logits)
+    found = losses.SequenceCrossEntropy(smoothing, pad_id=-100)(labels, logits)
     np.testing.assert_allclose(float(found), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("pad_id", [0, 5])
+def test_padding_where_a_token_is_ruled_out(pad_id):
+    labels = np.array([[1, pad_id]])
+    logits = np.zeros((1, 2, 7), "float32")
+    logits[0, 1, [0, pad_id]] = -np.inf
+    found = losses.SequenceCrossEntropy(pad_id=pad_id)(labels, logits)
+    assert float(found) == pytest.approx(np.log(7), rel=1e-6)

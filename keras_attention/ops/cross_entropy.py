@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_attention.ops.precision import at_least_float32
+
 
 def cross_entropy(labels, logits, label_smoothing=0.0):
     """Cross-entropy of each token, in few passes over the logits.
@@ -9,34 +11,46 @@ def cross_entropy(labels, logits, label_smoothing=0.0):
         - sum_v target[v] log softmax(logits)[v]
 
     where `target` gives `1 - label_smoothing` to the label and spreads the rest evenly (Szegedy et
-    al., 2016, section 7). Logits and their gradient are the largest tensors of a training step by
-    far. This asks for no other of their size, and where a backend computes in place, for one only.
+    al., 2016, section 7). In a training step logits and their gradient are the largest tensors by
+    far; a compiled graph on TensorFlow has one more of that size here, or none, where it can write
+    over the logits.
+
+    Unlike Keras' own, it has a gradient written by hand: JAX differentiates it backwards only, and
+    Torch once.
 
     Args:
         labels: Int tensor of shape `(...)`, from 0 to below `vocabulary`.
-        logits: Float tensor of shape `(..., vocabulary)`.
+        logits: Float tensor of shape `(..., vocabulary)`, the vocabulary static.
         label_smoothing: Float in [0, 1).
 
     Returns:
-        Float tensor of shape `(...)`. A label that is not in the vocabulary is an error with
-        TensorFlow on a CPU, which can raise one, and else has NaN.
+        Tensor of shape `(...)`, float32, or float64 for such logits. A label that is not in the
+        vocabulary is an error where the backend can raise one, as TensorFlow without XLA on a CPU;
+        else its loss is NaN.
 
     Raises:
-        ValueError: The shapes do not belong together.
+        ValueError: The shapes do not belong together, or the vocabulary is not known.
+
+    Example:
+
+    >>> from keras import ops
+    >>> from keras_attention.ops.cross_entropy import cross_entropy
+    >>> [round(float(loss), 4) for loss in cross_entropy(ops.array([2]), ops.zeros((1, 8)))]
+    [2.0794]
 
     Reference:
         Szegedy et al., 2016, "Rethinking the Inception Architecture for Computer Vision".
     """
+    labels, logits = ops.cast(labels, "int32"), at_least_float32(logits)
     _check_shapes(labels.shape, logits.shape)
     size = logits.shape[-1]
-    labels = ops.where(labels < 0, size, labels)  # below zero would count from the end
     labels = ops.expand_dims(labels, axis=-1)  # (..., 1)
 
     @ops.custom_gradient
     def losses(labels, logits):
         of_label, target = _of_label_and_target(labels, logits, label_smoothing)
-        # The target is not above the largest. It is asked for here so that it is computed before
-        # what follows, which can then overwrite the logits.
+        # The target is not above the largest, but for rounding, which does no harm. It is asked for
+        # so that TensorFlow computes it before what follows, and that can write over the logits.
         shift = ops.maximum(ops.max(logits, axis=-1, keepdims=True), target)
         powers = ops.exp(logits - shift)  # (..., vocabulary)
         total = ops.sum(powers, axis=-1, keepdims=True)
@@ -53,15 +67,18 @@ def cross_entropy(labels, logits, label_smoothing=0.0):
             is_label = ops.equal(labels, ops.arange(size, dtype=labels.dtype))
             return None, ops.where(is_label, at_label, of_others)
 
-        return ops.log(total) + shift - target, gradient
+        return ops.log(total) + (shift - target), gradient
 
     return ops.squeeze(losses(labels, logits), axis=-1)
 
 
 def _of_label_and_target(labels, logits, label_smoothing):
     """The label's logit, and the mean of all logits under the target; each `(..., 1)`."""
-    of_label = ops.take_along_axis(logits, labels, axis=-1)
-    of_label = ops.where(labels < logits.shape[-1], of_label, float("nan"))
+    size = logits.shape[-1]
+    # Below zero an index counts from the end; there it would still be below zero.
+    index = ops.where(labels < 0, labels - size, labels)
+    of_label = ops.take_along_axis(logits, index, axis=-1)
+    of_label = ops.where(ops.logical_and(labels >= 0, labels < size), of_label, float("nan"))
     if not label_smoothing:
         return of_label, of_label
     mean = ops.mean(logits, axis=-1, keepdims=True)
@@ -76,3 +93,5 @@ def _check_shapes(labels, logits):
             "Labels must have the shape of the logits without their last axis. Received: "
             f"labels.shape={tuple(labels)}, logits.shape={tuple(logits)}"
         )
+    if logits[-1] is None:
+        raise ValueError(f"The vocabulary must be static. Received: logits.shape={tuple(logits)}")

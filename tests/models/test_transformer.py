@@ -172,6 +172,27 @@ def test_batches_of_other_sizes_are_the_same_program(variant):
         np.testing.assert_allclose(found.alignments, alignments, atol=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles in any case")
+def test_a_search_compiled_by_xla():
+    model, batch = make_model(), make_batch()
+    search = decoding.Greedy(max_length=6)
+    compiled = models.CompiledSearch(model, search, jit_compile=True, return_alignments=False)
+    for rows in (3, 1):
+        source = batch["source"][:rows]
+        for prefix in (None, np.full((rows, 2), 5, "int32")):
+            eager = model.generate(source, search, prefix=prefix)
+            found = compiled.generate(source, prefix)
+            np.testing.assert_array_equal(found.ids, ops.convert_to_numpy(eager.ids))
+            scores = ops.convert_to_numpy(eager.scores)
+            np.testing.assert_allclose(found.scores, scores, atol=1e-5)
+            assert found.alignments is None
+    # Two batches at a time, which Keras itself puts together.
+    compiled.compile(jit_compile=True, steps_per_execution=2)
+    together = compiled.predict({"source": batch["source"]}, batch_size=1, verbose=0)
+    eager = model.generate(batch["source"], search)
+    np.testing.assert_array_equal(together["ids"], ops.convert_to_numpy(eager.ids))
+
+
 def test_a_step_at_a_place_that_is_taken_writes_over_it():
     model, batch = make_model(), make_batch()
     state = model.start(model.encode(batch["source"]), 3)
