@@ -6,7 +6,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # JAX compiles one operation after the other, once for each shape: most of the time of a test.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# On a GPU it would multiply float32 with the digits of half precision, which says nothing of a layer.
+# On a GPU it would multiply float32 with the digits of half precision.
 os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
 
 import hypothesis
