@@ -57,9 +57,7 @@ class PathSearch(Search):
     ):
         """Search along `beams` paths a row: see `Search`."""
         batch, source_length = ops.shape(source_mask)
-        rows = batch * self.beams
-        positions = ops.arange(self.max_length, dtype="int32")[None, :]  # (1, max_length)
-        state_leaves = StateLeaves(state)
+        leaves = StateLeaves(state)
         rules = Rules(
             self.constraints, prefix, source_mask, self.beams, self.max_length, end_id, pad_id
         )
@@ -69,50 +67,38 @@ class PathSearch(Search):
             return ops.logical_and(t < self.max_length, ops.logical_not(ops.all(paths.done)))
 
         def advance(t, paths):
-            logits, new_state, alignment = step(paths.tokens, state_leaves.pack(paths.leaves))
-            alignments = paths.alignments
+            logits, new_state, alignment = step(paths.tokens, leaves.pack(paths.leaves))
             if return_alignments:
-                alignments = write_row(alignments, t, ops.cast(alignment, "float32"))
+                row = ops.cast(alignment, "float32")
+                paths = paths._replace(alignments=write_row(paths.alignments, t, row))
             allowed = rules.allowed(paths.ids, t, vocabulary_size(logits)) if rules else None
             log_probs, tokens = choose(logits, allowed, t)
             if rules:
                 paths = _end_what_cannot_go_on(paths, log_probs)
-            done = ops.logical_or(paths.done, tokens == end_id)
-            tokens = ops.where(done, pad_id, tokens)
-            log_probs = ops.where(paths.done, 0.0, log_probs)
-            now = positions == t
-            return t + 1, Paths(
-                tokens=tokens,
-                ids=ops.where(now, tokens[:, None], paths.ids),
-                scores=paths.scores + log_probs,
-                lengths=paths.lengths + ops.cast(ops.logical_not(done), "int32"),
-                done=done,
-                alignments=alignments,
-                token_scores=ops.where(now, log_probs[:, None], paths.token_scores),
-                leaves=state_leaves.flatten(new_state),
-            )
+            paths = _extended(paths, tokens, log_probs, t, end_id, pad_id)
+            return t + 1, paths._replace(leaves=leaves.flatten(new_state))
 
+        alignments = source_length if return_alignments else None
+        paths = self._first_paths(batch * self.beams, start_id, pad_id, alignments)
+        paths = paths._replace(leaves=leaves.repeat(self.beams))
+        _, paths = ops.while_loop(keep_going, advance, (ops.zeros((), dtype="int32"), paths))
+        return self._ranked(_result(paths), batch)
+
+    def _first_paths(self, rows, start_id, pad_id, source_length):
+        """Paths of no token yet, without a state; `source_length` is None for no alignments."""
         alignments = ()
-        if return_alignments:
+        if source_length is not None:
             alignments = ops.zeros((self.max_length, rows, source_length), dtype="float32")
-        _, paths = ops.while_loop(
-            keep_going,
-            advance,
-            (
-                ops.zeros((), dtype="int32"),
-                Paths(
-                    tokens=ops.full((rows,), start_id, dtype="int32"),
-                    ids=ops.full((rows, self.max_length), pad_id, dtype="int32"),
-                    scores=ops.zeros((rows,), dtype="float32"),
-                    lengths=ops.zeros((rows,), dtype="int32"),
-                    done=ops.zeros((rows,), dtype="bool"),
-                    alignments=alignments,
-                    token_scores=ops.zeros((rows, self.max_length), dtype="float32"),
-                    leaves=state_leaves.repeat(self.beams),
-                ),
-            ),
+        return Paths(
+            tokens=ops.full((rows,), start_id, dtype="int32"),
+            ids=ops.full((rows, self.max_length), pad_id, dtype="int32"),
+            scores=ops.zeros((rows,), dtype="float32"),
+            lengths=ops.zeros((rows,), dtype="int32"),
+            done=ops.zeros((rows,), dtype="bool"),
+            alignments=alignments,
+            token_scores=ops.zeros((rows, self.max_length), dtype="float32"),
+            leaves=(),
         )
-        return self._ranked(_result(paths, positions), batch)
 
     def _ranked(self, result, batch):
         """Paths `(rows, ...)` as sentences `(batch, beams, ...)`, best first."""
@@ -130,6 +116,27 @@ class PathSearch(Search):
         return _each(result, ranked)
 
 
+def _extended(paths, tokens, log_probs, t, end_id, pad_id):
+    """Paths with one more token each, padding where they are done."""
+    done = ops.logical_or(paths.done, tokens == end_id)
+    tokens = ops.where(done, pad_id, tokens)
+    log_probs = ops.where(paths.done, 0.0, log_probs)
+    now = _positions(paths) == t
+    return paths._replace(
+        tokens=tokens,
+        ids=ops.where(now, tokens[:, None], paths.ids),
+        scores=paths.scores + log_probs,
+        lengths=paths.lengths + ops.cast(ops.logical_not(done), "int32"),
+        done=done,
+        token_scores=ops.where(now, log_probs[:, None], paths.token_scores),
+    )
+
+
+def _positions(paths):
+    """`(1, max_length)`."""
+    return ops.arange(paths.ids.shape[1], dtype="int32")[None, :]
+
+
 def _end_what_cannot_go_on(paths, log_probs):
     """Ends those whose best continuation is not allowed: they get the score `LOWEST`."""
     stuck = ops.logical_and(log_probs <= LOWEST, ops.logical_not(paths.done))
@@ -143,8 +150,8 @@ def _each(result, function):
     return SearchResult(*(None if field is None else function(field) for field in result))
 
 
-def _result(paths, positions):
-    written = positions < paths.lengths[:, None]  # (rows, max_length)
+def _result(paths):
+    written = _positions(paths) < paths.lengths[:, None]  # (rows, max_length)
     alignments = None
     if not isinstance(paths.alignments, tuple):
         alignments = ops.transpose(paths.alignments, (1, 0, 2))  # (rows, max_length, source)
