@@ -11,8 +11,8 @@ with a loop in Python over its own layers.
 - `keras-xla`: the Keras model, its search compiled by XLA (`CompiledSearch(jit_compile=True)`),
   without alignments, which no other engine returns;
 - `keras-graph`: the same without XLA;
-- `savedmodel`, `savedmodel-xla`: the exported search, as `export` and `export --xla` write it, in a
-  process of its own, which imports TensorFlow and not this package;
+- `savedmodel`, `savedmodel-xla`: the exported search, as `export` and `export --xla` write it for
+  `serving_default`, in a process of its own, which imports TensorFlow and not this package;
 - `savedmodel-no-onednn`: the first of them, in a process with `TF_ENABLE_ONEDNN_OPTS=0`;
 - `onnx`: the exported ONNX file in onnxruntime, as `open_predictor` opens it: two threads;
 - `onnx-int8`: the file of `export --int8`;
@@ -122,7 +122,7 @@ def saved_model_engine(model, search, folder, jit_compile, **environment):
 
     from keras_attention.export.signatures import SOURCE_IDS_SPEC, search_function
 
-    find = search_function(model, search, jit_compile)
+    find = search_function(model, search, jit_compile, with_alignments=False)
     module = tf.Module()
     module.kept = [weight.value for weight in model.weights]
     module.search = tf.function(

@@ -64,7 +64,7 @@ TEXT_SPEC = tf.TensorSpec([None], tf.string, name=TEXT)
 SOURCE_IDS_SPEC = tf.TensorSpec([None, None], tf.int32, name=SOURCE_IDS)
 
 
-def search_function(model, search, jit_compile=False, max_source_length=None):
+def search_function(model, search, jit_compile=False, max_source_length=None, with_alignments=True):
     """A traceable function from source ids to what a search finds.
 
     A row without any token (only the end and padding) gets no tokens and the score 0.
@@ -75,23 +75,29 @@ def search_function(model, search, jit_compile=False, max_source_length=None):
         jit_compile: bool. Whether XLA compiles it, once for each shape: batches are filled up to a
             power of two and sources to a multiple of `LENGTH_STEP`, so that there are few.
         max_source_length: int. Ids a source may have, which it is not filled up beyond.
+        with_alignments: bool. Whether alignments are computed.
 
     Returns:
-        A `tf.function` with the inputs and outputs of the endpoint `search`.
+        A `tf.function` with the inputs and outputs of the endpoint `search`, alignments only where
+        asked for.
     """
+
+    options = {} if with_alignments else {"return_alignments": False}
 
     @tf.function(input_signature=[SOURCE_IDS_SPEC], autograph=False, jit_compile=jit_compile)
     def find(source_ids):
-        result = model.generate(source_ids, search)
+        result = model.generate(source_ids, search, **options)
         token = (source_ids != model.pad_id) & (source_ids != model.end_id)  # (batch, source)
         speaks = tf.reduce_any(token, axis=1)[:, None]  # (batch, 1)
-        return {
+        found = {
             IDS: tf.where(speaks[..., None], result.ids, model.pad_id),
             SCORES: tf.where(speaks, result.scores, 0.0),
             LENGTHS: tf.where(speaks, result.lengths, 0),
-            ALIGNMENTS: tf.where(speaks[..., None, None], result.alignments, 0.0),
             TOKEN_SCORES: tf.where(speaks[..., None], result.token_scores, 0.0),
         }
+        if with_alignments:
+            found[ALIGNMENTS] = tf.where(speaks[..., None, None], result.alignments, 0.0)
+        return found
 
     return _in_few_shapes(find, model, max_source_length) if jit_compile else find
 
@@ -104,7 +110,9 @@ def _in_few_shapes(find, model, max_source_length):
         batch, length = tf.unstack(tf.shape(source_ids))
         found = find(filled_up(source_ids, model.pad_id, model.end_id, max_source_length))
         found = {name: output[:batch] for name, output in found.items()}
-        return {**found, ALIGNMENTS: found[ALIGNMENTS][..., :length]}
+        if ALIGNMENTS in found:
+            found[ALIGNMENTS] = found[ALIGNMENTS][..., :length]
+        return found
 
     return find_in_few_shapes
 
@@ -156,9 +164,12 @@ class ServedTranslator(tf.Module):
         search, every = translator.search, translator.search.all_beams()
         options = jit_compile, translator.max_source_length
         self.find = search_function(translator.model, search, *options)
-        self.find_all = self.find
+        self.find_texts = search_function(translator.model, search, *options, with_alignments=False)
+        self.find_all = self.find_texts
         if every is not search:
-            self.find_all = search_function(translator.model, every, *options)
+            self.find_all = search_function(
+                translator.model, every, *options, with_alignments=False
+            )
 
     @property
     def endpoints(self):
@@ -174,7 +185,7 @@ class ServedTranslator(tf.Module):
     def serve(self, text):
         """The translation of each text, and its score."""
         batch = tf.shape(text)[0]
-        _, found = self._translate(text, self.find)
+        _, found = self._translate(text, self.find_texts)
         return {
             TEXT: self.target_tokenizer.decode(found[IDS][:batch, 0]),  # (batch,)
             SCORE: found[SCORES][:batch, 0],  # (batch,)

@@ -9,7 +9,7 @@ from keras_attention import decoding
 from keras_attention.export import write_saved_model
 from keras_attention.export.manifest import describe
 from keras_attention.export.readme import readme
-from keras_attention.export.signatures import filled_up
+from keras_attention.export.signatures import ServedTranslator, filled_up
 
 SEARCHES = {
     "greedy": decoding.Greedy(max_length=7),
@@ -98,3 +98,23 @@ def test_the_bundle_says_so():
     assert (plain["xla"], compiled["xla"]) == (False, True)
     assert "xla_cpu_compilation_enabled" in readme(compiled, "7")
     assert "XLA" not in readme(plain, "7")
+
+
+def test_texts_are_served_without_alignments(monkeypatch):
+    translator, asked = tiny_translator(search=SEARCHES["beam"], seed=13), []
+    generate = type(translator.model).generate
+
+    def watched(model, source, search, **options):
+        asked.append(options.get("return_alignments", True))
+        return generate(model, source, search, **options)
+
+    monkeypatch.setattr(type(translator.model), "generate", watched)
+    served = ServedTranslator(translator)
+    for endpoint, expected in (
+        (served.serve, False),
+        (served.nbest, False),
+        (served.explain, True),
+    ):
+        asked.clear()
+        endpoint.get_concrete_function()
+        assert asked and set(asked) == {expected}
