@@ -75,9 +75,10 @@ TEXT_NOTE = (
     "The tokenizer is SentencePiece: a program that loads the SavedModel needs tensorflow-text.\n"
 )
 XLA_NOTE = (
-    "XLA compiles the search at the first request of every shape, for seconds; batches are\n"
-    "filled up to a power of two, and sources to a multiple of {step} tokens. TF Serving does\n"
-    "it on a CPU with `--xla_cpu_compilation_enabled=true` at the end of its command.\n"
+    "XLA compiles the search at the first request of every shape, for seconds, and once more\n"
+    "for endpoints with alignments; batches are filled up to a power of two, and sources to a\n"
+    "multiple of {step} tokens. TF Serving does it on a CPU with\n"
+    "`--xla_cpu_compilation_enabled=true` at the end of its command.\n"
 )
 INT8_FILE = "| `onnx/model.int8.onnx` | the same, its weights 8-bit: smaller, not equal |\n"
 INT8_NOTE = (

@@ -1,5 +1,7 @@
 """The one place that names endpoints, inputs, outputs and dynamic axes of exported files."""
 
+import inspect
+
 import tensorflow as tf
 
 from keras_attention.translator import LENGTH_STEP
@@ -75,14 +77,15 @@ def search_function(model, search, jit_compile=False, max_source_length=None, wi
         jit_compile: bool. Whether XLA compiles it, once for each shape: batches are filled up to a
             power of two and sources to a multiple of `LENGTH_STEP`, so that there are few.
         max_source_length: int. Ids a source may have, which it is not filled up beyond.
-        with_alignments: bool. Whether alignments are computed.
+        with_alignments: bool. Whether the outputs have alignments. If not, none are computed, where
+            the model and the search know the argument `return_alignments`.
 
     Returns:
-        A `tf.function` with the inputs and outputs of the endpoint `search`, alignments only where
-        asked for.
+        A `tf.function` with the inputs and outputs of the endpoint `search`.
     """
 
-    options = {} if with_alignments else {"return_alignments": False}
+    leaves_out = not with_alignments and _may_leave_out_alignments(model, search)
+    options = {"return_alignments": False} if leaves_out else {}
 
     @tf.function(input_signature=[SOURCE_IDS_SPEC], autograph=False, jit_compile=jit_compile)
     def find(source_ids):
@@ -100,6 +103,12 @@ def search_function(model, search, jit_compile=False, max_source_length=None, wi
         return found
 
     return _in_few_shapes(find, model, max_source_length) if jit_compile else find
+
+
+def _may_leave_out_alignments(model, search):
+    """Whether both know the argument, which models and searches of one's own need not."""
+    calls = inspect.signature(model.generate), inspect.signature(search)
+    return all("return_alignments" in call.parameters for call in calls)
 
 
 def _in_few_shapes(find, model, max_source_length):

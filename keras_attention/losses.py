@@ -44,10 +44,9 @@ class SequenceCrossEntropy(keras.losses.Loss):
         self.pad_id = pad_id
 
     def call(self, y_true, y_pred):
-        logits = ops.cast(y_pred, "float32")
         is_real = ops.not_equal(y_true, self.pad_id)
         labels = ops.where(is_real, y_true, 0)
-        losses = cross_entropy(labels, logits, self.label_smoothing)  # (batch, target)
+        losses = cross_entropy(labels, y_pred, self.label_smoothing)  # (batch, target)
         # Keras takes the mean over all positions: scale it to the mean over real ones.
         real_share = ops.mean(ops.cast(is_real, losses.dtype))
         real_share = ops.maximum(real_share, keras.config.epsilon())

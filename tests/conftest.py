@@ -6,8 +6,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # JAX compiles one operation after the other, once for each shape: most of the time of a test.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# On a GPU it would multiply float32 with the digits of half precision.
+# On a GPU JAX and TensorFlow would multiply float32 with the digits of half precision.
 os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
 
 import hypothesis
 import keras

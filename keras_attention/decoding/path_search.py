@@ -78,18 +78,10 @@ class PathSearch(Search):
             paths = _extended(paths, tokens, log_probs, t, end_id, pad_id)
             return t + 1, paths._replace(leaves=leaves.flatten(new_state))
 
-        alignments = source_length if return_alignments else None
-        paths = self._first_paths(batch * self.beams, start_id, pad_id, alignments)
-        paths = paths._replace(leaves=leaves.repeat(self.beams))
-        _, paths = ops.while_loop(keep_going, advance, (ops.zeros((), dtype="int32"), paths))
-        return self._ranked(_result(paths), batch)
-
-    def _first_paths(self, rows, start_id, pad_id, source_length):
-        """Paths of no token yet, without a state; `source_length` is None for no alignments."""
-        alignments = ()
-        if source_length is not None:
+        rows, alignments = batch * self.beams, ()
+        if return_alignments:
             alignments = ops.zeros((self.max_length, rows, source_length), dtype="float32")
-        return Paths(
+        paths = Paths(
             tokens=ops.full((rows,), start_id, dtype="int32"),
             ids=ops.full((rows, self.max_length), pad_id, dtype="int32"),
             scores=ops.zeros((rows,), dtype="float32"),
@@ -97,8 +89,10 @@ class PathSearch(Search):
             done=ops.zeros((rows,), dtype="bool"),
             alignments=alignments,
             token_scores=ops.zeros((rows, self.max_length), dtype="float32"),
-            leaves=(),
+            leaves=leaves.repeat(self.beams),
         )
+        _, paths = ops.while_loop(keep_going, advance, (ops.zeros((), dtype="int32"), paths))
+        return self._ranked(_result(paths), batch)
 
     def _ranked(self, result, batch):
         """Paths `(rows, ...)` as sentences `(batch, beams, ...)`, best first."""
@@ -133,7 +127,7 @@ def _extended(paths, tokens, log_probs, t, end_id, pad_id):
 
 
 def _positions(paths):
-    """`(1, max_length)`."""
+    """Where tokens stand, `(1, max_length)`."""
     return ops.arange(paths.ids.shape[1], dtype="int32")[None, :]
 
 

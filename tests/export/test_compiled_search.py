@@ -46,6 +46,13 @@ def test_answers_do_not_depend_on_filled_up_shapes(compiled, count):
     assert [text.decode() for text in answers["text"].numpy()] == [row.text for row in expected]
     scores = [row.score for row in expected]
     np.testing.assert_allclose(answers["score"], scores, atol=1e-4)
+    # Without alignments these are another program.
+    served = loaded.signatures["serving_default"](text=tf.constant(texts))
+    np.testing.assert_array_equal(served["text"], answers["text"])
+    np.testing.assert_allclose(served["score"], scores, atol=1e-4)
+    every = loaded.signatures["nbest"](text=tf.constant(texts))
+    np.testing.assert_array_equal(every["text"][:, 0], answers["text"])
+    np.testing.assert_allclose(every["score"][:, 0], scores, atol=1e-4)
     longest = max(len(row.source_tokens) for row in expected)
     assert answers["alignment"].shape[-1] == answers["source_tokens"].shape[1] == longest
     for row, alignment in zip(expected, answers["alignment"].numpy(), strict=True):
@@ -104,9 +111,9 @@ def test_texts_are_served_without_alignments(monkeypatch):
     translator, asked = tiny_translator(search=SEARCHES["beam"], seed=13), []
     generate = type(translator.model).generate
 
-    def watched(model, source, search, **options):
-        asked.append(options.get("return_alignments", True))
-        return generate(model, source, search, **options)
+    def watched(model, source, search, return_alignments=True):
+        asked.append(return_alignments)
+        return generate(model, source, search, return_alignments=return_alignments)
 
     monkeypatch.setattr(type(translator.model), "generate", watched)
     served = ServedTranslator(translator)
