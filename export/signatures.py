@@ -83,7 +83,6 @@ def search_function(model, search, jit_compile=False, max_source_length=None, wi
     Returns:
         A `tf.function` with the inputs and outputs of the endpoint `search`.
     """
-
     leaves_out = not with_alignments and _may_leave_out_alignments(model, search)
     options = {"return_alignments": False} if leaves_out else {}
 
