@@ -172,6 +172,28 @@ def keras_recurrent(sizes):
     return fitted(model, sizes)
 
 
+def our_loss(sizes):
+    """An embedding, read and projected back, under our loss."""
+    from keras_attention import losses
+
+    return fitted(projected(sizes), sizes, loss=losses.SequenceCrossEntropy())
+
+
+def keras_loss(sizes):
+    """The same under that of Keras."""
+    return fitted(projected(sizes), sizes)
+
+
+def projected(sizes):
+    """A model from target ids to logits, by one embedding."""
+    import keras
+
+    source, target = keras_inputs()
+    embedding = keras.layers.ReversibleEmbedding(sizes["vocabulary"], WIDTH)
+    logits = embedding(embedding(target), reverse=True)
+    return keras.Model({"source": source, "target": target}, logits)
+
+
 def torch_steps(module, logits_of, sizes):
     """Steps of a Torch module in eager mode, with two threads."""
     import torch

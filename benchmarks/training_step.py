@@ -1,11 +1,12 @@
 """One training step, ours against its peers: ratios of time, of first steps and of peak memory.
 
-    python benchmarks/training_step.py [--json] [--families transformer recurrent] [--repeat 5]
+    python benchmarks/training_step.py [--json] [--families transformer recurrent loss] [--repeat 5]
 
 The same model in each engine: `transformer` is `tiny` (4 + 4 blocks, width 128, 4 heads,
 feed-forward 256, dropout 0.1, tied target embedding), `recurrent` a bidirectional LSTM of 2 x 128
-under an LSTM of 256 that attends in parallel. Vocabulary 8,000, 128 pairs of 15 tokens, Adam,
-float32, on the CPU with TensorFlow (Torch for its own two).
+under an LSTM of 256 that attends in parallel, `loss` the target embedding alone, read and projected
+back, under either loss. Vocabulary 8,000, 128 pairs of 15 tokens, Adam, float32, on the CPU with
+TensorFlow (Torch for its own two).
 
 All run in one process and take turns, `--steps` steps a turn, as `fit` runs them. A ratio above 1
 means that we are faster, or smaller. `first` is the first step: tracing and compiling. The share of
@@ -42,6 +43,7 @@ def engines(family):
             "marian": made.marian,
         },
         "recurrent": {OURS: made.our_recurrent, "keras": made.keras_recurrent},
+        "loss": {OURS: made.our_loss, "keras": made.keras_loss},
     }[family]
 
 
@@ -114,7 +116,7 @@ def measure(family, peaks, options):
 def main():
     """Measures and prints a table or JSON lines."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--families", nargs="+", default=["transformer", "recurrent"])
+    parser.add_argument("--families", nargs="+", default=["transformer", "recurrent", "loss"])
     parser.add_argument("--repeat", type=int, default=5, help="turns")
     parser.add_argument("--steps", type=int, default=3, help="steps a turn")
     parser.add_argument("--json", action="store_true", help="JSON lines")

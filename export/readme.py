@@ -75,8 +75,9 @@ TEXT_NOTE = (
     "The tokenizer is SentencePiece: a program that loads the SavedModel needs tensorflow-text.\n"
 )
 XLA_NOTE = (
-    "XLA compiles the search at the first request of every shape, for seconds, and once more\n"
-    "for endpoints with alignments; batches are filled up to a power of two, and sources to a\n"
+    "XLA compiles the search at the first request of every shape, for seconds: once for\n"
+    "`serving_default`, once for `explain` and `search`, and once for `nbest` where that keeps\n"
+    "more hypotheses than the others; batches are filled up to a power of two, and sources to a\n"
     "multiple of {step} tokens. TF Serving does it on a CPU with\n"
     "`--xla_cpu_compilation_enabled=true` at the end of its command.\n"
 )

@@ -37,7 +37,8 @@ class MultiHeadAttention(ProjectedHeads):
 
     Long inputs are computed a block of queries at a time where weights are not asked for: the same
     result in a small part of the memory. Without bias, dropout and sinks it is a fused kernel of
-    the backend where there is one (cuDNN's on JAX with a GPU and half precision, SDPA on Torch).
+    the backend where there is one (cuDNN's on JAX with a GPU and half precision, SDPA on Torch,
+    on a CPU or with CUDA).
     `attention_scores` gives the weights of chosen heads and queries where the whole block of
     weights would not fit.
 

@@ -47,31 +47,6 @@ class CompiledSearch(keras.Model):
         found = self.model.generate(search=self.search, **inputs, **options)._asdict()
         return {name: field for name, field in found.items() if field is not None}
 
-    def make_predict_function(self, force=False):
-        """The compiled search, without the functions around it where these have nothing to do.
-
-        Keras' own calls a compiled function within another, which for one short sentence takes a
-        tenth of its time.
-        """
-        if not self._is_one_program():
-            return super().make_predict_function(force)
-        if self.predict_function is None or force:
-            import tensorflow as tf
-
-            self.predict_function = tf.function(
-                lambda batches: self.predict_step(batches[0]),
-                jit_compile=True,
-                reduce_retracing=True,
-                autograph=False,
-            )
-        return self.predict_function
-
-    def _is_one_program(self):
-        """Whether XLA compiles it on TensorFlow, for one device and one batch at a time."""
-        if keras.backend.backend() != "tensorflow" or not self.jit_compile or self.run_eagerly:
-            return False
-        return self.steps_per_execution == 1 and self.distribute_strategy.num_replicas_in_sync == 1
-
     def generate(self, source, prefix=None):
         """Decodes one batch.
 

@@ -13,7 +13,7 @@ def cross_entropy(labels, logits, label_smoothing=0.0):
     where `target` gives `1 - label_smoothing` to the label and spreads the rest evenly (Szegedy et
     al., 2016, section 7). In a training step logits and their gradient are the largest tensors by
     far; a compiled graph on TensorFlow has one more of that size here, or none, where it can write
-    over the logits.
+    over the logits, and, backwards, a bool for each of their elements.
 
     Unlike Keras' own, it has a gradient written by hand: JAX differentiates it backwards only, and
     Torch once.
@@ -58,6 +58,8 @@ def cross_entropy(labels, logits, label_smoothing=0.0):
         def gradient(*args, upstream=None):
             if upstream is None:  # the Torch backend passes it by name
                 (upstream,) = args
+            # The gradient of the label apart, of shape `(..., 1)`, and chosen by `where`: adding it
+            # to one place of each row would copy all of `of_others`.
             of_others = powers * (upstream / total)
             at_label = ops.exp(of_label - shift) * (upstream / total)
             if label_smoothing:
