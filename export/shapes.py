@@ -34,7 +34,9 @@ def _infer(graph, model, types, outside):
     """
     from onnx import GraphProto, TypeProto, helper, shape_inference
 
-    outside = outside | {tensor.name: tensor for tensor in graph.initializer}
+    given = {value.name for value in graph.input}  # a constant may be given another value
+    constants = {tensor.name: tensor for tensor in graph.initializer if tensor.name not in given}
+    outside = outside | constants
     # Without the types that the graph declares for its other values: they are inferred anew.
     part = GraphProto(name=graph.name, node=graph.node, input=graph.input, output=graph.output)
     read = {name for node in all_nodes(part) for name in node.input if name}

@@ -115,6 +115,8 @@ class AlignmentImages(keras.callbacks.Callback):
 class BestTranslator(keras.callbacks.Callback):
     """Saves the translator whenever validation is better than ever, and the history of all epochs.
 
+    Of epochs with the same score the one with the lower loss on validation is the better one.
+
     Args:
         translator: `Translator` of the model in training.
         folder: path the translator is saved to.
@@ -133,15 +135,18 @@ class BestTranslator(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves what is to be saved."""
-        best = max((entry[self.metric] for entry in self.history), default=float("-inf"))
+        best = max(map(self._rank, self.history), default=None)
         try:
-            if logs[self.metric] > best or not Path(self.folder).exists():
+            if best is None or self._rank(logs) > best or not Path(self.folder).exists():
                 self.translator.save(self.folder)
             entry = {name: float(value) for name, value in logs.items()}
             self.history.append({"epoch": epoch, **entry})
             write_json(self.history_path, self.history)
         except OSError as error:
             raise disk_error("The best model", self.folder, error) from error
+
+    def _rank(self, logs):
+        return logs[self.metric], -logs["val_loss"]
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -16,8 +16,8 @@ class CompiledSearch(keras.Model):
     Args:
         model: model with `generate(source, search, prefix)`, such as `Seq2Seq`.
         search: a search of `keras_attention.decoding`.
-        jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape; JAX always
-            does.
+        jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape, recurrent
+            models too, of which Keras would not; JAX always does.
         return_alignments: bool. Whether results hold alignments; if not, none are computed, but for
             a coverage penalty.
         **kwargs: Keyword arguments of `keras.Model`, such as `name`.
@@ -39,13 +39,40 @@ class CompiledSearch(keras.Model):
         self.model = model
         self.search = search
         self.return_alignments = return_alignments
-        self.compile(jit_compile=jit_compile or keras.backend.backend() == "jax")
+        backend = keras.backend.backend()
+        self._by_xla = jit_compile and backend == "tensorflow"
+        self.compile(jit_compile=backend == "jax" or (jit_compile and not self._by_xla))
         self.built = True
 
     def call(self, inputs):
         options = {} if self.return_alignments else {"return_alignments": False}
         found = self.model.generate(search=self.search, **inputs, **options)._asdict()
         return {name: field for name, field in found.items() if field is not None}
+
+    def make_predict_function(self, force=False):
+        """The compiled search: see `keras.Model`.
+
+        Keras' own takes no XLA for recurrent layers on TensorFlow, as those say that it does not
+        pay in training.
+        """
+        if not self._is_one_program():
+            return super().make_predict_function(force)
+        if self.predict_function is None or force:
+            import tensorflow as tf
+
+            self.predict_function = tf.function(
+                lambda batches: self.predict_step(batches[0]),
+                jit_compile=True,
+                reduce_retracing=True,
+                autograph=False,
+            )
+        return self.predict_function
+
+    def _is_one_program(self):
+        """Whether XLA compiles it on TensorFlow, for one device and one batch at a time."""
+        if not self._by_xla or self.run_eagerly or self.steps_per_execution > 1:
+            return False
+        return self.distribute_strategy.num_replicas_in_sync == 1
 
     def generate(self, source, prefix=None):
         """Decodes one batch.

@@ -28,7 +28,7 @@ def xla_pays():
     """Whether Keras should compile recurrent models by XLA of its own accord.
 
     Not on TensorFlow: XLA compiles anew for every length, gains nothing on a CPU, and cannot take
-    cuDNN's kernels on a GPU. `compile(jit_compile=True)` still asks for it.
+    cuDNN's kernels on a GPU. There Keras warns of `compile(jit_compile=True)` and goes on without.
     """
     return keras.backend.backend() != "tensorflow"
 

@@ -222,7 +222,10 @@ class TransformerBlock(keras.layers.Layer):
 
 
 def _write(cache, new, slots):
-    """The cache with the keys or values of one position; nothing else is moved or compared."""
+    """The cache with the keys or values of one position; nothing else is compared.
+
+    XLA and ONNX runtimes may write in place; TensorFlow without XLA copies the cache.
+    """
     return ops.scatter_update(cache, slots, ops.reshape(new, (-1, cache.shape[3])))
 
 

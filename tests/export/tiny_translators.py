@@ -29,9 +29,14 @@ DECODERS = {
 }
 
 
-def tiny_recurrent_model(source_size, target_size, decoder, cell, layers, policy=None):
+STACK = {"num_layers": 2, "num_heads": 2, "feed_forward_units": 11}
+
+
+def tiny_recurrent_model(source_size, target_size, decoder, cell, layers, policy=None, mixed=False):
+    """A mixed one has a Transformer for an encoder."""
+    encoder = models.RecurrentEncoder(units=5, cell=cell, num_layers=layers, dtype=policy)
     return models.Seq2Seq(
-        encoder=models.RecurrentEncoder(units=5, cell=cell, num_layers=layers, dtype=policy),
+        encoder=models.TransformerEncoder(**STACK, dtype=policy) if mixed else encoder,
         decoder=DECODERS[decoder](units=7, cell=cell, num_layers=layers, dtype=policy),
         source_vocabulary_size=source_size,
         target_vocabulary_size=target_size,
@@ -41,10 +46,9 @@ def tiny_recurrent_model(source_size, target_size, decoder, cell, layers, policy
 
 
 def tiny_transformer(source_size, target_size, policy=None):
-    stack = {"num_layers": 2, "num_heads": 2, "feed_forward_units": 11, "dtype": policy}
     return models.Seq2Seq(
-        encoder=models.TransformerEncoder(**stack),
-        decoder=models.TransformerDecoder(**stack),
+        encoder=models.TransformerEncoder(**STACK, dtype=policy),
+        decoder=models.TransformerDecoder(**STACK, dtype=policy),
         source_vocabulary_size=source_size,
         target_vocabulary_size=target_size,
         embedding_dim=6,
@@ -55,7 +59,11 @@ def tiny_transformer(source_size, target_size, policy=None):
 def spread_recurrent(model, seed):
     generator = np.random.default_rng(seed)
     for weight in model.weights:
-        weight.assign(generator.normal(scale=1.1, size=weight.shape))
+        if "transformer" in weight.path:  # where norms and biases would outdo the source
+            if len(weight.shape) == 2:
+                weight.assign(generator.normal(scale=0.5, size=weight.shape))
+        else:
+            weight.assign(generator.normal(scale=1.1, size=weight.shape))
 
 
 def spread_transformer(model, seed):
@@ -68,7 +76,14 @@ def spread_transformer(model, seed):
 
 
 def tiny_translator(
-    decoder="bahdanau", cell="lstm", layers=1, kind="character", search=None, seed=1, policy=None
+    decoder="bahdanau",
+    cell="lstm",
+    layers=1,
+    kind="character",
+    search=None,
+    seed=1,
+    policy=None,
+    mixed=False,
 ):
     """A recurrent translator, or a Transformer where that is the name of the decoder."""
     options = {"vocabulary_size": 61} if kind == "sentencepiece" else {}
@@ -78,7 +93,7 @@ def tiny_translator(
         model = tiny_transformer(*sizes, policy)
         spread_transformer(model, seed)
     else:
-        model = tiny_recurrent_model(*sizes, decoder, cell, layers, policy)
+        model = tiny_recurrent_model(*sizes, decoder, cell, layers, policy, mixed)
         spread_recurrent(model, seed)
     return Translator(
         model,

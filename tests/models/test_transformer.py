@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import transformer_reference
 from keras import ops
 
 from keras_attention import decoding, layers, losses, metrics, models
@@ -172,27 +173,6 @@ def test_batches_of_other_sizes_are_the_same_program(variant):
         np.testing.assert_allclose(found.alignments, alignments, atol=1e-5)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles in any case")
-def test_a_search_compiled_by_xla():
-    model, batch = make_model(), make_batch()
-    search = decoding.Greedy(max_length=6)
-    compiled = models.CompiledSearch(model, search, jit_compile=True, return_alignments=False)
-    for rows in (3, 1):
-        source = batch["source"][:rows]
-        for prefix in (None, np.full((rows, 2), 5, "int32")):
-            eager = model.generate(source, search, prefix=prefix)
-            found = compiled.generate(source, prefix)
-            np.testing.assert_array_equal(found.ids, ops.convert_to_numpy(eager.ids))
-            scores = ops.convert_to_numpy(eager.scores)
-            np.testing.assert_allclose(found.scores, scores, atol=1e-5)
-            assert found.alignments is None
-    # Two batches at a time, which Keras itself puts together.
-    compiled.compile(jit_compile=True, steps_per_execution=2)
-    together = compiled.predict({"source": batch["source"]}, batch_size=1, verbose=0)
-    eager = model.generate(batch["source"], search)
-    np.testing.assert_array_equal(together["ids"], ops.convert_to_numpy(eager.ids))
-
-
 def test_a_step_at_a_place_that_is_taken_writes_over_it():
     model, batch = make_model(), make_batch()
     state = model.start(model.encode(batch["source"]), 3)
@@ -322,59 +302,68 @@ def normal_distribution(x):
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
-def test_an_encoder_block_in_numpy(norm):
-    encoder = models.TransformerEncoder(1, 2, 7, norm=norm)
+def test_an_encoder_in_numpy(norm):
+    encoder = models.TransformerEncoder(2, 2, 7, norm=norm)
     x = np.random.default_rng(2).normal(size=(2, 3, 6)).astype("float32")
     mask = np.array([[True, True, True], [True, True, False]])
     encoder.build(x.shape)
+    spread(encoder)
+    found = ops.convert_to_numpy(encoder(x, mask=mask))
+    expected = transformer_reference.stack(encoder, x, mask[:, None])
+    np.testing.assert_allclose(found[mask], expected[mask], atol=1e-4)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_a_decoder_in_numpy(norm):
+    decoder = models.TransformerDecoder(2, 2, 7, norm=norm)
+    rng = np.random.default_rng(4)
+    x, values = (rng.normal(size=(2, n, 6)).astype("float32") for n in (4, 3))
+    mask = np.array([[True, True, True], [True, True, False]])
+    decoder.build(x.shape, values.shape)
+    spread(decoder)
+    found = ops.convert_to_numpy(decoder(x, values, mask))
+    causal = np.tri(4, dtype=bool)[None]
+    expected = transformer_reference.stack(decoder, x, causal, values, mask[:, None])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def spread(layer):
     rng = np.random.default_rng(3)
-    for weight in encoder.weights:
+    for weight in layer.weights:
         if weight.dtype == "float32":
             weight.assign(rng.normal(size=weight.shape) / 2)
-    found = ops.convert_to_numpy(encoder(x, mask=mask))
 
+
+def test_attention_drops_weights_in_training_only():
+    x = np.random.default_rng(5).normal(size=(2, 9, 6)).astype("float32")
+    keeping, dropping = (models.TransformerEncoder(1, 2, 7, attention_dropout=p) for p in (0, 0.5))
+    for encoder in (keeping, dropping):
+        encoder.build(x.shape)
+    pairs = zip(dropping.trainable_weights, keeping.trainable_weights, strict=True)
+    for weight, same in pairs:
+        weight.assign(same)
+    expected = ops.convert_to_numpy(keeping(x, training=True))
+    np.testing.assert_array_equal(ops.convert_to_numpy(dropping(x, training=False)), expected)
+    assert np.abs(ops.convert_to_numpy(dropping(x, training=True)) - expected).max() > 1e-3
+
+
+def test_embeddings_and_sublayers_drop_in_training_only():
+    x = np.random.default_rng(6).normal(size=(2, 40, 6)).astype("float32")
+    encoder = models.TransformerEncoder(1, 2, 7, dropout=0.25)
+    encoder.build(x.shape)
     block = encoder.blocks[0]
-    value = ops.convert_to_numpy
-
-    def normed(x, layer):
-        gamma, beta = map(value, (layer.gamma, layer.beta))
-        centred = x - x.mean(axis=-1, keepdims=True)
-        return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5) * gamma + beta
-
-    def attended(x):
-        attention = block.self_attention
-        query, key, val = (
-            x @ value(getattr(attention, name + "_kernel"))
-            + value(getattr(attention, name + "_bias"))
-            for name in ("query", "key", "value")
-        )
-        context = np.zeros_like(query)
-        for row, head in np.ndindex(2, 2):
-            at = slice(3 * head, 3 * head + 3)
-            scores = query[row, :, at] @ key[row, :, at].T / np.sqrt(3)
-            weights = np.exp(scores) * mask[row]
-            context[row, :, at] = weights / weights.sum(axis=-1, keepdims=True) @ val[row, :, at]
-        return context @ value(attention.output_kernel) + value(attention.output_bias)
-
-    def fed(x):
-        first, second = block.feed_forward.inner, block.feed_forward.outer
-        inner = np.maximum(x @ value(first.kernel) + value(first.bias), 0)
-        return inner @ value(second.kernel) + value(second.bias)
-
-    rates = 10000.0 ** (-np.arange(0, 6, 2) / 6)
-    angles = np.arange(3)[:, None] * rates
-    sinusoids = np.zeros((3, 6))
-    sinusoids[:, 0::2], sinusoids[:, 1::2] = np.sin(angles), np.cos(angles)
-    expected = x + sinusoids
-    for function, around in ((attended, block.around_self), (fed, block.around_feed_forward)):
-        norm_layer = around.normalization
-        if norm == "pre":
-            expected = expected + function(normed(expected, norm_layer))
-        else:
-            expected = normed(expected + function(expected), norm_layer)
-    if norm == "pre":
-        expected = normed(expected, encoder.last_norm)
-    np.testing.assert_allclose(found[mask], expected[mask], atol=1e-4)
+    parts = {
+        "embedding": lambda training: encoder.embedded(x, training=training),
+        "attention": lambda training: block.around_self.after(np.zeros_like(x), x, training),
+        "feed-forward": lambda training: block.around_feed_forward.after(
+            np.zeros_like(x), x, training
+        ),
+    }
+    for name, part in parts.items():
+        kept, dropped = (ops.convert_to_numpy(part(training)) for training in (False, True))
+        share = (dropped == 0).mean()
+        assert 0.15 < share < 0.35, name
+        np.testing.assert_allclose(dropped, np.where(dropped == 0, 0, kept / 0.75), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("size", "millions"), [("base", 65), ("big", 213)])

@@ -278,15 +278,17 @@ def test_a_worse_epoch_does_not_replace_the_best_model(tmp_path):
     paths = tmp_path / "translator", tmp_path / "history.json"
     callback = BestTranslator(translator, paths[0], history, paths[1], "val_bleu")
     saved = []
-    for epoch, score in enumerate([0.0, 0.3, 0.2, 0.3, 0.4]):
-        callback.on_epoch_end(epoch, {"val_bleu": score})
+    # Of equal scores that with the lower loss is better.
+    epochs = [(0.0, 9.0), (0.3, 5.0), (0.2, 4.0), (0.3, 5.0), (0.3, 6.0), (0.3, 4.5), (0.4, 7.0)]
+    for epoch, (score, loss) in enumerate(epochs):
+        callback.on_epoch_end(epoch, {"val_bleu": score, "val_loss": loss})
         saved.append(int((paths[0] / "which").read_text()))
-    assert saved == [1, 2, 2, 2, 3]  # An equal score is not better.
-    assert [entry["val_bleu"] for entry in read_json(paths[1], "x")] == [0.0, 0.3, 0.2, 0.3, 0.4]
+    assert saved == [1, 2, 2, 2, 2, 3, 4]
+    assert [entry["val_bleu"] for entry in read_json(paths[1], "x")] == [x for x, _ in epochs]
     # A resumed process knows the scores of the one before.
     later = BestTranslator(translator, paths[0], history, paths[1], "val_bleu")
-    later.on_epoch_end(5, {"val_bleu": 0.35})
-    assert (paths[0] / "which").read_text() == "3"
+    later.on_epoch_end(7, {"val_bleu": 0.35, "val_loss": 1.0})
+    assert (paths[0] / "which").read_text() == "4"
 
 
 KILLED = """

@@ -1,0 +1,112 @@
+"""Models and searches put together: every family, every search, alone and compiled."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_attention import decoding, models
+
+SOURCE_SIZE, TARGET_SIZE, WIDTH = 11, 13, 8
+SEARCHES = {
+    "greedy": decoding.Greedy(max_length=5),
+    "beam": decoding.Beam(
+        width=3, n_best=2, length_penalty=0.6, coverage_penalty=0.2, max_length=5
+    ),
+    "diverse": decoding.DiverseBeam(width=4, groups=2, n_best=2, max_length=5),
+    "sample": decoding.Sample(samples=2, top_p=0.9, max_length=5, seed=3),
+}
+ENCODERS = {
+    "recurrent": lambda: models.RecurrentEncoder(units=5),
+    "transformer": lambda: models.TransformerEncoder(2, 2, 11),
+    "mixed": lambda: models.TransformerEncoder(2, 2, 11),
+}
+DECODERS = {
+    "recurrent": lambda: models.ParallelDecoder(units=7),
+    "transformer": lambda: models.TransformerDecoder(2, 2, 11),
+    "mixed": lambda: models.BahdanauDecoder(units=7),
+}
+
+
+def make_model(family):
+    """A model with weights so wide that rows get different answers."""
+    parts = ENCODERS[family](), DECODERS[family]()
+    model = models.Seq2Seq(*parts, SOURCE_SIZE, TARGET_SIZE, WIDTH)
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        if len(weight.shape) == 2:
+            scale = 1.5 if "cross" in weight.path else 0.5 if family == "transformer" else 0.9
+            weight.assign(rng.normal(scale=scale, size=weight.shape))
+    return model
+
+
+def make_source():
+    """Ragged rows, the longest in the middle."""
+    source = np.random.default_rng(2).integers(4, SOURCE_SIZE, (4, 6)).astype("int32")
+    for row, length in enumerate((3, 6, 1, 5)):
+        source[row, length - 1] = 3
+        source[row, length:] = 0
+    return source
+
+
+def found_by(model, search, source):
+    return decoding.SearchResult(*map(ops.convert_to_numpy, model.generate(source, search)))
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("family", ENCODERS)
+def test_a_row_is_decoded_as_if_it_were_alone(family, search):
+    model, source = make_model(family), make_source()
+    together = found_by(model, SEARCHES[search], source)
+    assert len({tuple(ids.ravel()) for ids in together.ids}) >= 3  # the source decides
+    for row, ids in enumerate(source):
+        length = int((ids != 0).sum())
+        alone = found_by(model, SEARCHES[search], ids[None, :length])
+        np.testing.assert_array_equal(alone.ids[0], together.ids[row])
+        np.testing.assert_array_equal(alone.lengths[0], together.lengths[row])
+        np.testing.assert_allclose(alone.scores[0], together.scores[row], atol=1e-5)
+        np.testing.assert_allclose(alone.token_scores[0], together.token_scores[row], atol=1e-5)
+        alignments = together.alignments[row]
+        np.testing.assert_allclose(alone.alignments[0], alignments[..., :length], atol=1e-5)
+        assert not alignments[..., length:].any()
+
+
+def test_a_mixed_model_is_saved_and_loaded(tmp_path):
+    model, source = make_model("mixed"), make_source()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    expected = found_by(model, SEARCHES["beam"], source)
+    found = found_by(loaded, SEARCHES["beam"], source)
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles in any case")
+@pytest.mark.parametrize("family", ENCODERS)
+def test_a_search_compiled_by_xla(family):
+    model, whole = make_model(family), make_source()
+    search = decoding.Greedy(max_length=6)
+    compiled = models.CompiledSearch(model, search, jit_compile=True, return_alignments=False)
+    for rows in (3, 1):
+        source = whole[:rows]
+        for prefix in (None, np.full((rows, 2), 5, "int32")):
+            eager = model.generate(source, search, prefix=prefix)
+            found = compiled.generate(source, prefix)
+            np.testing.assert_array_equal(found.ids, ops.convert_to_numpy(eager.ids))
+            scores = ops.convert_to_numpy(eager.scores)
+            np.testing.assert_allclose(found.scores, scores, atol=1e-5)
+            assert found.alignments is None
+    inputs = [{"source": keras.ops.convert_to_tensor(whole)}]
+    program = compiled.predict_function.get_concrete_function(inputs)
+    assert program.function_def.attr["_XlaMustCompile"].b
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles in any case")
+def test_two_batches_in_one_call_of_a_compiled_search():
+    model, source = make_model("transformer"), make_source()
+    search = decoding.Greedy(max_length=6)
+    compiled = models.CompiledSearch(model, search, jit_compile=True, return_alignments=False)
+    compiled.compile(jit_compile=True, steps_per_execution=2)
+    together = compiled.predict({"source": source}, batch_size=1, verbose=0)
+    eager = model.generate(source, search)
+    np.testing.assert_array_equal(together["ids"], ops.convert_to_numpy(eager.ids))
