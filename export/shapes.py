@@ -34,7 +34,8 @@ def _infer(graph, model, types, outside):
     """
     from onnx import GraphProto, TypeProto, helper, shape_inference
 
-    given = {value.name for value in graph.input}  # a constant may be given another value
+    # A constant that is an input too is a default, which a caller may replace.
+    given = {value.name for value in graph.input}
     constants = {tensor.name: tensor for tensor in graph.initializer if tensor.name not in given}
     outside = outside | constants
     # Without the types that the graph declares for its other values: they are inferred anew.

@@ -4,6 +4,7 @@ Each callback puts what it found into Keras' epoch logs, which `keras.callbacks.
 in the list, writes down.
 """
 
+import math
 import time
 from pathlib import Path
 
@@ -146,7 +147,8 @@ class BestTranslator(keras.callbacks.Callback):
             raise disk_error("The best model", self.folder, error) from error
 
     def _rank(self, logs):
-        return logs[self.metric], -logs["val_loss"]
+        loss = logs["val_loss"]
+        return logs[self.metric], -math.inf if math.isnan(loss) else -loss
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_attention.decoding import SearchResult
 from keras_attention.decoding.rules import check_prefix_ids
+from keras_attention.ops.accelerator import on_accelerator
 
 
 class CompiledSearch(keras.Model):
@@ -16,8 +17,8 @@ class CompiledSearch(keras.Model):
     Args:
         model: model with `generate(source, search, prefix)`, such as `Seq2Seq`.
         search: a search of `keras_attention.decoding`.
-        jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape, recurrent
-            models too, of which Keras would not; JAX always does.
+        jit_compile: bool. Whether TensorFlow compiles by XLA, anew for every shape; on a CPU
+            recurrent models too. JAX always does; on Torch it is `torch.compile`.
         return_alignments: bool. Whether results hold alignments; if not, none are computed, but for
             a coverage penalty.
         **kwargs: Keyword arguments of `keras.Model`, such as `name`.
@@ -39,10 +40,22 @@ class CompiledSearch(keras.Model):
         self.model = model
         self.search = search
         self.return_alignments = return_alignments
-        backend = keras.backend.backend()
-        self._by_xla = jit_compile and backend == "tensorflow"
-        self.compile(jit_compile=backend == "jax" or (jit_compile and not self._by_xla))
+        self.compile(jit_compile=jit_compile or keras.backend.backend() == "jax")
         self.built = True
+
+    @property
+    def jit_compile(self):
+        """Whether XLA compiles the search (on Torch, `torch.compile`)."""
+        return self._jit_compiles
+
+    @jit_compile.setter
+    def jit_compile(self, value):
+        if value and keras.backend.backend() == "tensorflow" and not on_accelerator():
+            # Keras says no for recurrent layers, because of cuDNN's kernels: a CPU has none.
+            self._jit_compiles = True
+        else:
+            keras.Model.jit_compile.fset(self, value)
+            self._jit_compiles = keras.Model.jit_compile.fget(self)
 
     def call(self, inputs):
         options = {} if self.return_alignments else {"return_alignments": False}
@@ -52,8 +65,8 @@ class CompiledSearch(keras.Model):
     def make_predict_function(self, force=False):
         """The compiled search: see `keras.Model`.
 
-        Keras' own takes no XLA for recurrent layers on TensorFlow, as those say that it does not
-        pay in training.
+        Keras' own calls a compiled function within another, which for one sentence of a small model
+        takes a twentieth of its time.
         """
         if not self._is_one_program():
             return super().make_predict_function(force)
@@ -70,9 +83,9 @@ class CompiledSearch(keras.Model):
 
     def _is_one_program(self):
         """Whether XLA compiles it on TensorFlow, for one device and one batch at a time."""
-        if not self._by_xla or self.run_eagerly or self.steps_per_execution > 1:
+        if keras.backend.backend() != "tensorflow" or not self.jit_compile or self.run_eagerly:
             return False
-        return self.distribute_strategy.num_replicas_in_sync == 1
+        return self.steps_per_execution == 1 and self.distribute_strategy.num_replicas_in_sync == 1
 
     def generate(self, source, prefix=None):
         """Decodes one batch.

@@ -27,8 +27,9 @@ def make_recurrent_layer(cell, units, **kwargs):
 def xla_pays():
     """Whether Keras should compile recurrent models by XLA of its own accord.
 
-    Not on TensorFlow: XLA compiles anew for every length, gains nothing on a CPU, and cannot take
-    cuDNN's kernels on a GPU. There Keras warns of `compile(jit_compile=True)` and goes on without.
+    Not on TensorFlow: XLA compiles anew for every length, gains nothing in training on a CPU, and
+    cannot take cuDNN's kernels on a GPU. There Keras answers `compile(jit_compile=True)` with a
+    warning and goes on without.
     """
     return keras.backend.backend() != "tensorflow"
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from graph_cases import graph_of, run, types
+from onnx import TensorProto, helper
 
 from keras_attention.export.graphs import drop_unread
 from keras_attention.export.reshapes import drop_reshapes, reshape_once
@@ -96,3 +97,31 @@ def test_in_a_loop_whose_state_keeps_its_shape():
         x = np.random.default_rng(rows).normal(size=(rows, 3)).astype("float32")
         (y,) = run(model, {"x": x})
         np.testing.assert_allclose(y, 8 * x + 14, rtol=1e-6)
+
+
+DEFAULT = """
+loop (float[4, 3] x) => (float[k, m] y)
+<int64 count = {1}, bool always = {1}, int64[2] first = {4, 3}, int64[2] last = {4, 3}>
+{
+    y = Loop(count, always, x) <body = inner
+        (int64 i, bool go, float[a, b] state) => (bool still, float[c, d] next)
+        {
+            still = Identity(go)
+            flat = Reshape(state, first)
+            some = Relu(flat)
+            again = Reshape(some, last)
+            next = Relu(again)
+        }>
+}
+"""
+
+
+@pytest.mark.parametrize("is_default, kept", [(False, 1), (True, 2)])
+def test_a_default_shape_is_not_known(is_default, kept):
+    """A constant that is an input too: whoever calls may give another one."""
+    model = graph_of(DEFAULT)
+    if is_default:
+        model.graph.input.append(helper.make_tensor_value_info("first", TensorProto.INT64, [2]))
+    drop_reshapes(model)
+    drop_unread(model.graph)
+    assert types(model.graph).count("Reshape") == kept

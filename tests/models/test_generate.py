@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from keras_attention import decoding, models
+from keras_attention.models import compiled as compiled_module
 
 SOURCE_SIZE, TARGET_SIZE, WIDTH = 11, 13, 8
 SEARCHES = {
@@ -96,17 +97,40 @@ def test_a_search_compiled_by_xla(family):
             scores = ops.convert_to_numpy(eager.scores)
             np.testing.assert_allclose(found.scores, scores, atol=1e-5)
             assert found.alignments is None
-    inputs = [{"source": keras.ops.convert_to_tensor(whole)}]
-    program = compiled.predict_function.get_concrete_function(inputs)
-    assert program.function_def.attr["_XlaMustCompile"].b
+    assert is_compiled_by_xla(compiled, whole)
+    compiled.compile(jit_compile=False)
+    np.testing.assert_array_equal(
+        compiled.generate(source).ids, found_by(model, search, source).ids
+    )
+    assert not is_compiled_by_xla(compiled, whole)
+
+
+def is_compiled_by_xla(search, source):
+    """Whether a program of it is, or a function that the program calls."""
+    program = search.predict_function.get_concrete_function([{"source": source}])
+    functions = program.graph.as_graph_def().library.function
+    return any(
+        function.attr["_XlaMustCompile"].b for function in (program.function_def, *functions)
+    )
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles in any case")
-def test_two_batches_in_one_call_of_a_compiled_search():
-    model, source = make_model("transformer"), make_source()
+@pytest.mark.parametrize("family", ENCODERS)
+def test_two_batches_in_one_call_of_a_compiled_search(family):
+    model, source = make_model(family), make_source()[:3]
     search = decoding.Greedy(max_length=6)
-    compiled = models.CompiledSearch(model, search, jit_compile=True, return_alignments=False)
+    compiled = models.CompiledSearch(model, search, return_alignments=False)
     compiled.compile(jit_compile=True, steps_per_execution=2)
     together = compiled.predict({"source": source}, batch_size=1, verbose=0)
-    eager = model.generate(source, search)
-    np.testing.assert_array_equal(together["ids"], ops.convert_to_numpy(eager.ids))
+    np.testing.assert_array_equal(together["ids"], found_by(model, search, source).ids)
+    assert is_compiled_by_xla(compiled, source)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="cuDNN is asked for by name")
+def test_keras_decides_where_there_is_a_gpu(monkeypatch):
+    monkeypatch.setattr(compiled_module, "on_accelerator", lambda: True)
+    search = decoding.Greedy(max_length=6)
+    with pytest.warns(UserWarning, match="jit_compile=True"):
+        compiled = models.CompiledSearch(make_model("recurrent"), search, jit_compile=True)
+    assert not compiled.jit_compile
+    assert models.CompiledSearch(make_model("transformer"), search, jit_compile=True).jit_compile

@@ -334,7 +334,7 @@ def spread(layer):
             weight.assign(rng.normal(size=weight.shape) / 2)
 
 
-def test_attention_drops_weights_in_training_only():
+def test_attention_dropout_acts_in_training_only():
     x = np.random.default_rng(5).normal(size=(2, 9, 6)).astype("float32")
     keeping, dropping = (models.TransformerEncoder(1, 2, 7, attention_dropout=p) for p in (0, 0.5))
     for encoder in (keeping, dropping):
@@ -349,15 +349,14 @@ def test_attention_drops_weights_in_training_only():
 
 def test_embeddings_and_sublayers_drop_in_training_only():
     x = np.random.default_rng(6).normal(size=(2, 40, 6)).astype("float32")
-    encoder = models.TransformerEncoder(1, 2, 7, dropout=0.25)
-    encoder.build(x.shape)
-    block = encoder.blocks[0]
+    decoder = models.TransformerDecoder(1, 2, 7, norm="pre", dropout=0.25)
+    decoder.build(x.shape, x.shape)
+    block, nothing = decoder.blocks[0], np.zeros_like(x)
     parts = {
-        "embedding": lambda training: encoder.embedded(x, training=training),
-        "attention": lambda training: block.around_self.after(np.zeros_like(x), x, training),
-        "feed-forward": lambda training: block.around_feed_forward.after(
-            np.zeros_like(x), x, training
-        ),
+        "embedding": lambda training: decoder.embedded(x, training=training),
+        "self": lambda training: block.around_self.after(nothing, x, training),
+        "cross": lambda training: block.around_cross.after(nothing, x, training),
+        "feed-forward": lambda training: block.around_feed_forward.after(nothing, x, training),
     }
     for name, part in parts.items():
         kept, dropped = (ops.convert_to_numpy(part(training)) for training in (False, True))
