@@ -7,7 +7,7 @@ equal before anything is timed. Then the engines take turns, and the medians are
 sentence ends before the last step: each engine does the same work. `recurrent`, a bidirectional
 LSTM of 2 x 128 under an LSTM of 256 that attends in parallel, has no peer engine: it is compared
 with a loop in Python over its own layers, in beam search with KerasHub's. A ratio above 1 means
-that we are faster than that peer, CTranslate2 in float32 for Transformers.
+that the engine of the row is faster than that peer, CTranslate2 in float32 for Transformers.
 
 - `keras-xla`: the Keras model, its search compiled by XLA (`CompiledSearch(jit_compile=True)`),
   without alignments, which no other engine returns;
@@ -370,7 +370,7 @@ def peer(size, beam_width):
 
 
 def rows(case, batch, seconds, reference):
-    """One row for each engine, its ratio None where that it is compared with is not installed."""
+    """One row for each engine; `ratio` is None where the reference is not installed."""
     for engine, value in seconds.items():
         yield {
             "case": case,
