@@ -22,7 +22,7 @@ CONFIGURATIONS = {
     },
     "sentencepiece": {
         "decoder": "input_feeding",
-        "mixed": True,
+        "encoder": "transformer",
         "kind": "sentencepiece",
         "seed": 32,
     },

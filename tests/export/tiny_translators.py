@@ -32,12 +32,18 @@ DECODERS = {
 STACK = {"num_layers": 2, "num_heads": 2, "feed_forward_units": 11}
 
 
-def tiny_recurrent_model(source_size, target_size, decoder, cell, layers, policy=None, mixed=False):
-    """A mixed one has a Transformer for an encoder."""
-    encoder = models.RecurrentEncoder(units=5, cell=cell, num_layers=layers, dtype=policy)
+def tiny_recurrent_model(
+    source_size, target_size, decoder, cell, layers, policy=None, encoder="recurrent"
+):
+    """A recurrent model, or a mixed one, whose encoder is a Transformer."""
+    recurrent = {"cell": cell, "num_layers": layers, "dtype": policy}
+    encoders = {
+        "recurrent": lambda: models.RecurrentEncoder(units=5, **recurrent),
+        "transformer": lambda: models.TransformerEncoder(**STACK, dtype=policy),
+    }
     return models.Seq2Seq(
-        encoder=models.TransformerEncoder(**STACK, dtype=policy) if mixed else encoder,
-        decoder=DECODERS[decoder](units=7, cell=cell, num_layers=layers, dtype=policy),
+        encoder=encoders[encoder](),
+        decoder=DECODERS[decoder](units=7, **recurrent),
         source_vocabulary_size=source_size,
         target_vocabulary_size=target_size,
         embedding_dim=6,
@@ -83,7 +89,7 @@ def tiny_translator(
     search=None,
     seed=1,
     policy=None,
-    mixed=False,
+    encoder="recurrent",
 ):
     """A recurrent translator, or a Transformer where that is the name of the decoder."""
     options = {"vocabulary_size": 61} if kind == "sentencepiece" else {}
@@ -93,7 +99,7 @@ def tiny_translator(
         model = tiny_transformer(*sizes, policy)
         spread_transformer(model, seed)
     else:
-        model = tiny_recurrent_model(*sizes, decoder, cell, layers, policy, mixed)
+        model = tiny_recurrent_model(*sizes, decoder, cell, layers, policy, encoder)
         spread_recurrent(model, seed)
     return Translator(
         model,
