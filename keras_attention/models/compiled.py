@@ -5,6 +5,9 @@ import numpy as np
 
 from keras_attention.decoding import SearchResult
 from keras_attention.decoding.rules import check_prefix_ids
+from keras_attention.models.recurrence import RECURRENT_LAYERS
+from keras_attention.models.recurrent_decoder import RecurrentDecoder
+from keras_attention.models.recurrent_encoder import RecurrentEncoder
 from keras_attention.ops.accelerator import on_accelerator
 
 
@@ -50,12 +53,19 @@ class CompiledSearch(keras.Model):
 
     @jit_compile.setter
     def jit_compile(self, value):
-        if value and keras.backend.backend() == "tensorflow" and not on_accelerator():
-            # Keras says no for recurrent layers, because of cuDNN's kernels: a CPU has none.
+        if value and self._refuses_for_cudnn_alone():
             self._jit_compiles = True
         else:
             keras.Model.jit_compile.fset(self, value)
             self._jit_compiles = keras.Model.jit_compile.fget(self)
+
+    def _refuses_for_cudnn_alone(self):
+        """Whether Keras would say no to XLA because of kernels that only GPUs have."""
+        if keras.backend.backend() != "tensorflow" or on_accelerator():
+            return False
+        refusing = [layer for layer in self._flatten_layers() if not layer.supports_jit]
+        recurrent = (*RECURRENT_LAYERS.values(), RecurrentEncoder, RecurrentDecoder)
+        return bool(refusing) and all(isinstance(layer, recurrent) for layer in refusing)
 
     def call(self, inputs):
         options = {} if self.return_alignments else {"return_alignments": False}

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention import decoding, models
 from keras_attention.models import compiled as compiled_module
+from keras_attention.ops.accelerator import on_accelerator
 
 SOURCE_SIZE, TARGET_SIZE, WIDTH = 11, 13, 8
 SEARCHES = {
@@ -85,6 +86,7 @@ def test_a_mixed_model_is_saved_and_loaded(tmp_path):
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles in any case")
 @pytest.mark.parametrize("family", ENCODERS)
 def test_a_search_compiled_by_xla(family):
+    skip_where_keras_refuses(family)
     model, whole = make_model(family), make_source()
     search = decoding.Greedy(max_length=6)
     compiled = models.CompiledSearch(model, search, jit_compile=True, return_alignments=False)
@@ -105,6 +107,11 @@ def test_a_search_compiled_by_xla(family):
     assert not is_compiled_by_xla(compiled, whole)
 
 
+def skip_where_keras_refuses(family):
+    if family != "transformer" and on_accelerator():
+        pytest.skip("XLA cannot take cuDNN's kernels: a test of its own says so")
+
+
 def is_compiled_by_xla(search, source):
     """Whether a program of it is, or a function that the program calls."""
     program = search.predict_function.get_concrete_function([{"source": source}])
@@ -117,6 +124,7 @@ def is_compiled_by_xla(search, source):
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles in any case")
 @pytest.mark.parametrize("family", ENCODERS)
 def test_two_batches_in_one_call_of_a_compiled_search(family):
+    skip_where_keras_refuses(family)
     model, source = make_model(family), make_source()[:3]
     search = decoding.Greedy(max_length=6)
     compiled = models.CompiledSearch(model, search, return_alignments=False)
@@ -134,3 +142,12 @@ def test_keras_decides_where_there_is_a_gpu(monkeypatch):
         compiled = models.CompiledSearch(make_model("recurrent"), search, jit_compile=True)
     assert not compiled.jit_compile
     assert models.CompiledSearch(make_model("transformer"), search, jit_compile=True).jit_compile
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="XLA is asked for by name")
+def test_keras_decides_where_another_layer_refuses():
+    model = make_model("recurrent")
+    model.source_embedding.supports_jit = False
+    with pytest.warns(UserWarning, match="jit_compile=True"):
+        compiled = models.CompiledSearch(model, SEARCHES["greedy"], jit_compile=True)
+    assert not compiled.jit_compile

@@ -280,17 +280,17 @@ def test_a_worse_epoch_does_not_replace_the_best_model(tmp_path):
     callback = BestTranslator(translator, paths[0], history, paths[1], "val_bleu")
     saved = []
     # Of equal scores that with the lower loss is better.
-    scores = [0.0, 0.3, 0.2, 0.3, 0.3, 0.3, 0.4]
-    losses = [math.nan, 5.0, 4.0, 5.0, math.nan, 4.5, 7.0]
+    scores = [0.0, 0.0, 0.3, 0.2, 0.3, 0.3, 0.3, 0.4]
+    losses = [math.nan, 9.0, 5.0, 4.0, 5.0, math.nan, 4.5, 7.0]
     for epoch, (score, loss) in enumerate(zip(scores, losses, strict=True)):
         callback.on_epoch_end(epoch, {"val_bleu": score, "val_loss": loss})
         saved.append(int((paths[0] / "which").read_text()))
-    assert saved == [1, 2, 2, 2, 2, 3, 4]
+    assert saved == [1, 2, 3, 3, 3, 3, 4, 5]
     assert [entry["val_bleu"] for entry in read_json(paths[1], "x")] == scores
     # A resumed process knows the scores of the one before.
     later = BestTranslator(translator, paths[0], history, paths[1], "val_bleu")
-    later.on_epoch_end(7, {"val_bleu": 0.35, "val_loss": 1.0})
-    assert (paths[0] / "which").read_text() == "4"
+    later.on_epoch_end(8, {"val_bleu": 0.35, "val_loss": 1.0})
+    assert (paths[0] / "which").read_text() == "5"
 
 
 KILLED = """
