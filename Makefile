@@ -16,6 +16,8 @@ RUN := runs/dates
 BUNDLE := exports/dates
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# TensorFlow and Keras are compiled to bytecode once, not again by every process: 6 s instead of 17 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 # An environment remembers its folder: where this one was moved or copied to, it is made anew.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
