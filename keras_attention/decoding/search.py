@@ -44,6 +44,15 @@ class SearchResult(NamedTuple):
         """
         return self.scores > LOWEST / 2
 
+    @property
+    def finished(self):
+        """Bool `(batch, beams)`, whether the sentence ended by itself, with the end token.
+
+        False where `max_length` cut it off, and where there is no such sentence (see `exists`).
+        """
+        # The end token takes one of the steps, so a finished sentence has a token less.
+        return (self.lengths < self.ids.shape[-1]) & self.exists
+
 
 class Search:
     """A search over a step function, without any knowledge of the model behind it.

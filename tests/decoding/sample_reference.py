@@ -72,7 +72,7 @@ def sample(
         for token in range(row.vocabulary):
             probabilities[token] *= permits(tokens, token)
         if not probabilities.any():
-            return row.hypothesis((*tokens, end_id), end_id)._replace(score=NOTHING)
+            return row.hypothesis((*tokens, end_id), end_id)._replace(score=NOTHING, finished=False)
         probabilities = cut(probabilities / probabilities.sum(), top_k, top_p, min_p)
         number = noise(seed, row_key, index, len(tokens))
         tokens = (*tokens, choose(probabilities, number, by_rank=top_k is not None))

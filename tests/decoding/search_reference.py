@@ -17,6 +17,7 @@ class Hypothesis(NamedTuple):
     ids: tuple
     alignment: np.ndarray  # (length, source)
     token_scores: np.ndarray  # (length,)
+    finished: bool  # whether the end token was produced
 
 
 class Row:
@@ -47,9 +48,10 @@ class Row:
         length = {"wu": (5 + len(tokens)) / 6, "simple": len(tokens)}[normalization]
         score = self.log_prob(tokens) / length**alpha
         score += beta * np.log(coverage).sum()
-        ids = tokens[:-1] if tokens[-1] == end_id else tokens
+        finished = tokens[-1] == end_id
+        ids = tokens[:-1] if finished else tokens
         token_scores = self.log_probs[self.nodes(ids), list(ids)] if ids else np.zeros(0)
-        return Hypothesis(score, ids, alignment[: len(ids)], token_scores)
+        return Hypothesis(score, ids, alignment[: len(ids)], token_scores, finished)
 
 
 def anything(tokens, token):
@@ -83,7 +85,7 @@ def greedy(row, end_id, max_length, permits=anything):
         possible = [token for token in range(row.vocabulary) if permits(tokens, token)]
         if not possible:
             found = row.hypothesis((*tokens, end_id), end_id)
-            return found._replace(score=NOTHING)
+            return found._replace(score=NOTHING, finished=False)
         tokens = max(((*tokens, token) for token in possible), key=row.log_prob)
     return row.hypothesis(tokens, end_id)
 
@@ -131,6 +133,7 @@ def assert_found(result, row, hypotheses):
         padding = max_length - length
         assert tuple(result.ids[row, place]) == hypothesis.ids + (0,) * padding
         assert result.lengths[row, place] == length
+        assert result.finished[row, place] == hypothesis.finished
         np.testing.assert_allclose(result.scores[row, place], hypothesis.score, 1e-4, 1e-4)
         alignment = np.pad(hypothesis.alignment, ((0, padding), (0, 0)))
         np.testing.assert_allclose(result.alignments[row, place], alignment, atol=1e-6)

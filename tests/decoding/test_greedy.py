@@ -59,6 +59,7 @@ def test_an_unfinished_sentence_is_cut_off():
     spelled, result = spell(Greedy(max_length=5), ["sequentially", "seven", "four"])
     assert spelled == ["seque", "seven", "four"]
     np.testing.assert_array_equal(result.lengths[:, 0], [5, 5, 4])
+    np.testing.assert_array_equal(result.finished[:, 0], [False, False, True])
 
 
 def test_padding_is_written_after_the_end():
