@@ -78,8 +78,9 @@ class TextOptions:
     """Learn one vocabulary from both sides."""
     lowercase: bool = False
     """Lower-case the text before it is split."""
-    normalization: Literal["none", "nfkc"] = "none"
-    """Unicode normal form of the text before it is split."""
+    normalization: Literal["none", "nfc", "nfkc"] = "none"
+    """Unicode normal form of the text before it is split: nfc makes one spelling of an accented
+    letter, nfkc also of letters that only look different, such as full-width ones."""
     max_source_length: int = 128
     """Source tokens a model takes, the end token included; longer pairs are left out and
     counted."""

@@ -16,7 +16,7 @@ class ByteTokenizer(Tokenizer):
 
     Args:
         lowercase: whether text is lower-cased first.
-        normalization: `"none"` or `"nfkc"`.
+        normalization: `"none"`, `"nfc"` or `"nfkc"`.
         name: name of the `tf.Module`.
 
     Example:
@@ -49,7 +49,7 @@ class ByteTokenizer(Tokenizer):
         Args:
             strings: ignored.
             lowercase: whether text is lower-cased first.
-            normalization: `"none"` or `"nfkc"`.
+            normalization: `"none"`, `"nfc"` or `"nfkc"`.
 
         Returns:
             A `ByteTokenizer`.

@@ -21,7 +21,7 @@ class CharacterTokenizer(VocabularyTokenizer):
     Args:
         vocabulary: the distinct characters, each a `str` of length 1.
         lowercase: whether text is lower-cased first.
-        normalization: `"none"` or `"nfkc"`.
+        normalization: `"none"`, `"nfc"` or `"nfkc"`.
         name: name of the `tf.Module`.
 
     Example:
@@ -57,7 +57,7 @@ class CharacterTokenizer(VocabularyTokenizer):
             vocabulary_size: at most so many ids, the four special ones included; `None`: all.
             minimum_count: how often a character must occur to be kept.
             lowercase: whether text is lower-cased first.
-            normalization: `"none"` or `"nfkc"`.
+            normalization: `"none"`, `"nfc"` or `"nfkc"`.
 
         Returns:
             A `CharacterTokenizer`.

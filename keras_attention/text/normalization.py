@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from keras_attention.text import unicode_tables as tables
 from keras_attention.text.code_points import decode_strings, encode_strings, expand
-from keras_attention.text.nfkc import nfkc
+from keras_attention.text.composition import composed
 
-NORMALIZATIONS = ("none", "nfkc")
+NORMALIZATIONS = ("none", "nfc", "nfkc")
 
 
 def check_normalization(normalization):
@@ -22,7 +22,9 @@ def check_normalization(normalization):
 def normalize(strings, lowercase=False, normalization="none"):
     """Make strings valid UTF-8, then normalise them, then lower their case.
 
-    `"nfkc"` gives what `unicodedata.normalize("NFKC", text)` gives, for all text. Lower case is
+    `"nfc"` and `"nfkc"` give what `unicodedata.normalize("NFC", text)` and `"NFKC"` give, for all
+    text: `"nfc"` makes one spelling of an accented letter, `"nfkc"` also of letters that only look
+    different (full width, ligatures, superscripts). Lower case is
     `str.lower` without its one rule that looks at the neighbours: a capital sigma becomes "σ",
     never "ς". (`tf.strings.lower` is not used: with UTF-8 it follows the locale of the process,
     so a Turkish server would read "I" as "ı", and it cuts text at a NUL.)
@@ -30,7 +32,7 @@ def normalize(strings, lowercase=False, normalization="none"):
     Args:
         strings: string tensor of shape `(batch,)`.
         lowercase: whether to apply the full Unicode lower-case mapping.
-        normalization: `"none"` or `"nfkc"`.
+        normalization: `"none"`, `"nfc"` or `"nfkc"`.
 
     Returns:
         A string tensor of the same shape.
@@ -38,8 +40,8 @@ def normalize(strings, lowercase=False, normalization="none"):
     if not lowercase and normalization == "none":
         return tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", errors="replace")
     points = decode_strings(strings)
-    if normalization == "nfkc":
-        points = nfkc(points)
+    if normalization != "none":
+        points = composed(points, normalization.upper())
     if lowercase:
         points = expand(points, tables.lower_cases())
     return encode_strings(points)

@@ -38,7 +38,7 @@ class SentencePieceTokenizer(Tokenizer):
     Args:
         model: the bytes of a SentencePiece model whose special ids are 0 to 3.
         lowercase: whether text is lower-cased first.
-        normalization: `"none"` or `"nfkc"`.
+        normalization: `"none"`, `"nfc"` or `"nfkc"`.
         name: name of the `tf.Module`.
 
     Reference:
@@ -84,7 +84,7 @@ class SentencePieceTokenizer(Tokenizer):
                 corpus gives fewer.
             byte_fallback: whether unknown characters are spelt as bytes (256 more ids).
             lowercase: whether text is lower-cased first.
-            normalization: `"none"` or `"nfkc"`.
+            normalization: `"none"`, `"nfc"` or `"nfkc"`.
 
         Returns:
             A `SentencePieceTokenizer`.

@@ -31,7 +31,7 @@ class Tokenizer(tf.Module):
 
     Args:
         lowercase: whether text is lower-cased (full Unicode case mapping) before it is split.
-        normalization: `"none"` or `"nfkc"` (Unicode Standard Annex 15).
+        normalization: `"none"`, `"nfc"` or `"nfkc"` (Unicode Standard Annex 15).
         name: name of the `tf.Module`.
     """
 

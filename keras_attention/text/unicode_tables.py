@@ -32,11 +32,16 @@ class Mapping(NamedTuple):
     values: np.ndarray  # (entries,)
 
 
-@lru_cache(maxsize=1)
-def decompositions():
-    """Full compatibility decompositions, without the Hangul syllables (they stay as they are)."""
+@lru_cache
+def decompositions(form):
+    """Full decompositions that a form begins with, without the Hangul syllables (they stay).
+
+    Args:
+        form: `"NFC"`, whose decompositions are canonical, or `"NFKC"`, compatibility ones.
+    """
+    decomposed = form.replace("C", "D")
     points = (point for point in _points() if point not in HANGUL_SYLLABLES)
-    return _expansions({p: unicodedata.normalize("NFKD", chr(p)) for p in points})
+    return _expansions({p: unicodedata.normalize(decomposed, chr(p)) for p in points})
 
 
 @lru_cache(maxsize=1)
@@ -66,10 +71,14 @@ def composable_boundaries():
     return _boundaries({*marks, *seconds, *HANGUL_VOWELS_AND_TAILS})
 
 
-@lru_cache(maxsize=1)
-def changeable_boundaries():
-    """Where ranges begin and end that NFKC may touch: text without them is in NFKC already."""
-    points = {p for p in _points() if not unicodedata.is_normalized("NFKC", chr(p))}
+@lru_cache
+def changeable_boundaries(form):
+    """Where ranges begin and end that a form may touch: text without them is in the form already.
+
+    Args:
+        form: `"NFC"` or `"NFKC"`.
+    """
+    points = {p for p in _points() if not unicodedata.is_normalized(form, chr(p))}
     points.update(combining_classes().keys.tolist(), HANGUL_VOWELS_AND_TAILS)
     points.update(second for _, second in _pairs())
     return _boundaries(points)

@@ -26,7 +26,7 @@ class WordTokenizer(VocabularyTokenizer):
         split_punctuation: `False` splits at white space only, for text that is tokenised already
             (its tokens are joined by spaces again).
         lowercase: whether text is lower-cased first.
-        normalization: `"none"` or `"nfkc"`.
+        normalization: `"none"`, `"nfc"` or `"nfkc"`.
         name: name of the `tf.Module`.
 
     Example:
@@ -71,7 +71,7 @@ class WordTokenizer(VocabularyTokenizer):
             minimum_count: how often a word must occur to be kept.
             split_punctuation: whether punctuation is split from words.
             lowercase: whether text is lower-cased first.
-            normalization: `"none"` or `"nfkc"`.
+            normalization: `"none"`, `"nfc"` or `"nfkc"`.
 
         Returns:
             A `WordTokenizer`.

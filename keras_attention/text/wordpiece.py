@@ -25,7 +25,7 @@ class WordPieceTokenizer(VocabularyTokenizer):
     Args:
         vocabulary: the distinct pieces.
         lowercase: whether text is lower-cased first.
-        normalization: `"none"` or `"nfkc"`.
+        normalization: `"none"`, `"nfc"` or `"nfkc"`.
         name: name of the `tf.Module`.
 
     Example:
@@ -69,7 +69,7 @@ class WordPieceTokenizer(VocabularyTokenizer):
                 gives fewer.
             minimum_count: how often a pair of pieces must occur to become one piece.
             lowercase: whether text is lower-cased first.
-            normalization: `"none"` or `"nfkc"`.
+            normalization: `"none"`, `"nfc"` or `"nfkc"`.
 
         Returns:
             A `WordPieceTokenizer`.

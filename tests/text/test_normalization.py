@@ -13,6 +13,11 @@ from keras_attention.text.normalization import normalize
 
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+def nfc(strings):
+    return normalize(strings, normalization="nfc")
+
+
+@tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
 def nfkc(strings):
     return normalize(strings, normalization="nfkc")
 
@@ -32,10 +37,17 @@ def check(function, strings, reference):
     assert not wrong, ascii(wrong[:5])
 
 
+def python_nfc(string):
+    return unicodedata.normalize("NFC", string)
+
+
 def python_nfkc(string):
     return unicodedata.normalize("NFKC", string)
 
 
+FORMS = pytest.mark.parametrize(
+    "form, python_form", [(nfc, python_nfc), (nfkc, python_nfkc)], ids=["nfc", "nfkc"]
+)
 EVERY_CHARACTER = [chr(p) for p in range(0x110000) if not 0xD800 <= p < 0xE000]
 TRICKY = [
     character
@@ -47,42 +59,57 @@ PAIRS = [
     for character in EVERY_CHARACTER[:0x30000]
     if not unicodedata.is_normalized("NFD", character)
 ]
+# Their singleton, excluded or many-part decompositions never come back in one piece.
+NOT_COMPOSED_AGAIN = ["\u212b", "\u0958", "\u0344", "\U0001d15e", "\ufb1d"]
 JAMO = [chr(p) for p in (*range(0x10FE, 0x1115), *range(0x115F, 0x1178), *range(0x11A6, 0x11C5))]
 
 
-def test_nfkc_of_every_character():
-    check(nfkc, EVERY_CHARACTER, python_nfkc)
+@FORMS
+def test_form_of_every_character(form, python_form):
+    check(form, EVERY_CHARACTER, python_form)
 
 
-def test_nfkc_of_random_sequences():
+@FORMS
+def test_form_of_random_sequences(form, python_form):
     generator = random.Random(5)
-    pools = [TRICKY, PAIRS, JAMO, ["가", "각", "a", "\u0301", "\u0323", " "], EVERY_CHARACTER]
+    pools = [
+        TRICKY,
+        PAIRS,
+        JAMO,
+        NOT_COMPOSED_AGAIN,
+        ["가", "각", "a", "\u0301", "\u0323", " "],
+        EVERY_CHARACTER,
+    ]
     strings = [
         "".join(generator.choice(generator.choice(pools)) for _ in range(generator.randrange(11)))
         for _ in range(30_000)
     ]
-    check(nfkc, strings, python_nfkc)
+    check(form, strings, python_form)
 
 
 @settings(max_examples=100, deadline=None)
 @given(strings=st.lists(st.text(max_size=31), max_size=7))
-def test_nfkc_of_any_text(strings):
+def test_form_of_any_text(strings):
+    check(nfc, strings, python_nfc)
     check(nfkc, strings, python_nfkc)
 
 
-def test_nfkc_does_not_mix_rows():
+@FORMS
+def test_form_does_not_mix_rows(form, python_form):
     # A mark at the head of a row must not join the end of the row before.
-    check(nfkc, ["e", "\u0301", "", "\u1161\u11a8", "\u1100", "\u1161"], python_nfkc)
+    check(form, ["e", "\u0301", "", "\u1161\u11a8", "\u1100", "\u1161"], python_form)
 
 
-def test_nfkc_of_a_thousand_marks():
-    check(nfkc, ["a" + "\u0301\u0323" * 499, "b"], python_nfkc)
+@FORMS
+def test_form_of_a_thousand_marks(form, python_form):
+    check(form, ["a" + "\u0301\u0323" * 499, "b"], python_form)
 
 
-def test_nfkc_of_the_dates(dates):
+@FORMS
+def test_form_of_the_dates(dates, form, python_form):
     decomposed = [unicodedata.normalize("NFD", date) for date in dates]
-    check(nfkc, decomposed, python_nfkc)
-    check(nfkc, dates, python_nfkc)
+    check(form, decomposed, python_form)
+    check(form, dates, python_form)
 
 
 def test_lower_case_of_every_character():
@@ -105,6 +132,7 @@ def test_both_at_once_and_invalid_bytes():
 @pytest.mark.parametrize("strings", [[], [""], ["", ""]])
 def test_nothing_to_normalise(strings):
     strings = tf.constant(strings, tf.string)
+    assert nfc(strings).numpy().tolist() == strings.numpy().tolist()
     assert nfkc(strings).numpy().tolist() == strings.numpy().tolist()
     assert lower(strings).numpy().tolist() == strings.numpy().tolist()
 
@@ -121,5 +149,10 @@ def test_the_tokenizer_normalises_when_it_learns_and_when_it_encodes(kind):
 
 
 def test_unknown_normalization():
-    with pytest.raises(ValueError, match=r"normalization to be one of.*normalization='nfc'"):
-        text.ByteTokenizer(normalization="nfc")
+    with pytest.raises(ValueError, match=r"normalization to be one of.*normalization='nfd'"):
+        text.ByteTokenizer(normalization="nfd")
+
+
+def test_nfc_is_one_spelling_and_keeps_what_only_looks_different():
+    tokenizer = text.CharacterTokenizer(["é", "A", "Ａ"], normalization="nfc")
+    assert tokenizer.encode(["e\u0301A", "éＡ"]).to_list() == [[4, 5], [4, 6]]

@@ -1,7 +1,7 @@
-"""Unicode Normalization Form KC as graph operations on whole batches.
+"""Unicode Normalization Forms C and KC as graph operations on whole batches.
 
-The algorithm of Unicode Standard Annex 15, complete: compatibility decomposition, canonical
-ordering, canonical composition. Nothing loops over characters: all segments of a batch (a
+The algorithm of Unicode Standard Annex 15, complete: canonical or compatibility decomposition,
+canonical ordering, canonical composition. Nothing loops over characters: all segments of a batch (a
 character and the marks that follow it) take a step of the composition together.
 """
 
@@ -14,26 +14,27 @@ SYLLABLE, LEAD, VOWEL, TAIL = 0xAC00, 0x1100, 0x1161, 0x11A7
 SYLLABLES, LEADS, VOWELS, TAILS = 11172, 19, 21, 28
 
 
-def nfkc(points):
+def composed(points, form):
     """Normalise ragged code points.
 
     Args:
         points: int32 `tf.RaggedTensor` of shape `(batch, None)`.
+        form: `"NFC"` or `"NFKC"`.
 
     Returns:
-        The same in Unicode Normalization Form KC. Text that cannot change costs one look-up.
+        The same in that Unicode Normalization Form. Text that cannot change costs one look-up.
 
     Reference:
         Unicode Standard Annex 15 and The Unicode Standard, sections 3.11 and 3.12.
     """
 
     def change():
-        return compose(reorder(expand(points, tables.decompositions())))
+        return compose(reorder(expand(points, tables.decompositions(form))))
 
     def leave():
         return points
 
-    changeable = member(points.flat_values, tables.changeable_boundaries())
+    changeable = member(points.flat_values, tables.changeable_boundaries(form))
     return tf.cond(tf.reduce_any(changeable), change, leave)
 
 
