@@ -15,6 +15,7 @@ from keras_attention.arguments import parse
 from keras_attention.decoding import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.files import read_json
+from keras_attention.user_files import expand_home, read_lines
 
 from .bundle import export, verify
 from .predictor import open_predictor
@@ -92,7 +93,7 @@ def export_command(arguments):
     options = parse(ExportArguments, arguments, "export")
     console = _console(options.json)
     to = options.to or Path("exports") / options.run.resolve().name
-    texts = None if options.held_out is None else read_lines(options.held_out)
+    texts = None if options.held_out is None else read_lines(options.held_out, console.print)
     manifest = export(
         options.run,
         to,
@@ -134,7 +135,7 @@ def translate_command(arguments):
     options = parse(TranslateArguments, arguments, "translate")
     unknown = options.unknown
     if unknown not in (None, "keep", "copy"):
-        unknown = read_json(Path(unknown), "a dictionary of words")
+        unknown = read_json(expand_home(unknown), "a dictionary of words")
     predictor = open_predictor(options.model, options.format, options.search, unknown)
     blocks = [_readable(options.texts)] if options.texts else blocks_of_lines(sys.stdin.buffer)
     many = len(options.texts) != 1
@@ -199,24 +200,6 @@ def blocks_of_lines(stream):
     lines = (line.decode("utf-8", "replace").rstrip("\r\n") for line in stream)
     while block := list(itertools.islice(lines, size)):
         yield block
-
-
-def read_lines(path):
-    """The lines of a text file.
-
-    Args:
-        path: path of the file.
-
-    Raises:
-        UserError: it cannot be read, or is empty.
-    """
-    try:
-        lines = path.read_bytes().decode("utf-8", "replace").split("\n")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    if not any(lines):
-        raise UserError(f"{path} is empty.")
-    return [line.rstrip("\r") for line in lines]
 
 
 def _answers(predict, blocks):

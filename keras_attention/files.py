@@ -76,7 +76,7 @@ def read_json(path, what):
         UserError: the file is missing or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # Notepad adds a mark.
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{Path(path).parent} is not {what}: it has no {Path(path).name}."

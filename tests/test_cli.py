@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import house
 import pytest
 
 import keras_attention
 from keras_attention.__main__ import COMMANDS, main
+from keras_attention.arguments import parse
 from keras_attention.training.recipe import Recipe
 from keras_attention.training.recipe_file import from_dict
 from keras_attention.training.recipes import RECIPES
@@ -131,3 +133,29 @@ def test_a_missing_backend_of_keras():
     )
     assert process.returncode == 1
     assert "needs a backend of Keras, and tensorflow is missing" in process.stderr
+
+
+def test_the_home_folder_in_every_path(monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class Inner:
+        picture: Path | None = None
+        text: str = "~/text"
+
+    @dataclasses.dataclass(frozen=True)
+    class Outer:
+        run: Path
+        inner: Inner
+
+    monkeypatch.setenv("HOME", "/home/of/mine")
+    options = parse(Outer, ["--run=~/a", "--inner.picture=~"], "test")
+    assert options == Outer(Path("/home/of/mine/a"), Inner(Path("/home/of/mine")))
+    assert parse(Outer, ["--run", "a~"], "test") == Outer(Path("a~"), Inner())
+
+
+def test_a_recipe_in_the_home_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["train", "~/recipe.json"]) == 2
+    assert f"There is no file {tmp_path}/recipe.json." in capsys.readouterr().err
+    (tmp_path / "recipe.json").write_text("[]")
+    assert main(["train", "~/recipe.json"]) == 2
+    assert "holds no recipe" in capsys.readouterr().err

@@ -25,11 +25,13 @@ SOURCE = [
 # Every floor of the house and those it may stand on.
 GROUND = {
     "arguments",
+    "compression",
     "errors",
     "files",
     "labels",
     "fonts",
     "terminal",
+    "user_files",
     "losses",
     "metrics",
     "visualization",

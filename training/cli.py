@@ -16,6 +16,7 @@ from keras_attention.arguments import parse
 from keras_attention.decoding import SearchOptions
 from keras_attention.decoding.options import changed_options
 from keras_attention.errors import UserError
+from keras_attention.user_files import expand_home
 
 from . import recipes
 from .recipe import Recipe
@@ -119,9 +120,10 @@ def find_recipe(name):
     """The recipe of a name or of a recorded `recipe.json`."""
     if not name.endswith(".json"):
         return recipes.get(name)
-    if not Path(name).exists():
-        raise UserError(f"There is no file {name}.")
-    return read_recipe(name, "a recipe")
+    path = expand_home(name)
+    if not path.exists():
+        raise UserError(f"There is no file {path}.")
+    return read_recipe(path, "a recipe")
 
 
 def make_console(stderr):

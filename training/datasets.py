@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..errors import UserError
+from ..user_files import expand_home
 from .dates_data import dates_of, generate
 from .pairs import Pairs as Pairs
 from .pairs import split_share as split_share
@@ -109,6 +110,7 @@ def tfds_splits(name: str, data_dir: str | os.PathLike | None = None) -> tuple[s
 def _prepared(name: str, data_dir: str | os.PathLike | None) -> tuple[Any, tuple[str, str]]:
     """The builder of a set that lies on the disk, and the names of its two texts."""
     tfds = _import_tfds()
+    data_dir = data_dir and expand_home(data_dir)
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:

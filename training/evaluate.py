@@ -90,7 +90,7 @@ def evaluate(run_dir, splits=None, report=print, search=None):
     translator = Translator.load(run_dir / "translator")
     recorded = translator.search
     translator.search = changed_search(recorded, search or SearchOptions())
-    splits = splits or load_splits(recipe.data, recipe.fit.seed)
+    splits = splits or load_splits(recipe.data, recipe.fit.seed, report)
     result = {"search": repr(translator.search)}
     for name in ("validation", "test"):
         pairs = getattr(splits, name)

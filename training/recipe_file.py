@@ -44,7 +44,19 @@ def read_recipe(path, what="a run directory"):
     content = read_json(path, what)
     if not isinstance(content, dict):
         raise UserError(f"{path} is damaged: it holds no recipe.")
-    return from_dict(content.get("recipe", content))
+    if "versions" not in content:  # Written by hand, not recorded by a run.
+        return from_dict(content.get("recipe", content))
+    recipe = from_dict(content["recipe"])
+    return dataclasses.replace(recipe, data=_data(content["recipe"].get("data", {}), recipe.data))
+
+
+def _data(recorded, options):
+    """`DataOptions` as recorded; version 0.1 recognised neither headers nor delimiters."""
+    if "table_header" in recorded:
+        return options
+    columns = (options.source_column, options.target_column)
+    header = "no" if all(map(str.isdecimal, columns)) else "yes"
+    return dataclasses.replace(options, table_header=header, table_delimiter="suffix")
 
 
 def _value(kind, name, value):

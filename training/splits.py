@@ -19,12 +19,13 @@ class Splits:
     test: Pairs
 
 
-def load_splits(options, seed):
+def load_splits(options, seed, report=print):
     """Reads or makes the three splits.
 
     Args:
         options: `DataOptions`.
         seed: int. Of embedded data and of held-out shares.
+        report: function that tells the user one line: how files were read, what was repaired.
 
     Returns:
         `Splits`.
@@ -43,12 +44,12 @@ def load_splits(options, seed):
         flags = ", ".join("--" + name.replace("_", "-") for name in readers)
         given = ", ".join("--" + name.replace("_", "-") for name in named) or "none"
         raise UserError(f"Exactly one of {flags} must say where pairs come from. Received: {given}")
-    splits = _fill(readers[named[0]](options, seed), options, seed)
+    splits = _fill(readers[named[0]](options, seed, report), options, seed)
     sizes = (options.train_size, options.validation_size, options.test_size)
     return Splits(*(_first(pairs, size) for pairs, size in zip(splits, sizes, strict=True)))
 
 
-def _embedded(options, seed):
+def _embedded(options, seed, report):
     sizes = {
         "train": options.train_size or 60_000,
         "validation": options.validation_size or 1_000,
@@ -57,7 +58,7 @@ def _embedded(options, seed):
     return [datasets.dates(split, size, seed) for split, size in sizes.items()]
 
 
-def _files(options, seed):
+def _files(options, seed, report):
     named = {
         split: (getattr(options, f"{split}_source"), getattr(options, f"{split}_target"))
         for split in SPLITS
@@ -65,16 +66,26 @@ def _files(options, seed):
     for split, paths in named.items():
         if any(paths) != all(paths):
             raise UserError(f"--{split}-source and --{split}-target must be given together.")
-    return [datasets.parallel_text(*paths) if all(paths) else None for paths in named.values()]
+    return [
+        datasets.parallel_text(*paths, options.encoding, report) if all(paths) else None
+        for paths in named.values()
+    ]
 
 
-def _tables(options, seed):
+def _tables(options, seed, report):
     paths = [options.train_table, options.validation_table, options.test_table]
+    header = {"auto": None, "yes": True, "no": False}[options.table_header]
+    reading = {
+        "header": header,
+        "delimiter": options.table_delimiter,
+        "encoding": options.encoding,
+        "report": report,
+    }
     columns = (options.source_column, options.target_column)
-    return [datasets.table(path, *columns) if path else None for path in paths]
+    return [datasets.table(path, *columns, **reading) if path else None for path in paths]
 
 
-def _tfds(options, seed):
+def _tfds(options, seed, report):
     available = datasets.tfds_splits(options.tfds, options.tfds_data_dir or None)
     return [
         datasets.tfds_translation(options.tfds, split, data_dir=options.tfds_data_dir or None)

@@ -1,68 +1,36 @@
-"""Pairs from files: two parallel texts, or two columns of a table; plain or gzipped UTF-8."""
+"""Pairs from files: two parallel texts, or two columns of a table or of JSON lines."""
 
-import csv
-import gzip
-import io
 import os
-import zlib
 from pathlib import Path
 
 from ..errors import UserError
+from ..user_files import expand_home, read_lines, read_text
+from .json_columns import holds_json, json_columns
 from .pairs import Pairs, without_empty_sides
-
-_DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
-
-
-def read_text(path: str | os.PathLike) -> str:
-    """The text of a UTF-8 file, decompressed if its name ends in `.gz`.
-
-    Args:
-        path: the file.
-
-    Raises:
-        UserError: if it is missing, empty, broken or not UTF-8 (names the line).
-    """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"There is no file {path}.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    if data and path.suffix == ".gz":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path} is not a whole gzip file: {error}.") from error
-    if not data.strip():
-        raise UserError(f"{path} is empty.")
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path} is not valid UTF-8 in line {line}.") from error
+from .table_columns import table_columns
 
 
-def _lines(path: str | os.PathLike) -> list[str]:
-    # Not `splitlines`: it also cuts at characters that a sentence may hold, such as U+2028.
-    lines = read_text(path).split("\n")
-    return lines if lines[-1] else lines[:-1]
-
-
-def parallel_text(source_path: str | os.PathLike, target_path: str | os.PathLike) -> Pairs:
+def parallel_text(
+    source_path: str | os.PathLike,
+    target_path: str | os.PathLike,
+    encoding: str = "auto",
+    report=print,
+) -> Pairs:
     """Pairs from two files in which line `n` of one translates line `n` of the other.
 
     White space around a line is removed. Pairs with an empty side are left out and counted in
     `Pairs.dropped`.
 
     Args:
-        source_path: UTF-8 text, plain or `.gz`.
-        target_path: UTF-8 text, plain or `.gz`, of as many lines.
+        source_path: text file, plain or compressed (gzip, xz, bzip2, Zstandard).
+        target_path: likewise, of as many lines.
+        encoding: name of their encoding; `"auto"` is UTF-8, or what a byte-order mark says.
+        report: function that tells the user one line, of damage that was repaired.
 
     Raises:
-        UserError: if a file is missing, empty or not UTF-8, or the line counts differ.
+        UserError: if a file is missing, empty or of another encoding, or the line counts differ.
     """
-    sources, targets = _lines(source_path), _lines(target_path)
+    sources, targets = (read_lines(path, report, encoding) for path in (source_path, target_path))
     if len(sources) != len(targets):
         raise UserError(
             f"{source_path} has {len(sources)} lines but {target_path} has {len(targets)}: "
@@ -78,72 +46,53 @@ def table(
     group_column: str | int | None = None,
     header: bool | None = None,
     quoted: bool | None = None,
+    delimiter: str = "auto",
+    encoding: str = "auto",
+    report=print,
 ) -> Pairs:
-    """Pairs from two columns of a table: `.csv` (comma) or `.tsv`, `.tab`, `.txt` (tab).
+    """Pairs from two columns of a table, or from two fields of JSON lines.
 
-    The file may be compressed (`.csv.gz` and so on). Pairs with an empty side, and blank rows, are
-    left out and counted in `Pairs.dropped`.
+    The file may be compressed (gzip, xz, bzip2, Zstandard). Pairs with an empty side, and blank
+    rows, are left out and counted in `Pairs.dropped`.
 
     Args:
-        path: the UTF-8 file.
+        path: the file. One that ends in `.json`, `.jsonl` or `.ndjson`, or that begins with a JSON
+            object, holds an object a line, or one list of them; another one is a table.
         source_column: a name of the header row, or a number counted from 1 as in `cut -f 1` (an
-            integer, or digits that are no name of the header).
+            integer, or digits that are no name of the header); of JSON the key, with dots into
+            objects and lists within: `"translation.de"`.
         target_column: likewise.
         group_column: a column with a label to score pairs apart, likewise, or None.
-        header: whether the first row holds names; by default it does if a column is given by name.
+        header: whether the first row of a table holds names; by default it does if a column is
+            given by name, or if it looks like one.
         quoted: whether a field may stand in double quotes, and then hold newlines; by default in
-            comma files only, because a sentence in a tab file may begin with a quotation mark.
+            all but tab files, because a sentence there may begin with a quotation mark.
+        delimiter: `"tab"`, `"comma"`, `"semicolon"` or `"pipe"`; `"auto"` for the one that divides
+            the rows alike, `"suffix"` for a comma in `.csv` and a tab in `.tsv`, `.tab` and `.txt`.
+        encoding: as for `parallel_text`.
+        report: function that tells the user one line: how the table was read, and of damage that
+            was repaired.
 
     Raises:
-        UserError: if the file is missing, empty, not UTF-8 or not such a table, or a column is not
-            there (lists those that are).
+        UserError: if the file is missing, empty, of another encoding or no such table, or a column
+            is not there (lists those that are).
     """
     columns = [source_column, target_column]
     columns += [] if group_column is None else [group_column]
-    if header is None:
-        header = any(isinstance(column, str) and not column.isdecimal() for column in columns)
-    rows = _rows(path, quoted)
-    names = rows.pop(0)[1] if header else None
-    width = len(names) if names is not None else max(len(row) for _, row in rows)
-    places = [_place(column, names, width, path) for column in columns]
-    texts: list[list[str]] = [[] for _ in columns]
-    for line, row in rows:
-        row = row or [""] * width
-        if len(row) <= max(places):
-            raise UserError(
-                f"{path} has {len(row)} columns in the row that ends in line {line}, "
-                f"but column {max(places) + 1} is asked for."
-            )
-        for column, place in zip(texts, places, strict=True):
-            column.append(row[place])
+    path = expand_home(path)
+    text = read_text(path, report, encoding)
+    if holds_json(text, suffix_of(path)):
+        texts = json_columns(text, path, columns)
+    else:
+        texts = table_columns(
+            text, path, suffix_of(path), columns, header, quoted, delimiter, report
+        )
     sources, targets, groups = (*texts, None)[:3]
     return without_empty_sides(sources, targets, groups, str(path))
 
 
-def _rows(path: str | os.PathLike, quoted: bool | None) -> list[tuple[int, list[str]]]:
-    """Each row with the number of its last line."""
-    suffixes = [suffix for suffix in Path(path).suffixes if suffix != ".gz"]
-    delimiter = _DELIMITERS.get(suffixes[-1] if suffixes else "")
-    if delimiter is None:
-        raise UserError(f"{path} should end in {', '.join(_DELIMITERS)} or that with .gz.")
-    quoted = delimiter == "," if quoted is None else quoted
-    reader = csv.reader(
-        io.StringIO(read_text(path), newline=""),
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-        strict=True,
-    )
-    try:
-        return [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise UserError(f"{path} is no table at line {reader.line_num}: {error}.") from error
-
-
-def _place(column: str | int, names: list[str] | None, width: int, path: str | os.PathLike) -> int:
-    """Where a column stands in a row, counted from zero."""
-    if names is not None and column in names:
-        return names.index(column)
-    if str(column).isdecimal() and 1 <= int(column) <= width:
-        return int(column) - 1
-    there = f"columns 1 to {width}" + (f", named {', '.join(names)}" if names else "")
-    raise UserError(f"{path} has no column {column!r}: it has {there}.")
+def suffix_of(path: Path) -> str:
+    """The last suffix of a file that is none of compression, in lower case; `""` for none."""
+    compressed = {".gz", ".xz", ".lzma", ".bz2", ".zst"}
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return next((suffix for suffix in reversed(suffixes) if suffix not in compressed), "")

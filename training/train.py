@@ -65,7 +65,7 @@ def train_and_evaluate(recipe, run_dir, report=print):
     run_dir = Path(run_dir)
     check_run_dir(run_dir, recipe)
     keras.utils.set_random_seed(recipe.fit.seed)
-    splits = load_splits(recipe.data, recipe.fit.seed)
+    splits = load_splits(recipe.data, recipe.fit.seed, report)
     tokenizers = load_or_learn_tokenizers(run_dir, recipe, splits.train, report)
     batches = {
         name: prepare(name, getattr(splits, name), tokenizers, recipe, report)

@@ -140,6 +140,18 @@ def test_recipes_of_version_0_1_are_read():
         from_dict({"search": {"top_k": 0.5}})
 
 
+@pytest.mark.parametrize(("column", "header"), [("1", "no"), ("en", "yes")])
+def test_tables_of_version_0_1_are_read_as_then(tmp_path, column, header):
+    path = tmp_path / "recipe.json"
+    recorded = {"data": {"train_table": "a.csv", "source_column": column}}
+    path.write_text(json.dumps({"recipe": recorded, "versions": {}}))
+    data = read_recipe(path).data
+    assert (data.table_header, data.table_delimiter) == (header, "suffix")
+    path.write_text(json.dumps(recorded))  # Written by hand: the defaults of today.
+    assert read_recipe(path) == from_dict(recorded)
+    assert read_recipe(path).data.table_header == "auto"
+
+
 def test_unknown_name():
     with pytest.raises(UserError, match="No recipe is named 'date'; there are: dates, dates-t"):
         recipes.get("date")

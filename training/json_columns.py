@@ -1,0 +1,105 @@
+"""Columns of text from JSON: an object a line, or one list of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+
+
+def holds_json(text: str, suffix: str) -> bool:
+    """Whether a file is read as JSON: by its name, or because its first line is an object."""
+    if suffix in (".json", ".jsonl", ".ndjson"):
+        return True
+    return isinstance(_parsed(_first_line(text)), dict)
+
+
+def json_columns(text: str, path: Path, columns: list[str | int]) -> list[list[str]]:
+    """The texts of each column.
+
+    Args:
+        text: an object or list a line, or one list of objects or lists; blank lines are skipped.
+        path: the file, for the messages of errors.
+        columns: keys of an object, or places in a list counted from 1; a dot leads into an object
+            or a list within.
+
+    Returns:
+        A list for each column: numbers as they are written in JSON, `""` for null.
+
+    Raises:
+        UserError: the text is no JSON, or a column is not there or holds no text (names the line).
+    """
+    rows = _rows(text, path)
+    return [[_text_at(row, str(column), place, path) for place, row in rows] for column in columns]
+
+
+def _rows(text: str, path: Path) -> list[tuple[str, Any]]:
+    """Each object with its place in the file."""
+    first = _parsed(_first_line(text))
+    lines = text.split("\n")
+    if first is None or (_is_list_of_rows(first) and sum(map(bool, map(str.strip, lines))) == 1):
+        content = _parse(text, path, 1)
+        if not _is_list_of_rows(content):
+            kind = _kind(content)
+            raise UserError(f"{path} holds {kind}; expected an object a line, or a list of them.")
+        return [(f"item {number:,}", row) for number, row in enumerate(content, start=1)]
+    return [
+        (f"line {number:,}", _parse(line, path, number))
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
+
+
+def _first_line(text: str) -> str:
+    return text.lstrip().partition("\n")[0]
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _parse(text: str, path: Path, first_line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = first_line + error.lineno - 1
+        raise UserError(
+            f"{path} is no JSON in line {line:,}, column {error.colno}: {error.msg}."
+        ) from error
+
+
+def _is_list_of_rows(content: Any) -> bool:
+    return isinstance(content, list) and all(isinstance(row, dict | list) for row in content)
+
+
+def _text_at(row: Any, column: str, place: str, path: Path) -> str:
+    """The text of a column in a row; `column` itself may be a key that has a dot."""
+    value, rest = row, column
+    while rest:
+        whole = isinstance(value, dict) and rest in value
+        key, _, rest = (rest, "", "") if whole else rest.partition(".")
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and 1 <= int(key) <= len(value):
+            value = value[int(key) - 1]
+        else:
+            raise UserError(f"{path} has no {column!r} in {place}: {_kind(value)}.")
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return json.dumps(value)
+    raise UserError(f"{path}: {column!r} in {place} is no text: {_kind(value)}.")
+
+
+def _kind(value: Any) -> str:
+    """A value of JSON in words, with the keys that lead further."""
+    if isinstance(value, dict):
+        return f"an object with the keys {', '.join(value) or '(none)'}"
+    if isinstance(value, list):
+        return f"a list of {len(value):,}"
+    return f"{json.dumps(value, ensure_ascii=False)[:40]}"
