@@ -12,13 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_attention.arguments import parse
-from keras_attention.decoding import SearchOptions
+from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.files import read_json
 from keras_attention.user_files import expand_home, read_lines
 
-from .bundle import export, verify
-from .predictor import open_predictor
 from .quiet import quiet
 
 LINES_AT_A_TIME = 256
@@ -84,13 +82,19 @@ class TranslateArguments:
     """Print one JSON object for each text."""
 
 
-def export_command(arguments):
-    """`keras-attention export RUN`.
+def export_options(arguments):
+    """Reads the arguments of `keras-attention export`."""
+    return parse(ExportArguments, arguments, "export")
+
+
+def export_command(options):
+    """Does what `keras-attention export RUN` asks for.
 
     Args:
-        arguments: list of str after `export`.
+        options: `ExportArguments`.
     """
-    options = parse(ExportArguments, arguments, "export")
+    from .bundle import export
+
     console = _console(options.json)
     to = options.to or Path("exports") / options.run.resolve().name
     texts = None if options.held_out is None else read_lines(options.held_out, console.print)
@@ -110,13 +114,19 @@ def export_command(arguments):
     console.print(f"The bundle lies in {to}; its README.md says how to serve and call it.")
 
 
-def verify_command(arguments):
-    """`keras-attention verify BUNDLE`.
+def verify_options(arguments):
+    """Reads the arguments of `keras-attention verify`."""
+    return parse(VerifyArguments, arguments, "verify")
+
+
+def verify_command(options):
+    """Does what `keras-attention verify BUNDLE` asks for.
 
     Args:
-        arguments: list of str after `verify`.
+        options: `VerifyArguments`.
     """
-    options = parse(VerifyArguments, arguments, "verify")
+    from .bundle import verify
+
     console = _console(options.json)
     report = verify(options.bundle, report=console.print)
     if options.json:
@@ -126,13 +136,19 @@ def verify_command(arguments):
     console.print(f"{options.bundle} is as it was exported, and answers the same.")
 
 
-def translate_command(arguments):
-    """`keras-attention translate RUN_OR_BUNDLE TEXT ...`.
+def translate_options(arguments):
+    """Reads the arguments of `keras-attention translate`."""
+    return parse(TranslateArguments, arguments, "translate")
+
+
+def translate_command(options):
+    """Does what `keras-attention translate RUN_OR_BUNDLE TEXT ...` asks for.
 
     Args:
-        arguments: list of str after `translate`.
+        options: `TranslateArguments`.
     """
-    options = parse(TranslateArguments, arguments, "translate")
+    from .predictor import open_predictor
+
     unknown = options.unknown
     if unknown not in (None, "keep", "copy"):
         unknown = read_json(expand_home(unknown), "a dictionary of words")

@@ -20,5 +20,4 @@ from keras_attention import visualization as visualization
 from keras_attention.errors import UserError as UserError
 from keras_attention.translator import Explanation as Explanation
 from keras_attention.translator import Translator as Translator
-
-__version__ = "0.1.0"
+from keras_attention.version import __version__ as __version__

@@ -3,21 +3,22 @@
 import importlib
 import sys
 
-from keras_attention import UserError, __version__
+from keras_attention.errors import UserError
+from keras_attention.version import __version__
 
 COMMANDS = {
-    "recipes": ("training", "recipes_command", "list the named recipes, their cost and score"),
-    "train": ("training", "train_command", "train a recipe in a run directory, or go on with one"),
-    "evaluate": ("training", "evaluate_command", "score a run on its validation and test pairs"),
-    "translate": ("export", "translate_command", "translate texts with a run or a bundle"),
-    "export": ("export", "export_command", "turn a run into a bundle that others serve"),
-    "verify": ("export", "verify_command", "repeat the proof that a bundle answers as trained"),
+    "recipes": ("training", "list the named recipes, their cost and score"),
+    "train": ("training", "train a recipe in a run directory, or go on with one"),
+    "evaluate": ("training", "score a run on its validation and test pairs"),
+    "translate": ("export", "translate texts with a run or a bundle"),
+    "export": ("export", "turn a run into a bundle that others serve"),
+    "verify": ("export", "repeat the proof that a bundle answers as trained"),
 }
 
 
 def usage():
     """What `keras-attention --help` prints."""
-    rows = [f"  {name:<10} {summary}" for name, (_, _, summary) in COMMANDS.items()]
+    rows = [f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: keras-attention COMMAND [options]",
@@ -29,11 +30,13 @@ def usage():
     )
 
 
-def main(arguments=None):
+def main(arguments=None, load=importlib.import_module):
     """Runs one command.
 
     Args:
         arguments: list of str; those of the process if not given.
+        load: function of the name of a package, called for those that a command needs, once it has
+            read its options.
 
     Returns:
         Exit code: 0, or 2 after one sentence on standard error where the user can mend something.
@@ -47,18 +50,20 @@ def main(arguments=None):
         return 0
     if arguments[0] not in COMMANDS:
         return _fail(f"unknown command {arguments[0]!r}; there are: {', '.join(COMMANDS)}.")
-    wing, function, _ = COMMANDS[arguments[0]]
+    command, wing = arguments[0], COMMANDS[arguments[0]][0]
     try:
         module = importlib.import_module(f"keras_attention.{wing}.cli")
+        options = getattr(module, f"{command}_options")(arguments[1:])
+        if command != "recipes":  # It lists what its module holds.
+            load("keras_attention")
+            load(f"keras_attention.{wing}")
+        return getattr(module, f"{command}_command")(options) or 0
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("keras_attention"):
             raise
         return _fail(
-            f"{arguments[0]} needs {error.name}: "
-            f'install it with pip install "keras-attention[{wing}]".'
+            f'{command} needs {error.name}: install it with pip install "keras-attention[{wing}]".'
         )
-    try:
-        return getattr(module, function)(arguments[1:]) or 0
     except UserError as error:
         return _fail(str(error))
     except BrokenPipeError:  # Who reads our output has seen enough, as `head` has.
@@ -69,7 +74,7 @@ def main(arguments=None):
         return _fail(f"{where}{error.strerror or error}.")
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from the last checkpoint"
-        return _fail(f"stopped{goes_on if arguments[0] == 'train' else ''}.")
+        return _fail(f"stopped{goes_on if command == 'train' else ''}.")
 
 
 def _fail(message):
@@ -78,4 +83,6 @@ def _fail(message):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import keras_attention_cli
+
+    sys.exit(keras_attention_cli.main())

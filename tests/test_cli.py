@@ -30,7 +30,7 @@ def help_of(capsys, *arguments):
 def test_help_lists_the_commands(capsys, arguments):
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
-    for command, (_, _, summary) in COMMANDS.items():
+    for command, (_, summary) in COMMANDS.items():
         assert any(line.split()[:1] == [command] and summary in line for line in lines)
 
 
@@ -52,7 +52,7 @@ def documented_options():
 
     paths = (
         house.FOLDERS["keras_attention.training"] / "recipe.py",
-        house.FOLDERS["keras_attention"] / "decoding" / "options.py",
+        house.FOLDERS["keras_attention"] / "decoding" / "search_options.py",
     )
     nodes = [node for path in paths for node in ast.parse(path.read_text()).body]
     classes = {node.name: node.body for node in nodes if isinstance(node, ast.ClassDef)}

@@ -32,6 +32,7 @@ GROUND = {
     "fonts",
     "terminal",
     "user_files",
+    "version",
     "losses",
     "metrics",
     "visualization",
@@ -107,7 +108,7 @@ def test_imports_go_down(name):
 def test_libraries_imported_at_module_level(name):
     if part_of(name) in {"text", *WINGS}:
         return
-    allowed = {"keras", "numpy", "keras_attention", *sys.stdlib_module_names}
+    allowed = {"keras", "numpy", "keras_attention", "keras_attention_cli", *sys.stdlib_module_names}
     wrong = {i for i in imports(name, inside_functions=False) if i.split(".")[0] not in allowed}
     assert not wrong, f"{name} must import {sorted(wrong)} inside the function that needs it"
 

@@ -16,12 +16,13 @@ FOLDERS = {
     "training": "keras_attention/training",
     "export": "keras_attention/export",
 }
+MODULE = "keras_attention_cli.py"
 _NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
 
 
 def source_files():
     """Where each file of the package lies in the repository and in the wheel."""
-    found = {}
+    found = {ROOT / MODULE: MODULE}
     for folder, installed in FOLDERS.items():
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
@@ -34,7 +35,7 @@ def build_wheel(folder):
     copy = Path(folder) / "sources"
     for name in FOLDERS:
         shutil.copytree(ROOT / name, copy / name, ignore=_NOT_SHIPPED)
-    for name in SOURCES:
+    for name in (*SOURCES, MODULE):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, copy)
     _run("build", "--wheel", "--no-isolation", "--outdir", folder, copy)

@@ -13,15 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_attention.arguments import parse
-from keras_attention.decoding import SearchOptions
-from keras_attention.decoding.options import changed_options
+from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.user_files import expand_home
 
-from . import recipes
 from .recipe import Recipe
 from .recipe_checks import check_changes
 from .recipe_file import read_recipe
+from .recipes import RECIPES, get
+
+DEFAULT = "translation"  # The recipe of `train` without a name.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,8 @@ class TrainArguments:
     """Trains a recipe; the same command again goes on where an earlier one stopped."""
 
     recipe: tyro.conf.OmitArgPrefixes[Recipe]
+    recipe_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = DEFAULT
+    """Name of a recipe, or a recorded recipe.json; before all options."""
     run_dir: Path | None = None
     """Folder of the run; runs/<name> if not given."""
     json: bool = False
@@ -57,36 +60,45 @@ class RecipesArguments:
     """Print the recipes with all their options as JSON."""
 
 
-def train_command(arguments):
-    """`keras-attention train NAME|recipe.json [options]`.
+def train_options(arguments):
+    """Reads the arguments of `keras-attention train`.
 
-    Args:
-        arguments: list of str after `train`.
+    Returns:
+        `TrainArguments`. Of the search they hold what the user said, not what the recipe says.
     """
     named = bool(arguments) and not arguments[0].startswith("-")
-    late = [
-        argument
-        for before, argument in zip(arguments, arguments[1:], strict=False)
-        if argument in recipes.RECIPES and before != "--name"
-    ]
-    if not named and late:
-        raise UserError(f"The recipe comes first: keras-attention train {late[0]} [options].")
-    name = arguments[0] if named else "translation"
-    named_recipe = find_recipe(name)
+    name = arguments[0] if named else DEFAULT
+    recipe = find_recipe(name)
     # Without the search of the recipe: what the user said of it must be told from what it says.
-    defaults = dataclasses.replace(named_recipe, search=SearchOptions())
+    defaults = dataclasses.replace(recipe, search=SearchOptions())
     options = parse(
         TrainArguments,
-        arguments[named:],
-        f"train {name if named else 'RECIPE'}",
+        arguments,
+        "train",
         description=train_help(),
-        default=TrainArguments(recipe=defaults),
+        default=TrainArguments(recipe=defaults, recipe_name=name),
     )
-    check_changes(options.recipe.model, named_recipe.model)
+    if options.recipe_name != name:  # The options before it changed the defaults of another recipe.
+        raise UserError(
+            f"The recipe comes first: keras-attention train {options.recipe_name} [options]."
+        )
+    check_changes(options.recipe.model, recipe.model)
+    return options
+
+
+def train_command(options):
+    """Does what `keras-attention train RECIPE` asks for.
+
+    Args:
+        options: `TrainArguments`.
+    """
+    from keras_attention.decoding.options import changed_options
+
+    from .train import train_and_evaluate
+
+    named_recipe = find_recipe(options.recipe_name)
     search = changed_options(named_recipe.search, options.recipe.search)
     recipe = dataclasses.replace(options.recipe, search=search)
-    from .train import train_and_evaluate  # Slow to import, and not needed for --help.
-
     quiet_tensorflow()
 
     console = make_console(options.json)
@@ -108,7 +120,7 @@ def quiet_tensorflow():
 
 def train_help():
     """What `train --help` says above the options."""
-    rows = [f"{name}: {entry.summary}." for name, entry in recipes.RECIPES.items()]
+    rows = [f"{name}: {entry.summary}." for name, entry in RECIPES.items()]
     return (
         "Trains a recipe and scores it; the same command again goes on where an earlier one "
         "stopped. The recipe is a name or a recorded recipe.json, given first; any of its options "
@@ -119,7 +131,7 @@ def train_help():
 def find_recipe(name):
     """The recipe of a name or of a recorded `recipe.json`."""
     if not name.endswith(".json"):
-        return recipes.get(name)
+        return get(name)
     path = expand_home(name)
     if not path.exists():
         raise UserError(f"There is no file {path}.")
@@ -131,13 +143,17 @@ def make_console(stderr):
     return Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def evaluate_command(arguments):
-    """`keras-attention evaluate RUN`.
+def evaluate_options(arguments):
+    """Reads the arguments of `keras-attention evaluate`."""
+    return parse(EvaluateArguments, arguments, "evaluate")
+
+
+def evaluate_command(options):
+    """Does what `keras-attention evaluate RUN` asks for.
 
     Args:
-        arguments: list of str after `evaluate`.
+        options: `EvaluateArguments`.
     """
-    options = parse(EvaluateArguments, arguments, "evaluate")
     from .evaluate import evaluate
 
     quiet_tensorflow()
@@ -146,19 +162,23 @@ def evaluate_command(arguments):
     print_evaluation(result, console, options.json)
 
 
-def recipes_command(arguments):
-    """`keras-attention recipes`.
+def recipes_options(arguments):
+    """Reads the arguments of `keras-attention recipes`."""
+    return parse(RecipesArguments, arguments, "recipes")
+
+
+def recipes_command(options):
+    """Does what `keras-attention recipes` asks for.
 
     Args:
-        arguments: list of str after `recipes`.
+        options: `RecipesArguments`.
     """
-    options = parse(RecipesArguments, arguments, "recipes")
     if options.json:
-        entries = {name: dataclasses.asdict(entry) for name, entry in recipes.RECIPES.items()}
+        entries = {name: dataclasses.asdict(entry) for name, entry in RECIPES.items()}
         print(json.dumps(entries, indent=2))
         return
     table = Table("recipe", "what", "cost", "expected score")
-    for name, entry in recipes.RECIPES.items():
+    for name, entry in RECIPES.items():
         table.add_row(name, entry.summary, entry.cost, entry.expected)
     Console().print(table)
 

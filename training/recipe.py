@@ -8,7 +8,7 @@ described here and nowhere else; those of the search, which an exported file has
 import dataclasses
 from typing import Literal
 
-from keras_attention.decoding import SearchOptions
+from keras_attention.decoding.search_options import SearchOptions
 
 from .recipe_checks import check_numbers, check_pairs_of_options, check_search, check_transformer
 

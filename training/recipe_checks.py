@@ -3,9 +3,7 @@
 import dataclasses
 import math
 
-from keras_attention.decoding import make_search
 from keras_attention.errors import UserError
-from keras_attention.models import TRANSFORMER_SIZES
 
 POSITIVE = {
     "fit": ("epochs", "batch_size", "learning_rate", "clip_norm", "steps_per_execution"),
@@ -93,6 +91,9 @@ def check_transformer(model):
                     f"Received: {getattr(model, name)} with --model recurrent"
                 )
     elif model.num_key_value_heads is not None:
+        # Needs Keras, which is slow to import.
+        from keras_attention.models import TRANSFORMER_SIZES
+
         heads = TRANSFORMER_SIZES[model.model.removeprefix("transformer-")]["num_heads"]
         if model.num_key_value_heads < 1 or heads % model.num_key_value_heads:
             raise UserError(
@@ -107,6 +108,8 @@ def check_search(recipe):
     Args:
         recipe: `Recipe`.
     """
+    from keras_attention.decoding import make_search  # Needs Keras, which is slow to import.
+
     make_search(recipe.search, recipe.text.max_target_length)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_attention.decoding import SearchOptions
+from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 
 from .recipe import (

@@ -8,7 +8,6 @@ from keras_attention.decoding.diverse_beam import DiverseBeam as DiverseBeam
 from keras_attention.decoding.greedy import Greedy as Greedy
 from keras_attention.decoding.minimum_length import MinimumLength as MinimumLength
 from keras_attention.decoding.no_repeat_ngram import NoRepeatNGram as NoRepeatNGram
-from keras_attention.decoding.options import SearchOptions as SearchOptions
 from keras_attention.decoding.options import changed_search as changed_search
 from keras_attention.decoding.options import make_search as make_search
 from keras_attention.decoding.penalties import coverage_penalty as coverage_penalty
@@ -17,3 +16,4 @@ from keras_attention.decoding.penalties import simple_length_penalty as simple_l
 from keras_attention.decoding.sample import Sample as Sample
 from keras_attention.decoding.search import Search as Search
 from keras_attention.decoding.search import SearchResult as SearchResult
+from keras_attention.decoding.search_options import SearchOptions as SearchOptions

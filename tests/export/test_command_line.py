@@ -11,7 +11,7 @@ from tiny_translators import TEXTS
 from keras_attention import UserError
 from keras_attention.__main__ import main
 from keras_attention.decoding import SearchOptions, changed_search
-from keras_attention.export import cli
+from keras_attention.export import bundle, cli
 
 
 class Lines(io.BytesIO):
@@ -190,7 +190,7 @@ def test_export_says_where_the_bundle_lies(run_dir, tmp_path, capsys, monkeypatc
         report("Writing ...")
         return lstm.manifest
 
-    monkeypatch.setattr(cli, "export", export)
+    monkeypatch.setattr(bundle, "export", export)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "held_out.txt").write_text("mei\r\ndinsdag\n")
     assert main(["export", str(run_dir), "--held-out=~/held_out.txt"]) == 0

@@ -131,7 +131,7 @@ def test_evaluate(copied_run, capsys):
 
 def test_defaults_of_the_flags_are_those_of_the_recipe(capsys):
     with pytest.raises(SystemExit, match="0"):
-        cli.train_command(["dates", "--help"])
+        cli.train_options(["dates", "--help"])
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     epochs = recipes.get("dates").fit.epochs
     assert f"Passes over the training pairs. (default: {epochs})" in text
