@@ -62,7 +62,11 @@ def dates_stream(
 
 
 def tfds_translation(
-    name: str, split: str, swap: bool = False, data_dir: str | os.PathLike | None = None
+    name: str,
+    split: str,
+    swap: bool = False,
+    data_dir: str | os.PathLike | None = None,
+    report=print,
 ) -> Pairs:
     """Pairs from a translation set of TensorFlow Datasets, downloaded if it is not there yet.
 
@@ -74,9 +78,11 @@ def tfds_translation(
         split: a split of it, such as `"train"` or `"train[:10%]"`.
         swap: whether to translate the other way.
         data_dir: where the prepared sets lie; by default where TFDS keeps them.
+        report: function that tells the user one line, of texts that are not UTF-8.
 
     Raises:
-        UserError: if there is no such set or split, it is no translation, or it cannot be had.
+        UserError: if there is no such set or split, it is no translation, or it cannot be had or
+            read.
     """
     builder, keys = _prepared(name, data_dir)
     try:
@@ -85,9 +91,17 @@ def tfds_translation(
         there = ", ".join(builder.info.splits)
         raise UserError(f"The TFDS set {name} has no split {split!r}: it has {there}.") from error
     columns: dict[str, list[str]] = {key: [] for key in keys}
-    for batch in dataset.batch(1024).as_numpy_iterator():
-        for key, column in columns.items():
-            column.extend(text.decode("utf-8") for text in batch[key])
+    try:
+        for batch in dataset.batch(1024).as_numpy_iterator():
+            for key, column in columns.items():
+                column.extend(text.decode("utf-8", "replace") for text in batch[key])
+    except tf.errors.OpError as error:  # Such as a file that was cut off.
+        raise UserError(
+            f"The TFDS set {name} cannot be read in {builder.data_dir}: {_first_line(error)}"
+        ) from error
+    lost = sum("\ufffd" in text for column in columns.values() for text in column)
+    if lost:
+        report(f"{name}: {lost:,} texts of {split} hold U+FFFD, for characters that are not UTF-8.")
     first, second = reversed(keys) if swap else keys
     origin = f"The split {split!r} of {name}"
     return without_empty_sides(columns[first], columns[second], None, origin)
@@ -115,6 +129,8 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> tuple[Any, tuple
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         raise UserError(f"TFDS knows no set {name!r}: {_first_line(error)}") from error
+    except Exception as error:  # The code of the set runs here, and may need what is not there.
+        raise UserError(f"TFDS cannot open {name!r}: {_first_line(error)}") from error
     keys = builder.info.supervised_keys or ()
     features = builder.info.features
     if len(keys) != 2 or not all(isinstance(features[key], tfds.features.Text) for key in keys):

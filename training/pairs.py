@@ -1,6 +1,7 @@
 """Pairs of source and target texts in memory, and a leak-proof way to hold some of them out."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,33 +82,54 @@ def without_empty_sides(
     return replace(pairs.select(kept), dropped=len(pairs) - len(kept))
 
 
-def _same(source: str) -> str:
+def _cased_source(source: str) -> str:
+    """What sources have in common that are equal but for case and white space."""
     return " ".join(source.casefold().split())
 
 
-def split_share(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs]:
+def normalized_source(source: str) -> str:
+    """What sources have in common that are equal but for case, white space and Unicode form.
+
+    The form is NFKC, the coarsest of Unicode's: two sources that a tokenizer reads as the same,
+    whatever its normalization and case, are the same here.
+    """
+    if source.isascii():
+        return _cased_source(source)
+    folded = unicodedata.normalize("NFKC", source).casefold()
+    return _cased_source(unicodedata.normalize("NFKC", folded))
+
+
+_SAME = {"normalized": normalized_source, "case": _cased_source}
+
+
+def split_share(
+    pairs: Pairs, share: float, seed: int, same_source: str = "normalized"
+) -> tuple[Pairs, Pairs]:
     """A part of the pairs held out for validation or test.
 
-    Pairs whose sources are equal, but for case and white space, stay on one side: nothing that was
-    trained on is scored. Which ones go depends on the seed and the sources, not on their order.
+    Pairs with the same source stay on one side: nothing that was trained on is scored. Which ones
+    go depends on the seed and the sources, not on their order.
 
     Args:
         pairs: what to divide.
         share: fraction to hold out, between 0 and 1. It is met to the nearest pair if all sources
             differ; otherwise the last group of equal sources may go over it.
         seed: another seed holds out other pairs.
+        same_source: sources are the same if they are equal but for case and white space
+            (`"case"`), or for the Unicode form of their characters too (`"normalized"`).
 
     Returns:
         `(rest, held_out)`, each in the order of `pairs`; `dropped` stays with the rest.
     """
     if not 0 < share < 1:
         raise UserError(f"The share to hold out must lie between 0 and 1. Received: share={share}")
+    same = _SAME[same_source]
     members: dict[str, list[int]] = {}
     for index, source in enumerate(pairs.sources):
-        members.setdefault(_same(source), []).append(index)
+        members.setdefault(same(source), []).append(index)
     wanted = round(share * len(pairs))
     held_out: set[int] = set()
-    for source in sorted(members, key=lambda text: _digest(text, seed)):
+    for source in sorted(members, key=lambda key: _rank(pairs, members[key], seed)):
         if len(held_out) >= wanted:
             break
         held_out.update(members[source])
@@ -118,6 +140,11 @@ def split_share(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs]:
         )
     rest = pairs.select(index for index in range(len(pairs)) if index not in held_out)
     return rest, replace(pairs.select(sorted(held_out)), dropped=0)
+
+
+def _rank(pairs: Pairs, members: list[int], seed: int) -> bytes:
+    # By case alone: where no two sources differ by their form only, both ways hold out the same.
+    return min(_digest(_cased_source(pairs.sources[index]), seed) for index in members)
 
 
 def _digest(text: str, seed: int) -> bytes:

@@ -64,6 +64,12 @@ class DataOptions:
     """Share of the training pairs held out for validation when no validation data is given."""
     test_share: float = 0.05
     """Share of the training pairs held out for the test when no test data is given."""
+    same_source: Literal["normalized", "case"] = "normalized"
+    """What is held out together, as the same source: normalized, if equal but for case, white space
+    and Unicode form; case, if equal but for case and white space, as in version 0.1."""
+    drop_overlap: bool = False
+    """Leave pairs out of training whose source stands in validation or test too (and out of
+    validation for test); otherwise their number is reported only."""
     train_size: int = 0
     """Pairs used for training; 0 takes all. Needed for embedded data, which has no end."""
     validation_size: int = 0

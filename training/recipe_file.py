@@ -51,12 +51,12 @@ def read_recipe(path, what="a run directory"):
 
 
 def _data(recorded, options):
-    """`DataOptions` as recorded; version 0.1 recognised neither headers nor delimiters."""
-    if "table_header" in recorded:
-        return options
+    """`DataOptions` as recorded; version 0.1 read tables and compared sources as given here."""
     columns = (options.source_column, options.target_column)
     header = "no" if all(map(str.isdecimal, columns)) else "yes"
-    return dataclasses.replace(options, table_header=header, table_delimiter="suffix")
+    old = {"table_header": header, "table_delimiter": "suffix", "same_source": "case"}
+    missing = {name: value for name, value in old.items() if name not in recorded}
+    return dataclasses.replace(options, **missing)
 
 
 def _value(kind, name, value):

@@ -5,6 +5,7 @@ import dataclasses
 from keras_attention.errors import UserError
 
 from . import datasets
+from .overlap import without_overlap
 from .pairs import Pairs, split_share
 
 SPLITS = ("train", "validation", "test")
@@ -46,7 +47,9 @@ def load_splits(options, seed, report=print):
         raise UserError(f"Exactly one of {flags} must say where pairs come from. Received: {given}")
     splits = _fill(readers[named[0]](options, seed, report), options, seed)
     sizes = (options.train_size, options.validation_size, options.test_size)
-    return Splits(*(_first(pairs, size) for pairs, size in zip(splits, sizes, strict=True)))
+    splits = (_first(pairs, size) for pairs, size in zip(splits, sizes, strict=True))
+    named = dict(zip(SPLITS, splits, strict=True))
+    return Splits(**without_overlap(named, options.drop_overlap, report))
 
 
 def _embedded(options, seed, report):
@@ -88,7 +91,9 @@ def _tables(options, seed, report):
 def _tfds(options, seed, report):
     available = datasets.tfds_splits(options.tfds, options.tfds_data_dir or None)
     return [
-        datasets.tfds_translation(options.tfds, split, data_dir=options.tfds_data_dir or None)
+        datasets.tfds_translation(
+            options.tfds, split, data_dir=options.tfds_data_dir or None, report=report
+        )
         if split in available
         else None
         for split in SPLITS
@@ -99,9 +104,11 @@ def _fill(splits, options, seed):
     """The splits with held-out shares of the training pairs where none were given."""
     train, validation, test = splits
     if test is None:
-        train, test = split_share(train, options.test_share, seed)
+        train, test = split_share(train, options.test_share, seed, options.same_source)
     if validation is None:
-        train, validation = split_share(train, options.validation_share, seed + 1)
+        train, validation = split_share(
+            train, options.validation_share, seed + 1, options.same_source
+        )
     return train, validation, test
 
 

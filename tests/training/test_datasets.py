@@ -1,3 +1,4 @@
+import shutil
 import socket
 import sys
 
@@ -5,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.errors import UserError
-from keras_attention.training import DataOptions, datasets, load_splits
+from keras_attention.training import DataOptions, Pairs, datasets, load_splits
 from keras_attention.training.dates_data import generate
 
 
@@ -131,6 +132,40 @@ def test_tfds_with_bad_input(data_dir, no_network, name, split, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_tfds_set_that_is_cut_off(data_dir, tmp_path, no_network):
+    shutil.copytree(data_dir / "toy_translate", tmp_path / "toy_translate")
+    (path,) = tmp_path.rglob("*train.tfrecord*")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UserError, match="cannot be read in .*toy_translate") as caught:
+        datasets.tfds_translation("toy_translate/pt_to_en", "train", data_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tfds_set_whose_code_fails(monkeypatch, no_network):
+    import tensorflow_datasets as tfds
+
+    def fail(*arguments, **options):
+        raise ImportError("No module named 'apache_beam'\n\nInstall it.")
+
+    monkeypatch.setattr(tfds, "builder", fail)
+    with pytest.raises(UserError, match="cannot open 'x/y': No module named 'apache_beam'$"):
+        datasets.tfds_splits("x/y")
+
+
+def test_tfds_texts_that_are_not_utf_8(data_dir, no_network, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    bad = tf.data.Dataset.from_tensors({"pt": b"um\xe9", "en": b"one"})
+    monkeypatch.setattr(
+        tfds.core.DatasetBuilder, "as_dataset", lambda self, **options: bad, raising=True
+    )
+    lines = []
+    name = "toy_translate/pt_to_en"
+    pairs = datasets.tfds_translation(name, "train", data_dir=data_dir, report=lines.append)
+    assert pairs == Pairs(["um\ufffd"], ["one"])
+    assert lines == [f"{name}: 1 texts of train hold U+FFFD, for characters that are not UTF-8."]
+
+
 def test_without_the_libraries(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(UserError, match=r'pip install "keras-attention\[training\]"'):
@@ -142,7 +177,9 @@ def test_a_recipe_reads_the_splits_of_a_tfds_set_and_holds_out_the_rest(data_dir
     options = DataOptions(
         tfds="toy_translate/pt_to_en", tfds_data_dir=str(data_dir), validation_share=0.4
     )
-    splits = load_splits(options, seed=3)
+    lines = []
+    splits = load_splits(options, seed=3, report=lines.append)
+    assert lines == []
     whole = datasets.tfds_translation("toy_translate/pt_to_en", "test", data_dir=data_dir)
     assert splits.test == whole
     train = datasets.tfds_translation("toy_translate/pt_to_en", "train", data_dir=data_dir)

@@ -147,6 +147,7 @@ def test_tables_of_version_0_1_are_read_as_then(tmp_path, column, header):
     path.write_text(json.dumps({"recipe": recorded, "versions": {}}))
     data = read_recipe(path).data
     assert (data.table_header, data.table_delimiter) == (header, "suffix")
+    assert data.same_source == "case"
     path.write_text(json.dumps(recorded))  # Written by hand: the defaults of today.
     assert read_recipe(path) == from_dict(recorded)
     assert read_recipe(path).data.table_header == "auto"

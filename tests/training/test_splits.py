@@ -1,0 +1,67 @@
+"""Options of the data, from a recipe to the pairs of each split."""
+
+import pytest
+
+from keras_attention.errors import UserError
+from keras_attention.training import DataOptions, load_splits
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes a file of the home folder; returns its path as a user types it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def write_file(name, text, encoding="utf-8"):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        return f"~/{name}"
+
+    return write_file
+
+
+def test_options_of_tables(write, tmp_path):
+    options = DataOptions(
+        train_table=write("train.csv", "en;de\none;zwölf\ntwo;zwei\nthree;drei\n", "latin-1"),
+        validation_table=write("validation.csv", "en;de\nfour;vier\nTWO;zwei\n", "latin-1"),
+        test_table=write("test.csv", "en;de\nfive;fünf\n", "latin-1"),
+        table_header="no",
+        table_delimiter="semicolon",
+        encoding="latin-1",
+        drop_overlap=True,
+    )
+    lines = []
+    splits = load_splits(options, seed=0, report=lines.append)
+    # A header that is taken for a pair stands in all three, and stays in the last.
+    assert splits.train.sources == ["one", "three"]
+    assert splits.train.targets == ["zwölf", "drei"]
+    assert splits.validation.sources == ["four", "TWO"]
+    assert splits.test.sources == ["en", "five"]
+    assert (
+        f"{tmp_path}/train.csv: 4 rows, split at the semicolon; the first row is a pair"
+        in (lines[0])
+    )
+    assert len(lines) == 6
+
+
+def test_options_of_parallel_files(write):
+    options = DataOptions(
+        train_source=write("train.en", "one\rtwo\rthree\rfour\r"),
+        train_target=write("train.de", "eins\nzwei\ndrei\nvier\n", "utf-16"),
+        test_source=write("test.en", "Two\n"),
+        test_target=write("test.de", "zwei\n"),
+        validation_share=0.25,
+    )
+    lines = []
+    splits = load_splits(options, seed=0, report=lines.append)
+    assert sorted(splits.train.sources + splits.validation.sources) == [
+        "four",
+        "one",
+        "three",
+        "two",
+    ]
+    assert [line.rpartition("/")[2].partition(":")[0] for line in lines[:2]] == [
+        "train.en has the line ends of old Macs; they are read as line ends.",
+        "train.de is UTF-16, as its byte-order mark says, and is read so.",
+    ]
+    assert "test: 1 of 1 sources (100.0%) stand in" in lines[2]
+    with pytest.raises(UserError, match=r"train\.de is not valid ASCII in line 1"):
+        load_splits(DataOptions(**{**vars(options), "encoding": "ascii"}), 0, lines.append)
