@@ -3,10 +3,17 @@
 import keras
 from keras import ops
 
+from keras_attention.losses import MaskedReduction, token_weights
+
 
 @keras.saving.register_keras_serializable("keras_attention")
 class TokenAccuracy(keras.metrics.Mean):
-    """Share of real target tokens whose logit is the highest, given the true prefix.
+    """Fraction of real target tokens whose logit is the highest, given the true prefix.
+
+    Padding counts for nothing, however much of it a batch has: positions whose label is `pad_id`,
+    and those that the Keras mask of the logits rules out. With sample weights, as for
+    `SequenceCrossEntropy`, it is the weighted mean: `sum(w * correct) / sum(w)` over real tokens
+    of all batches.
 
     Args:
         pad_id: int. Label of padding, which counts for nothing.
@@ -28,11 +35,14 @@ class TokenAccuracy(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch: labels `(batch, target)`, logits `(batch, target, vocabulary)`."""
         y_true = ops.cast(y_true, "int32")
-        real = ops.cast(ops.not_equal(y_true, self.pad_id), "float32")
+        weights = ops.cast(ops.not_equal(y_true, self.pad_id), "float32")
         if sample_weight is not None:
-            real = real * ops.cast(sample_weight, "float32")
+            weights = weights * token_weights(sample_weight, weights)
+        weights = MaskedReduction(reduction=None, dtype="float32")(weights, y_pred)
         correct = ops.equal(y_true, ops.cast(ops.argmax(y_pred, axis=-1), "int32"))
-        super().update_state(ops.cast(correct, "float32"), sample_weight=real)
+        # One row of tokens: Keras takes the mean of each row first, by its length with padding.
+        correct, weights = ops.cast(ops.ravel(correct), "float32"), ops.ravel(weights)
+        super().update_state(correct, sample_weight=weights)
 
     def get_config(self):
         return {**super().get_config(), "pad_id": self.pad_id}

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
 
 
@@ -51,7 +52,7 @@ def cross_entropy(labels, logits, label_smoothing=0.0):
         of_label, target = _of_label_and_target(labels, logits, label_smoothing)
         # The target is not above the largest, but for rounding, which does no harm. It is asked for
         # so that TensorFlow computes it before what follows, and that can write over the logits.
-        shift = ops.maximum(ops.max(logits, axis=-1, keepdims=True), target)
+        shift = ops.maximum(largest(logits, keepdims=True), target)
         powers = ops.exp(logits - shift)  # (..., vocabulary)
         total = ops.sum(powers, axis=-1, keepdims=True)
 
