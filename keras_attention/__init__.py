@@ -10,6 +10,7 @@ except ModuleNotFoundError as error:  # Keras imports its backend, TensorFlow if
         name=error.name,
     ) from error
 
+from keras_attention import analysis as analysis
 from keras_attention import decoding as decoding
 from keras_attention import layers as layers
 from keras_attention import losses as losses
@@ -17,6 +18,7 @@ from keras_attention import metrics as metrics
 from keras_attention import models as models
 from keras_attention import ops as ops
 from keras_attention import visualization as visualization
+from keras_attention.analysis import attention_weights as attention_weights
 from keras_attention.errors import UserError as UserError
 from keras_attention.translator import Explanation as Explanation
 from keras_attention.translator import Translator as Translator

@@ -6,13 +6,15 @@ from keras_attention.labels import clusters, display_width, isolate, visible
 
 _SHADES = " ░▒▓█"
 _SHADE_FROM = (0.05, 0.2, 0.4, 0.7)  # the least weight of each shade after the blank
+_SMALL = 0.3  # where no weight is larger, a scale up to 1 would show next to nothing
 
 
-def alignment_text(alignment, source_tokens, target_tokens, max_width=None):
+def alignment_text(alignment, source_tokens, target_tokens, max_width=None, scale="auto"):
     """An alignment for a terminal: source tokens across, target tokens down, weights as shades.
 
-    The shades `░▒▓█` begin at weights of 0.05, 0.2, 0.4 and 0.7. Source tokens of more than one
-    character are written downwards. Columns stay aligned for wide characters (Chinese, Japanese,
+    The shades `░▒▓█` begin at weights of 0.05, 0.2, 0.4 and 0.7, or at these fractions of the
+    largest weight, which a last line then tells. Source tokens of more than one character are
+    written downwards. Columns stay aligned for wide characters (Chinese, Japanese,
     Korean), for combining marks, and in terminals that reorder text written right to left.
 
     Args:
@@ -20,6 +22,8 @@ def alignment_text(alignment, source_tokens, target_tokens, max_width=None):
         source_tokens: list of `source` strings.
         target_tokens: list of `target` strings.
         max_width: optional number of terminal columns; a longer source continues below.
+        scale: what the shades are fractions of: `"unit"`, 1; `"data"`, the largest weight;
+            `"auto"`, the largest weight where that is below 0.3, else 1; or a number.
 
     Returns:
         A string of several lines without a newline at the end.
@@ -32,6 +36,7 @@ def alignment_text(alignment, source_tokens, target_tokens, max_width=None):
     now  ██▒▒
     """
     alignment = checked(alignment, source_tokens, target_tokens)
+    top = top_of_scale(alignment, scale)
     labels = [visible(token) for token in target_tokens]
     margin = max(map(display_width, labels), default=0)
     columns = [clusters(visible(token)) for token in source_tokens]
@@ -39,9 +44,70 @@ def alignment_text(alignment, source_tokens, target_tokens, max_width=None):
     spread = " " if any(len(column) > 1 for column in columns) else ""
     blocks = []
     for first, last in _line_breaks(widths, len(spread), max_width, margin + 2):
-        block = columns[first:last], widths[first:last], alignment[:, first:last]
+        block = columns[first:last], widths[first:last], alignment[:, first:last] / top
         blocks.append("\n".join(_text_block(*block, labels, margin, spread)))
-    return "\n\n".join(blocks)
+    return "\n\n".join([*blocks, *_scale_line(top)])
+
+
+def word_weights_text(weights, tokens, max_width=None, scale="auto"):
+    """Words for a terminal, each with its weight as a shade below: what a pooling looks at.
+
+    Args:
+        weights: array of shape `(tokens,)`, weights between 0 and 1.
+        tokens: list of strings.
+        max_width: optional number of terminal columns; a longer text continues below.
+        scale: as in `alignment_text`.
+
+    Returns:
+        A string of several lines without a newline at the end.
+
+    Example:
+
+    >>> print(word_weights_text([0.05, 0.9, 0.05], ["a", "wonderful", "film"]))
+    a wonderful film
+    ░ █████████ ░░░░
+    """
+    weights = checked([weights], tokens, [""])
+    top = top_of_scale(weights, scale)
+    words = [visible(token) for token in tokens]
+    widths = [display_width(word) for word in words]
+    (shades,) = np.digitize(weights / top, _SHADE_FROM)
+    lines = []
+    for first, last in _line_breaks(widths, 1, max_width, 0) if words else ():
+        row = range(first, last)
+        lines.append(" ".join(isolate(words[place]) for place in row))
+        lines.append(" ".join(_SHADES[shades[place]] * widths[place] for place in row).rstrip())
+    return "\n".join([*lines, *_scale_line(top)])
+
+
+def _scale_line(top):
+    return [] if top == 1 else [f"Shades are fractions of a weight of {top:.3g}."]
+
+
+def top_of_scale(weights, scale):
+    """The weight that the darkest color or shade stands for.
+
+    Args:
+        weights: array of weights.
+        scale: `"unit"`, `"data"`, `"auto"` or a number, as `alignment_text` takes it.
+
+    Returns:
+        A positive float.
+
+    Raises:
+        ValueError: `scale` is none of them.
+    """
+    largest = float(np.max(weights, initial=0.0))
+    if scale == "data" or (scale == "auto" and largest < _SMALL):
+        return largest or 1.0
+    if scale in ("auto", "unit"):
+        return 1.0
+    if isinstance(scale, bool | str) or not scale > 0:
+        raise ValueError(
+            'Expected `scale` to be "auto", "data", "unit" or a positive number. '
+            f"Received: scale={scale!r}"
+        )
+    return float(scale)
 
 
 def _text_block(columns, widths, weights, labels, margin, spread):

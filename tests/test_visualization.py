@@ -341,3 +341,101 @@ def test_no_line_holds_a_control_character():
     drawn = visualization.alignment_text(np.eye(5), tokens, tokens)
     kinds = {unicodedata.category(character) for character in drawn.replace("\n", "")}
     assert not kinds & {"Cc", "Cf", "Zl"}
+
+
+# What weights are fractions of.
+
+
+@pytest.mark.parametrize(
+    "scale, largest, top",
+    [
+        ("auto", 0.29, 0.29),
+        ("auto", 0.3, 1.0),
+        ("auto", 0.0, 1.0),
+        ("unit", 0.01, 1.0),
+        ("data", 0.8, 0.8),
+        (0.5, 0.01, 0.5),
+    ],
+)
+def test_scale(scale, largest, top):
+    weights = [[largest, 0.0]]
+    mesh = visualization.plot_alignment(weights, ["a", "b"], ["x"], scale=scale).axes[0]
+    assert mesh.collections[0].get_clim() == (0.0, top)
+    drawn = visualization.alignment_text(weights, ["a", "b"], ["x"], scale=scale)
+    shades = {0.29: "█", 0.3: "▒", 0.0: "", 0.8: "█", 0.01: ""}
+    assert drawn.splitlines()[1] == f"x  {shades[largest]}".rstrip()
+    told = [line for line in drawn.splitlines()[2:] if line]
+    assert told == ([] if top == 1 else [f"Shades are fractions of a weight of {top}."])
+
+
+@pytest.mark.parametrize("scale", ["large", 0, -1.0, True])
+def test_a_scale_that_is_none(scale):
+    with pytest.raises(ValueError, match='`scale` to be "auto", "data", "unit" or a positive'):
+        visualization.plot_alignment([[1.0]], ["a"], ["b"], scale=scale)
+
+
+def test_small_weights_of_a_long_text_can_be_seen():
+    size = 96
+    weights = np.full((size, size), 0.01) + 0.04 * np.eye(size)
+    names = [f"w{place}" for place in range(size)]
+    figure = visualization.plot_alignment(weights, names, names)
+    assert x_labels(figure) == y_labels(figure) == names[::2]
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in zip(boxes, boxes[1:], strict=False))
+    image = visualization.alignment_image(weights, names, names)
+    # The diagonal is the darkest color, and more than a hundredth of the picture.
+    darkest = np.all(np.abs(image[..., :3].astype(int) - (4, 31, 69)) < 8, axis=-1)
+    assert darkest.mean() > 0.005
+
+
+def test_a_long_text_in_small_axes_has_few_labels():
+    from matplotlib.figure import Figure
+
+    ax = Figure(figsize=(3, 3)).add_subplot()
+    names = [str(place) for place in range(60)]
+    visualization.plot_alignment(np.eye(60), names, names, ax=ax)
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    assert 2 < len(shown) < 20 and shown == names[:: 60 // len(shown)][: len(shown)]
+
+
+# One row of weights.
+
+
+def test_words_on_shades_stand_in_order_and_lines():
+    words = [f"word{place}" for place in range(40)]
+    weights = np.linspace(0, 0.05, 40)
+    figure = visualization.plot_word_weights(weights, words, title="A title")
+    texts = [text.get_text() for text in figure.texts]
+    assert texts == [*words, "0 to 0.05", "A title"]
+    boxes = [text.get_window_extent() for text in figure.texts[:40]]
+    pairs = list(zip(boxes, boxes[1:], strict=False))
+    next_line = [second.y1 < first.y0 for first, second in pairs]
+    assert 2 <= sum(next_line) <= 8
+    for (first, second), breaks in zip(pairs, next_line, strict=True):
+        assert second.x0 < first.x0 if breaks else second.x0 > first.x1
+    shades = [patch.get_facecolor()[:3] for patch in figure.patches]
+    assert np.all(np.diff(np.sum(shades, axis=1)) <= 0)  # heavier is darker
+    inside = figure.bbox
+    for text, patch in zip(figure.texts, figure.patches, strict=False):
+        box, shade = text.get_window_extent(), patch.get_window_extent()
+        assert shade.x0 < box.x0 and box.x1 < shade.x1
+        assert shade.y0 < (box.y0 + box.y1) / 2 < shade.y1
+        assert inside.x0 <= shade.x0 and shade.x1 <= inside.x1 and inside.y0 <= shade.y0
+
+
+def test_words_with_weights_for_a_terminal():
+    drawn = visualization.word_weights_text([0.1, 0.75, 0.15], ["日", "not", " "])
+    assert drawn == "日 not ␣\n░░ ███ ░"
+    drawn = visualization.word_weights_text([0.2, 0.1, 0.0], ["aa", "bb", "cc"], max_width=5)
+    assert drawn.splitlines() == [
+        "aa bb",
+        "██ ▓▓",
+        "cc",
+        "",
+        "Shades are fractions of a weight of 0.2.",
+    ]
+    assert visualization.word_weights_text([], []) == ""
+    assert visualization.word_weights_image([], []).size
+    with pytest.raises(ValueError, match="one column for each source token"):
+        visualization.word_weights_text([0.1], ["a", "b"])

@@ -60,6 +60,8 @@ class CoAttention(keras.layers.Layer):
         Question Answering".
     """
 
+    number_of_contexts = 2
+
     def __init__(self, units, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
         if units < 1:

@@ -60,6 +60,8 @@ class CrossModalAttention(keras.layers.Layer):
         for Unaligned Multimodal Language Sequences".
     """
 
+    number_of_contexts = 2
+
     def __init__(
         self,
         num_heads,
