@@ -67,8 +67,8 @@ def tokenize(
     Raises:
         UserError: every pair is too long.
     """
-    sources = _encode_all(pairs.sources, source_tokenizer)
-    targets = _encode_all(pairs.targets, target_tokenizer)
+    sources = encode_all(pairs.sources, source_tokenizer)
+    targets = encode_all(pairs.targets, target_tokenizer)
     end = tf.fill([sources.nrows(), 1], source_tokenizer.end_id)
     sources = tf.concat([sources, tf.cast(end, tf.int32)], axis=1)
     fits = (sources.row_lengths() <= (max_source_length or tf.int64.max)) & (
@@ -91,7 +91,8 @@ def tokenize(
     )
 
 
-def _encode_all(texts, tokenizer):
+def encode_all(texts, tokenizer):
+    """Ids of many texts, a ragged tensor `(texts, None)` without special tokens."""
     chunks = [
         tokenizer.encode(texts[begin : begin + TOKENIZE_AT_ONCE])
         for begin in range(0, len(texts), TOKENIZE_AT_ONCE)

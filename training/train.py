@@ -31,6 +31,7 @@ from .evaluate import evaluate
 from .pipeline import make_batches, tokenize
 from .recipe_file import differences, read_recipe, to_dict
 from .splits import load_splits
+from .unknown_tokens import report_unknown
 
 SIDES = ("source", "target")
 TEMPORARY = (
@@ -178,6 +179,8 @@ def prepare(name, pairs, tokenizers, recipe, report):
         f"{batches.steps:,} batches, {batches.padding_waste():.1%} padding; "
         f"left out: {tokenized.too_long:,} too long, {pairs.dropped:,} with an empty side."
     )
+    if name == "validation":
+        report_unknown(name, (pairs.sources, pairs.targets), tokenizers, report)
     return batches
 
 

@@ -58,11 +58,15 @@ def test_run_directory(run):
 
 def test_report_counts_each_split(run):
     for name, size in (("train", 97), ("validation", 31)):
-        (line,) = [line for line in run.lines if line.startswith(name)]
+        (line,) = [line for line in run.lines if line.startswith(name) and "padding" in line]
         pairs, too_long = (int(line.split(end)[0].split()[-1]) for end in (" pairs", " too long"))
         assert pairs + too_long == size
         assert too_long > 0
         assert "% padding" in line
+    known = set("".join(load_splits(TINY.data, TINY.fit.seed).train.sources))
+    unknown = set("".join(load_splits(TINY.data, TINY.fit.seed).validation.sources)) - known
+    (line,) = [line for line in run.lines if "of the source tokens are unknown" in line]
+    assert unknown and line.startswith("validation: ")
 
 
 def test_evaluation(run):
