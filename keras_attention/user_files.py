@@ -69,7 +69,10 @@ def read_text(path, report=print, encoding="auto"):
     """
     path = expand_home(path)
     data, is_pipe = _read_bytes(path)
-    text = _repaired(_decoded(decompress(data, path), path, report, encoding), path, report)
+    text = _decoded(decompress(data, path), path, report, encoding)
+    if 20 * len(re.findall("[\0-\x08\x0e-\x1f]", text)) > len(text):
+        raise UserError(f"{path} is no text: too many of its characters are control characters.")
+    text = _repaired(text, path, report)
     if not text.strip():
         again = "; a pipe can be read only once" if is_pipe else ""
         raise UserError(f"{path} is empty{again}.")

@@ -136,8 +136,11 @@ def test_utf_16_without_a_mark(read):
             "a: byte-order marks inside of lines were removed; where files were joined, a line end "
             "is missing there (1, the first in line 2).",
         ),
-        ("a\n\n\0b\0\nccccc", "a\n\nb\nccccc", "a: NUL characters were removed (2, the first in "
-         "line 3)."),
+        (
+            f"a\n\n\0b\0{40 * 'c'}\n",
+            f"a\n\nb{40 * 'c'}\n",
+            "a: NUL characters were removed (2, the first in line 3).",
+        ),
         (
             "a\nb\ufffdc\n",
             "a\nb\ufffdc\n",
@@ -146,9 +149,14 @@ def test_utf_16_without_a_mark(read):
         ),
         ("zwei\u2028drei\x0bvier\x85\n", "zwei\u2028drei\x0bvier\x85\n", None),
     ],
-)  # fmt: skip
+)
 def test_damage_is_repaired_and_reported(read, content, text, reported):
     assert read(content) == (text, [reported] if reported else [])
+
+
+def test_binary_data(read):
+    with pytest.raises(UserError, match="is no text: too many of its characters are control"):
+        read(bytes(range(10)) * 9)
 
 
 def test_lines(tmp_path):

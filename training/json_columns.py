@@ -93,7 +93,8 @@ def _text_at(row: Any, column: str, place: str, path: Path) -> str:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return json.dumps(value)
-    raise UserError(f"{path}: {column!r} in {place} is no text: {_kind(value)}.")
+    more = f"; {column}.1 is the first" if isinstance(value, list) and value else ""
+    raise UserError(f"{path}: {column!r} in {place} is no text: {_kind(value)}{more}.")
 
 
 def _kind(value: Any) -> str:

@@ -36,14 +36,14 @@ def without_overlap(splits: dict[str, Pairs], drop: bool, report) -> dict[str, P
             f"({len(shared) / len(scored):.1%}) stand in {name} too, such as {example[:60]!r}"
         )
         if not drop:
-            report(f"{line}: its scores are too good. --drop-overlap leaves them out of {name}.")
+            report(f"{line}; --drop-overlap leaves them out of {name}.")
             continue
         held = set(scored)
         kept = [place for place, source in enumerate(sources[name]) if source not in held]
         if not kept:
             raise UserError(f"--drop-overlap leaves nothing of {name}: {held_out} has it all.")
         left_out = len(sources[name]) - len(kept)
-        report(f"{line}: {left_out:,} pairs are left out of {name}.")
+        report(f"{line}; {left_out:,} pairs are left out of {name}.")
         splits[name] = splits[name].select(kept)
         sources[name] = [sources[name][place] for place in kept]
     return splits

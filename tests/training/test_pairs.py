@@ -83,12 +83,12 @@ SPLITS = {
 def test_sources_of_two_splits_are_reported():
     lines = []
     assert without_overlap(SPLITS, drop=False, report=lines.append) == SPLITS
-    advice = "its scores are too good. --drop-overlap leaves them out of"
+    advice = "--drop-overlap leaves them out of"
     assert lines == [
-        "validation: 1 of 3 sources (33.3%) stand in train too, such as 'CAF\u00c9': "
+        "validation: 1 of 3 sources (33.3%) stand in train too, such as 'CAF\u00c9'; "
         f"{advice} train.",
-        f"test: 2 of 5 sources (40.0%) stand in train too, such as 'C  D': {advice} train.",
-        f"test: 1 of 5 sources (20.0%) stand in validation too, such as 'E': {advice} validation.",
+        f"test: 2 of 5 sources (40.0%) stand in train too, such as 'C  D'; {advice} train.",
+        f"test: 1 of 5 sources (20.0%) stand in validation too, such as 'E'; {advice} validation.",
     ]
 
 
@@ -102,7 +102,7 @@ def test_sources_of_two_splits_are_left_out_of_the_first():
     }
     counts = ["2 pairs are left out of train.", "1 pairs are left out of train."]
     counts.append("1 pairs are left out of validation.")
-    assert [line.rpartition(": ")[2] for line in lines] == counts
+    assert [line.rpartition("; ")[2] for line in lines] == counts
     with pytest.raises(UserError, match="leaves nothing of train: test has it all"):
         without_overlap({**SPLITS, "train": Pairs(["g"], ["x"])}, True, lines.append)
 

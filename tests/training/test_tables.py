@@ -177,7 +177,11 @@ def test_json_values(tmp_path):
         ('{"a": 1}\n{"b": 1}\n', ("a", "a"), "no 'a' in line 2: an object with the keys b"),
         ('{"a": 1}\n', ("1", "2"), "no '1' in line 1: an object with the keys a"),
         ('{"a": {"b": 1}}\n', ("a.c", "a"), "no 'a.c' in line 1: an object with the keys b"),
-        ('{"a": ["x", "y"]}\n', ("a", "a"), "'a' in line 1 is no text: a list of 2"),
+        (
+            '{"a": ["x", "y"]}\n',
+            ("a", "a"),
+            "'a' in line 1 is no text: a list of 2; a.1 is the first",
+        ),
         ('{"a": {"b": 1}}\n', ("a", "a"), "'a' in line 1 is no text: an object with the keys b"),
         ('{"a": true}\n', ("a", "a"), "'a' in line 1 is no text: true"),
         ('[["x"]]\n', ("1", "2"), "no '2' in item 1: a list of 1"),
