@@ -1,10 +1,13 @@
 """Columns of text from JSON: an object a line, or one list of them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
 def holds_json(text: str, suffix: str) -> bool:
@@ -14,7 +17,7 @@ def holds_json(text: str, suffix: str) -> bool:
     return isinstance(_parsed(_first_line(text)), dict)
 
 
-def json_columns(text: str, path: Path, columns: list[str | int]) -> list[list[str]]:
+def json_columns(text: str, path: Path, columns: list[str | int], report) -> list[list[str]]:
     """The texts of each column.
 
     Args:
@@ -30,7 +33,20 @@ def json_columns(text: str, path: Path, columns: list[str | int]) -> list[list[s
         UserError: the text is no JSON, or a column is not there or holds no text (names the line).
     """
     rows = _rows(text, path)
-    return [[_text_at(row, str(column), place, path) for place, row in rows] for column in columns]
+    texts = [[_text_at(row, str(column), place, path) for place, row in rows] for column in columns]
+    damaged = [
+        place
+        for cells in texts
+        for cell, (place, _) in zip(cells, rows, strict=True)
+        if _NO_CHARACTER.search(cell)
+    ]
+    if not damaged:
+        return texts
+    report(
+        f"{path}: U+FFFD replaces \\u0000 and halves of surrogate pairs "
+        f"({len(damaged):,} texts, the first in {damaged[0]})."
+    )
+    return [[_NO_CHARACTER.sub("\ufffd", cell) for cell in cells] for cells in texts]
 
 
 def _rows(text: str, path: Path) -> list[tuple[str, Any]]:
@@ -57,7 +73,7 @@ def _first_line(text: str) -> str:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # What is wrong is told when it is parsed again.
         return None
 
 
@@ -69,6 +85,8 @@ def _parse(text: str, path: Path, first_line: int) -> Any:
         raise UserError(
             f"{path} is no JSON in line {line:,}, column {error.colno}: {error.msg}."
         ) from error
+    except (ValueError, RecursionError) as error:  # A number too long, or nested too deeply.
+        raise UserError(f"{path} cannot be read from line {first_line:,} on: {error}.") from error
 
 
 def _is_list_of_rows(content: Any) -> bool:

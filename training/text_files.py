@@ -82,7 +82,7 @@ def table(
     path = expand_home(path)
     text = read_text(path, report, encoding)
     if holds_json(text, suffix_of(path)):
-        texts = json_columns(text, path, columns)
+        texts = json_columns(text, path, columns, report)
     else:
         texts = table_columns(
             text, path, suffix_of(path), columns, header, quoted, delimiter, report

@@ -169,9 +169,26 @@ def test_json_values(tmp_path):
     assert table(path, "a", "b") == Pairs(["x\u2028y"], ["l\nm"])
 
 
+def test_json_escapes_that_are_no_characters(read):
+    text = r"""{"a": "\ud83d\ude42", "b": "x"}
+{"a": "x\ud83d", "b": "\u0000y"}"""
+    pairs, (line,) = read(text, "a.jsonl", ("a", "b"))
+    assert pairs == [("\U0001f642", "x"), ("x\ufffd", "\ufffdy")]
+    assert line.endswith(
+        r"U+FFFD replaces \u0000 and halves of surrogate pairs (2 texts, the first "
+        "in line 2)."
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "columns", "message"),
     [
+        ("[" * 100_000, ("a", "b"), "cannot be read from line 1 on: maximum recursion depth"),
+        (
+            '{"a": ' + "1" * 5000 + "}",
+            ("a", "a"),
+            "cannot be read from line 1 on: Exceeds the limit",
+        ),
         ('{"a": 1}\n{"a": 1,\n', ("a", "a"), r"a\.jsonl is no JSON in line 2, column 9: Expecting"),
         ('[{"a": 1},\n {"a": }]', ("a", "a"), "is no JSON in line 2, column 8: Expecting value"),
         ('{"a": 1}\n{"b": 1}\n', ("a", "a"), "no 'a' in line 2: an object with the keys b"),
