@@ -53,6 +53,9 @@ class DataOptions:
     table_delimiter: Literal["auto", "suffix", "tab", "comma", "semicolon", "pipe"] = "auto"
     """What divides the columns of a table: auto takes what divides its rows alike, suffix a comma
     in .csv and a tab in others."""
+    table_quotes: Literal["auto", "yes", "no"] = "auto"
+    """Whether a field of a table may stand in double quotes, and then hold newlines; auto: in all
+    but tab files, where a sentence may begin with a quotation mark."""
     encoding: str = "auto"
     """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
     mark says."""

@@ -77,9 +77,10 @@ def _files(options, seed, report):
 
 def _tables(options, seed, report):
     paths = [options.train_table, options.validation_table, options.test_table]
-    header = {"auto": None, "yes": True, "no": False}[options.table_header]
+    choice = {"auto": None, "yes": True, "no": False}
     reading = {
-        "header": header,
+        "header": choice[options.table_header],
+        "quoted": choice[options.table_quotes],
         "delimiter": options.table_delimiter,
         "encoding": options.encoding,
         "report": report,

@@ -55,6 +55,9 @@ def table_columns(
             )
         for column, place in zip(texts, places, strict=True):
             column.append(row[place])
+    _report_widths(path, rows, report)
+    if not _is_quoted(delimiter, quoted):
+        _report_quotes(path, texts, report)
     return texts
 
 
@@ -62,12 +65,15 @@ def _names_in(columns: list[str | int]) -> list[str]:
     return [column for column in columns if isinstance(column, str) and not column.isdecimal()]
 
 
+def _is_quoted(delimiter: str, quoted: bool | None) -> bool:
+    return delimiter != "tab" if quoted is None else quoted
+
+
 def _reader(text: str, delimiter: str, quoted: bool | None, strict: bool):
-    quoted = delimiter != "tab" if quoted is None else quoted
     return csv.reader(
         io.StringIO(text, newline=""),
         delimiter=DELIMITERS[delimiter],
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        quoting=csv.QUOTE_MINIMAL if _is_quoted(delimiter, quoted) else csv.QUOTE_NONE,
         strict=strict,
     )
 
@@ -142,6 +148,29 @@ def _place(column, names, width, path, delimiter) -> int:
         f"{path} has no column {column!r}: split at the {delimiter}, it has {there}. "
         "--table-delimiter and --table-header say how else to read it."
     )
+
+
+def _report_widths(path, rows, report):
+    """Reports rows of another width: a delimiter inside of a text shifts all that follows."""
+    rows = [row for row in rows if row[1]]
+    ((width, count),) = Counter(len(row) for _, row in rows).most_common(1) or [(0, 0)]
+    if count < len(rows):
+        line = next(line for line, row in rows if len(row) != width)
+        report(
+            f"{path}: {len(rows) - count:,} rows have more or fewer than {width} columns; the "
+            f"first ends in line {line:,}."
+        )
+
+
+def _report_quotes(path, texts, report):
+    """Reports quotation marks that are read as text, where a program may have put them."""
+    cells = [cell for column in texts for cell in column if len(cell) > 1]
+    quoted = [cell for cell in cells if cell[0] == cell[-1] == '"']
+    if 2 * len(quoted) > len(cells) or any('""' in cell[1:-1] for cell in quoted):
+        report(
+            f"{path}: {len(quoted):,} texts stand in double quotes that are read as text, such as "
+            f"{quoted[0][:40]}; with --table-quotes yes they are not."
+        )
 
 
 def _report_reading(path, delimiter, names, rows, places, report):

@@ -133,6 +133,31 @@ def test_only_the_columns_that_are_read_need_a_name(read):
     assert len(read(text, columns=("2", "4"))[0]) == 2
 
 
+# What is odd -----
+
+
+def test_rows_of_another_width_are_reported(read):
+    pairs, lines = read("one,eins\ntwo,zwei\nHello, world,Hallo\n\nthree,drei\n")
+    assert pairs[2] == ("Hello", "world")
+    assert "1 rows have more or fewer than 2 columns; the first ends in line 3." in lines[1]
+    assert len(read("one,eins\n\ntwo,zwei\n")[1]) == 1
+
+
+def test_quotes_in_a_tab_file_are_reported(read):
+    text = 'He said ""hi"".\tEr\n"He said ""hi""."\t"Er"\n"Go!"\tGeh\n'
+    pairs, lines = read(text, "a.tsv")
+    assert pairs[1] == ('"He said ""hi""."', '"Er"')
+    assert (
+        '3 texts stand in double quotes that are read as text, such as "He said ""hi"".";'
+        in (lines[1])
+    )
+    assert "--table-quotes yes" in lines[1]
+    pairs, lines = read(text, "a.tsv", quoted=True)
+    assert pairs[1:] == [('He said "hi".', "Er"), ("Go!", "Geh")] and len(lines) == 1
+    text = '"Go!" he said.\tGeh\n"Go!"\tGeh!\n"Hi," he said.\t"Hi"\n'
+    assert len(read(text, "a.tsv")[1]) == 1
+
+
 # JSON -----
 
 
