@@ -23,8 +23,8 @@ from keras_attention.files import read_json
 from keras_attention.training import FitOptions, SearchOptions, evaluate, load_splits
 from keras_attention.training.build import make_model, make_optimizer
 from keras_attention.training.callbacks import BestTranslator, checkpoints
+from keras_attention.training.fitting import precision
 from keras_attention.training.recipe_file import read_recipe
-from keras_attention.training.train import precision
 
 EPOCHS = TINY.fit.epochs
 
@@ -303,7 +303,7 @@ import time
 import keras
 from keras_attention.training import train_and_evaluate
 from keras_attention.training.recipe_file import read_recipe
-from keras_attention.training import train
+from keras_attention.training import fitting
 
 class Slow(keras.callbacks.Callback):
     epochs = 0
@@ -317,8 +317,8 @@ class Slow(keras.callbacks.Callback):
             time.sleep(600)
 
 
-make_callbacks = train.make_callbacks
-train.make_callbacks = lambda *arguments: [*make_callbacks(*arguments), Slow()]
+make_callbacks = fitting.make_callbacks
+fitting.make_callbacks = lambda *arguments: [*make_callbacks(*arguments), Slow()]
 train_and_evaluate(read_recipe(sys.argv[1]), sys.argv[2], lambda line: print(line, flush=True))
 """
 

@@ -9,7 +9,7 @@ from keras_attention import decoding
 from keras_attention.__main__ import main
 from keras_attention.training import cli, recipes
 from keras_attention.training import train as train_module
-from keras_attention.training.train import record_recipe
+from keras_attention.training.run_directory import record_recipe
 
 
 @pytest.fixture
