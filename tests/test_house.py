@@ -29,6 +29,7 @@ GROUND = {
     "errors",
     "files",
     "labels",
+    "locks",
     "fonts",
     "figures",
     "word_pictures",

@@ -106,9 +106,7 @@ def make_optimizer(options, total_steps):
     """Adam of `FitOptions` over a run of `total_steps`."""
     averaging = {}
     if options.average_decay:
-        # The average starts at the first weights: it must forget them well within the run.
-        decay = min(options.average_decay, max(0.0, 1 - 10 / total_steps))
-        averaging = {"use_ema": True, "ema_momentum": decay}
+        averaging = {"use_ema": True, "ema_momentum": _decay(options, total_steps)}
     return keras.optimizers.Adam(
         make_schedule(options, total_steps),
         beta_2=0.98,
@@ -116,6 +114,25 @@ def make_optimizer(options, total_steps):
         global_clipnorm=options.clip_norm,
         **averaging,
     )
+
+
+def lengthen(optimizer, options, total_steps):
+    """Gives the optimizer of a checkpoint the learning rates and the average of a longer run.
+
+    Args:
+        optimizer: as `make_optimizer` makes it, or `LossScaleOptimizer` around it.
+        options: `FitOptions`.
+        total_steps: int. Steps of the whole run, those done included.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer.learning_rate = make_schedule(options, total_steps)
+    if options.average_decay:
+        optimizer.ema_momentum = _decay(options, total_steps)
+
+
+def _decay(options, total_steps):
+    # The average starts at the first weights: it must forget them well within the run.
+    return min(options.average_decay, max(0.0, 1 - 10 / total_steps))
 
 
 def compile_model(model, options, optimizer):

@@ -4,11 +4,15 @@ Each callback puts what it found into Keras' epoch logs, which `keras.callbacks.
 in the list, writes down.
 """
 
+import contextlib
+import json
 import math
 import time
+import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_attention import visualization
@@ -18,6 +22,8 @@ from keras_attention.files import atomic_file, read_json, write_json
 from .scores import score_texts
 
 KEEP_CHECKPOINTS = 2
+GENERATORS = "seed_generators.json"  # In the archive of a checkpoint, beside what Keras writes.
+TENSORBOARD = "The logs of TensorBoard"
 
 
 class Throughput(keras.callbacks.Callback):
@@ -103,14 +109,47 @@ class AlignmentImages(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes one picture for each sentence."""
-        writer = tf.summary.create_file_writer(self.log_dir)
-        with writer.as_default():
-            for index, why in enumerate(self.translator.explain(self.texts)):
-                image = visualization.alignment_image(
-                    why.alignment, why.source_tokens, why.target_tokens, title=why.text
-                )
-                tf.summary.image(f"alignment/{index}", image[None], step=epoch)
-        writer.close()
+        images = [
+            visualization.alignment_image(
+                why.alignment, why.source_tokens, why.target_tokens, title=why.text
+            )
+            for why in self.translator.explain(self.texts)
+        ]
+        with writing(TENSORBOARD, self.log_dir):
+            writer = tf.summary.create_file_writer(self.log_dir)
+            with writer.as_default():
+                for index, image in enumerate(images):
+                    tf.summary.image(f"alignment/{index}", image[None], step=epoch)
+            writer.flush()  # `close` says nothing of what it could not write.
+            writer.close()
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras' callback, with one sentence for a log that could not be written.
+
+    Args:
+        log_dir: path of TensorBoard's logs.
+    """
+
+    def __init__(self, log_dir):
+        super().__init__(log_dir, write_graph=False)
+
+    def on_test_end(self, logs=None):
+        """Writes the scores of validation by step."""
+        with writing(TENSORBOARD, self.log_dir):
+            super().on_test_end(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes the epoch's scores, and sees to it that they are on the disk."""
+        with writing(TENSORBOARD, self.log_dir):
+            super().on_epoch_end(epoch, logs)
+            for writer in self._writers.values():
+                writer.flush()
+
+    def on_train_end(self, logs=None):
+        """Closes the files."""
+        with writing(TENSORBOARD, self.log_dir):
+            super().on_train_end(logs)
 
 
 class BestTranslator(keras.callbacks.Callback):
@@ -137,14 +176,12 @@ class BestTranslator(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Saves what is to be saved."""
         best = max(map(self._rank, self.history), default=None)
-        try:
+        with writing("The best model", self.folder):
             if best is None or self._rank(logs) > best or not Path(self.folder).exists():
                 self.translator.save(self.folder)
             entry = {name: float(value) for name, value in logs.items()}
             self.history.append({"epoch": epoch, **entry})
             write_json(self.history_path, self.history)
-        except OSError as error:
-            raise disk_error("The best model", self.folder, error) from error
 
     def _rank(self, logs):
         loss = logs["val_loss"]
@@ -165,21 +202,64 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Saves model and optimizer, then removes what is too old."""
         path = self.folder / f"epoch-{epoch + 1:05d}.keras"
-        try:
-            with atomic_file(path) as temporary:
-                self.model.save(temporary)
-        except OSError as error:
-            raise disk_error(f"The checkpoint of epoch {epoch + 1}", path, error) from error
+        with (
+            writing(f"The checkpoint of epoch {epoch + 1}", path),
+            atomic_file(path) as temporary,
+        ):
+            self.model.save(temporary)
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(GENERATORS, json.dumps(generator_states(self.model)))
         for old in checkpoints(self.folder)[KEEP_CHECKPOINTS:]:
             old.unlink()
 
 
-def disk_error(what, path, error):
-    """The sentence for a file that could not be written."""
+@contextlib.contextmanager
+def writing(what, path):
+    """Raises `UserError` where the block cannot write to the disk, by Python or by TensorFlow."""
+    try:
+        yield
+    except OSError as error:
+        raise _disk_error(what, path, error.strerror or error) from error
+    except tf.errors.OpError as error:
+        # TensorFlow puts the name of its operation in front, in double braces.
+        reason = error.message.splitlines()[0].rpartition("}} ")[2]
+        raise _disk_error(what, path, reason) from error
+
+
+def _disk_error(what, path, reason):
     return UserError(
-        f"{what} could not be written to {path}: {error.strerror or error}. Nothing older is lost: "
+        f"{what} could not be written to {path}: {reason}. Nothing older is lost: "
         "make room and repeat the command to go on from the last checkpoint."
     )
+
+
+def _generators(model):
+    """The state of each random generator of a model: Keras' files hold the other variables."""
+    return [
+        variable for variable in model.variables if variable.name.endswith("seed_generator_state")
+    ]
+
+
+def generator_states(model):
+    """The states of a model's random generators, such as those of dropout, as lists of int."""
+    return [np.asarray(state).tolist() for state in _generators(model)]
+
+
+def restore_generators(model, path):
+    """Gives a model's random generators the state that a checkpoint holds.
+
+    A checkpoint of version 0.1 holds none: they stay as they are.
+
+    Args:
+        model: the model of the checkpoint.
+        path: path of the checkpoint.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if GENERATORS not in archive.namelist():
+            return
+        states = json.loads(archive.read(GENERATORS))
+    for generator, state in zip(_generators(model), states, strict=True):
+        generator.assign(state)
 
 
 def checkpoints(folder):
@@ -193,8 +273,9 @@ def resume(folder, report, seed=0):
     Args:
         folder: path of the checkpoints.
         report: function that tells the user one line.
-        seed: int. A checkpoint does not hold the state of dropout's generators: they start anew,
-            from this seed and the epoch, so that a run killed often does not repeat its masks.
+        seed: int. A checkpoint of version 0.1 does not hold the state of dropout's generators:
+            they start anew, from this seed and the epoch, so that a run killed often does not
+            repeat its masks.
 
     Returns:
         Model with its optimizer, and the number of epochs it has seen; `(None, 0)` without a
@@ -209,6 +290,7 @@ def resume(folder, report, seed=0):
         keras.utils.set_random_seed(seed + epochs_done)
         try:
             model = keras.saving.load_model(path)
+            restore_generators(model, path)
         # A damaged archive fails in Keras, zipfile or h5py, each with errors of its own; the reason
         # is told, and the next older file is tried.
         except Exception as error:

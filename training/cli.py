@@ -17,7 +17,7 @@ from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.user_files import expand_home
 
-from .recipe import Recipe
+from .recipe import DataOptions, Recipe
 from .recipe_checks import check_changes
 from .recipe_file import read_recipe
 from .recipes import RECIPES, get
@@ -34,6 +34,8 @@ class TrainArguments:
     """Name of a recipe, or a recorded recipe.json; before all options."""
     run_dir: Path | None = None
     """Folder of the run; runs/<name> if not given."""
+    accept_changed_data: bool = False
+    """Go on although the pairs are not those that the run began with."""
     json: bool = False
     """Print the evaluation as JSON on standard output, and everything else on standard error."""
 
@@ -42,12 +44,17 @@ class TrainArguments:
 class EvaluateArguments:
     """Scores the best model of a run on its validation and test pairs.
 
-    With another search than the recorded one the scores are only shown: those of the run stay.
+    With another search than the recorded one, or with other pairs, the scores are only shown: those
+    of the run stay. Options of the data name other pairs: files or tables of validation or test
+    are scored alone.
     """
 
     run_dir: Annotated[Path, tyro.conf.Positional]
     """Folder of the run."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
+    data: tyro.conf.OmitArgPrefixes[DataOptions] = DataOptions()
+    accept_changed_data: bool = False
+    """Score the pairs of the run although they are not those that it began with."""
     json: bool = False
     """Print the evaluation as JSON on standard output, and everything else on standard error."""
 
@@ -83,6 +90,11 @@ def train_options(arguments):
             f"The recipe comes first: keras-attention train {options.recipe_name} [options]."
         )
     check_changes(options.recipe.model, recipe.model)
+    if is_given(arguments, "--warmup-steps") and not is_given(arguments, "--warmup-share"):
+        # Asked for, so the share that a recipe allows to its own number of steps is no limit.
+        fit = dataclasses.replace(options.recipe.fit, warmup_share=None)
+        changed = dataclasses.replace(options.recipe, fit=fit)
+        options = dataclasses.replace(options, recipe=changed)
     return options
 
 
@@ -105,12 +117,17 @@ def train_command(options):
     run_dir = options.run_dir or Path("runs") / recipe.name
     # Keras prints its progress on standard output, where a program expects JSON and nothing else.
     with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
-        result = train_and_evaluate(recipe, run_dir, console.print)
+        result = train_and_evaluate(recipe, run_dir, console.print, options.accept_changed_data)
     print_evaluation(result, console, options.json)
     console.print(
         f"\nModel: {run_dir}/translator   scores: {run_dir}/evaluation.json\n"
         f"TensorBoard: tensorboard --logdir {run_dir}/logs"
     )
+
+
+def is_given(arguments, flag):
+    """Whether a flag stands on the command line, as `--a-b 1`, `--a-b=1` or `--a_b 1`."""
+    return any(argument.partition("=")[0].replace("_", "-") == flag for argument in arguments)
 
 
 def quiet_tensorflow():
@@ -158,7 +175,13 @@ def evaluate_command(options):
 
     quiet_tensorflow()
     console = make_console(options.json)
-    result = evaluate(options.run_dir, report=console.print, search=options.search)
+    result = evaluate(
+        options.run_dir,
+        report=console.print,
+        search=options.search,
+        data=options.data,
+        accept_changed_data=options.accept_changed_data,
+    )
     print_evaluation(result, console, options.json)
 
 
@@ -188,14 +211,17 @@ def print_evaluation(result, console, as_json):
     if as_json:
         print(json.dumps(result, ensure_ascii=False, indent=2))
         return
-    table = Table("split", "pairs", "exact match", "BLEU", "chrF", "TER", title="Scores")
-    for name in ("validation", "test"):
+    columns = ("split", "pairs", "too long", "exact match", "BLEU", "chrF", "TER")
+    table = Table(*columns, title="Scores")
+    splits = [name for name in ("validation", "test") if name in result]
+    for name in splits:
         scores = result[name]
         table.add_row(
             name,
             f"{scores['pairs']:,}",
+            f"{scores['too_long']:,} ({scores['too_long'] / scores['pairs']:.1%})",
             f"{scores['exact_match']:.2%}",
             *(f"{100 * scores[metric]:.2f}" for metric in ("bleu", "chrf", "ter")),
         )
     console.print(table)
-    console.print(result["test"]["signatures"]["bleu"])
+    console.print(result[splits[-1]]["signatures"]["bleu"])

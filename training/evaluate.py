@@ -7,12 +7,30 @@ from keras_attention import Translator
 from keras_attention.decoding import SearchOptions, changed_search
 from keras_attention.errors import UserError
 from keras_attention.files import write_json
+from keras_attention.locks import InUseError
 
+from .data_paths import locate
+from .digests import check_digests, digests, recorded_digests
+from .pipeline import encode_all
 from .recipe_file import read_recipe
+from .rehearsal import check_scores
+from .run_directory import claimed
 from .scores import exact_match, score_texts
-from .splits import load_splits
+from .splits import given_options, load_splits, other_splits
 
 SAMPLES = 64
+
+
+def fitting(pairs, tokenizer, max_length):
+    """Places of the pairs whose source a model takes.
+
+    Args:
+        pairs: `Pairs`.
+        tokenizer: the model's source tokenizer.
+        max_length: int. Source tokens that the model takes, the end token included.
+    """
+    lengths = encode_all(pairs.sources, tokenizer).row_lengths().numpy() + 1
+    return [row for row, length in enumerate(lengths) if length <= max_length]
 
 
 def evaluate_pairs(translator, pairs, options):
@@ -28,8 +46,7 @@ def evaluate_pairs(translator, pairs, options):
         Dict of fractions, sacrebleu's signatures, sentences per second, samples, and, where pairs
         have groups, the exact match of each.
     """
-    lengths = [len(row) + 1 for row in translator.source_tokenizer.encode(pairs.sources).to_list()]
-    fits = [row for row, length in enumerate(lengths) if length <= translator.max_source_length]
+    fits = fitting(pairs, translator.source_tokenizer, translator.max_source_length)
     began = time.perf_counter()
     decoded = translator([pairs.sources[row] for row in fits])
     seconds = time.perf_counter() - began
@@ -39,8 +56,9 @@ def evaluate_pairs(translator, pairs, options):
     result = {
         "pairs": len(pairs),
         "too_long": len(pairs) - len(fits),
+        "too_long_share": 1 - len(fits) / len(pairs),
         **score_texts(translations, pairs.targets, options.bleu_tokenizer),
-        "sentences_per_second": len(fits) / seconds,
+        "sentences_per_second": len(fits) / seconds if fits else 0.0,
     }
     if pairs.groups is not None:
         result["groups"] = _by_group(translations, pairs)
@@ -65,39 +83,82 @@ def _by_group(translations, pairs):
     return table
 
 
-def evaluate(run_dir, splits=None, report=print, search=None):
+def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_changed_data=False):
     """Scores the best model of a run and writes `evaluation.json` and `samples.json`.
 
-    With another search than the recorded one nothing is written: the files tell of the model as it
-    is saved.
+    With another search than the recorded one, with other data, or while another process works in
+    the run directory, nothing is written: the files tell of the run as it is saved.
 
     Args:
         run_dir: path of a run directory.
         splits: `Splits`, if they are at hand; read again from the recipe otherwise.
         report: function that tells the user one line.
         search: `SearchOptions` in place of recorded ones.
+        data: `DataOptions`; those that are not the default name other pairs to score.
+        accept_changed_data: bool. Whether to score pairs that are not those of the run.
 
     Returns:
         The content of `evaluation.json`: a dict for `validation` and for `test`, and `search`.
 
     Raises:
-        UserError: no run directory, or one that has no model yet.
+        UserError: no run directory, or one that has no model yet; the data changed.
     """
     run_dir = Path(run_dir)
     recipe = read_recipe(run_dir / "recipe.json")
+    check_scores(recipe.score)
+    options = locate(recipe.data, run_dir)
+    changes = given_options(data)
+    if changes:
+        others = other_splits(options, changes, recipe.fit.seed, report)
+        return score_run(run_dir, recipe, others, report, search)
+    if splits is None:
+        splits = load_splits(options, recipe.fit.seed, report)
+        if recorded_digests(run_dir) is not None:
+            scored = {name: digests(splits)[name] for name in ("validation", "test")}
+            check_digests(run_dir, scored, accept_changed_data, report)
+    result = score_run(run_dir, recipe, splits, report, search)
+    if search is None or search == SearchOptions():
+        try:
+            with claimed(run_dir, report):
+                write_evaluation(run_dir, result, splits.test)
+        except InUseError as error:
+            report(f"The scores are not recorded: {error}")
+    return result
+
+
+def score_run(run_dir, recipe, splits, report, search=None):
+    """Scores the best model of a run on its validation and test pairs, or those of them there are.
+
+    Args:
+        run_dir: path of a run directory.
+        recipe: `Recipe` of the run.
+        splits: `Splits`; a split that is None is passed over.
+        report: function that tells the user one line.
+        search: `SearchOptions` in place of recorded ones.
+
+    Returns:
+        Dict: `search`, and the scores of each split.
+    """
     if not (run_dir / "translator").exists():
         raise UserError(f"{run_dir} has no model yet: its training saved none.")
     translator = Translator.load(run_dir / "translator")
-    recorded = translator.search
-    translator.search = changed_search(recorded, search or SearchOptions())
-    splits = splits or load_splits(recipe.data, recipe.fit.seed, report)
+    translator.search = changed_search(translator.search, search or SearchOptions())
     result = {"search": repr(translator.search)}
     for name in ("validation", "test"):
         pairs = getattr(splits, name)
-        report(f"Decoding {len(pairs):,} pairs of {name} with {translator.search} ...")
-        result[name] = evaluate_pairs(translator, pairs, recipe.score)
-    if translator.search is not recorded:
-        return result
-    write_json(run_dir / "evaluation.json", result)
-    write_json(run_dir / "samples.json", {"texts": splits.test.sources[:SAMPLES]})
+        if pairs is not None:
+            report(f"Decoding {len(pairs):,} pairs of {name} with {translator.search} ...")
+            result[name] = evaluate_pairs(translator, pairs, recipe.score)
     return result
+
+
+def write_evaluation(run_dir, result, test):
+    """Writes the scores of a run, and test sentences to verify an exported file with.
+
+    Args:
+        run_dir: path of a run directory.
+        result: dict, as `score_run` makes it.
+        test: `Pairs` of the test.
+    """
+    write_json(run_dir / "evaluation.json", result)
+    write_json(run_dir / "samples.json", {"texts": test.sources[:SAMPLES]})

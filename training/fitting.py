@@ -17,12 +17,14 @@ from .callbacks import (
     Checkpoints,
     EpochNumber,
     TaskScore,
+    TensorBoard,
     Throughput,
     read_history,
     resume,
 )
+from .event_files import forget_epochs
 from .loss_watch import LossWatch
-from .schedules import make_schedule
+from .schedules import describe_warmup, make_schedule
 
 
 def fit(recipe, run_dir, splits, tokenizers, batches, report):
@@ -31,8 +33,13 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
     if epochs_done >= recipe.fit.epochs:
         report(f"{run_dir} has all its {epochs_done} epochs.")
         return
-    total_steps = recipe.fit.epochs * batches["train"].steps
+    steps = batches["train"].steps
+    total_steps = recipe.fit.epochs * steps
+    schedule = make_schedule(recipe.fit, total_steps)
     if model is None:
+        warning = describe_warmup(recipe.fit, total_steps)
+        if warning is not None:
+            report(warning)
         keras.utils.set_random_seed(recipe.fit.seed)
         with precision(recipe.fit):
             model = build.make_model(
@@ -41,6 +48,7 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         optimizer = build.make_optimizer(recipe.fit, total_steps)
     else:
         optimizer = model.optimizer
+        build.lengthen(optimizer, recipe.fit, total_steps)  # The run may have grown.
         report(f"Going on after epoch {epochs_done} of {recipe.fit.epochs} in {run_dir}.")
     build.compile_model(model, recipe.fit, optimizer)
     report(f"The model has {model.count_params():,} weights.")
@@ -53,12 +61,13 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
     watch = LossWatch(
         batches["train"],
         splits.train,
-        make_schedule(recipe.fit, total_steps),
+        schedule,
         recipe.fit,
         uniform_loss=math.log(tokenizers[1].vocabulary_size),
         run_dir=run_dir,
         report=report,
     )
+    forget_epochs(run_dir / "logs", epochs_done, epochs_done * steps)
     number = tf.Variable(epochs_done, dtype=tf.int64)
     model.fit(
         # Without `steps_per_epoch`: Keras would run a multiple of `steps_per_execution` steps.
@@ -118,7 +127,7 @@ def make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done):
         *averaging,
         *(at_end if not averaging else [Averaged(at_end)]),
         Checkpoints(run_dir / "checkpoints"),
-        keras.callbacks.TensorBoard(run_dir / "logs", write_graph=False),
+        TensorBoard(run_dir / "logs"),
     ]
 
 

@@ -172,8 +172,11 @@ class FitOptions:
     """Highest learning rate of Adam."""
     schedule: Literal["constant", "cosine", "inverse-sqrt"] = "cosine"
     """What the learning rate does after the warm-up."""
-    warmup_steps: int = 200
-    """Steps in which the learning rate rises from zero."""
+    warmup_steps: int | None = None
+    """Steps in which the learning rate rises from zero; 200 if not given."""
+    warmup_share: float | None = None
+    """Largest share of the run's steps that the warm-up may take; a tenth if neither this nor
+    --warmup-steps is given, no limit if only --warmup-steps is."""
     label_smoothing: float = 0.1
     """Share of each label spread evenly over the vocabulary."""
     clip_norm: float = 1.0
@@ -197,8 +200,12 @@ class ScoreOptions:
 
     metric: Literal["exact_match", "bleu", "chrf"] = "bleu"
     """What chooses the best epoch."""
-    bleu_tokenizer: Literal["13a", "none", "intl", "zh", "ja-mecab", "char", "flores200"] = "13a"
-    """sacrebleu's tokenizer; `none` for text that is tokenised already."""
+    bleu_tokenizer: Literal[
+        "13a", "none", "intl", "zh", "ja-mecab", "ko-mecab", "char", "flores200"
+    ] = "13a"
+    """sacrebleu's tokenizer: `none` for text that is tokenised already, `zh`, `ja-mecab` and
+    `ko-mecab` for Chinese, Japanese and Korean, `flores200` or `char` for other scripts without
+    spaces between words."""
     validation_decodes: int = 500
     """Validation pairs decoded after each epoch; 0 takes all."""
     heatmaps: int = 4

@@ -55,6 +55,9 @@ def check_numbers(recipe):
     for flag, value in _values(recipe, SHARES):
         if not 0 <= value < 1:
             raise UserError(f"{flag} must be at least 0 and below 1. Received: {value}")
+    share = recipe.fit.warmup_share
+    if share is not None and not 0 < share <= 1:
+        raise UserError(f"--warmup-share must be above 0 and at most 1. Received: {share}")
     if recipe.fit.seed >= 2**31:
         raise UserError(f"--seed must be below 2147483648. Received: {recipe.fit.seed}")
     if min(recipe.text.max_source_length, recipe.text.max_target_length) < 2:
@@ -141,7 +144,9 @@ def _numbers(recipe):
 def _values(recipe, table):
     for group, names in table.items():
         for name in names:
-            yield _flag(name), getattr(getattr(recipe, group), name)
+            value = getattr(getattr(recipe, group), name)
+            if value is not None:  # An option that need not be given.
+                yield _flag(name), value
 
 
 def _flag(name):

@@ -1,58 +1,78 @@
 """What lies in a run directory beside the model: the recipe and the tokenizers, and whose it is."""
 
-import dataclasses
+import contextlib
 import importlib.metadata
 import platform
 import shutil
 
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_folder, read_json, write_json
+from keras_attention.locks import lock
 
-from .recipe_file import differences, read_recipe, to_dict
+from .recipe_file import read_recipe, to_dict
 
 SIDES = ("source", "target")
+LOCK = ".lock"
 TEMPORARY = (
     ".recipe.",
+    ".data.",
     ".history.",
     ".tokenizers.",
     ".translator.",
     ".epoch-",
     ".evaluation.",
     ".samples.",
+    ".failed_batch.",
+    ".events.",
 )
-
-
 VERSIONS = ("keras-attention", "keras", "tensorflow", "numpy")
 
 
-def check_run_dir(run_dir, recipe):
-    """Raises `UserError` where a folder is no place for this run."""
+def check_run_dir(run_dir):
+    """Raises `UserError` where a folder is no place for a run."""
     if run_dir.is_file():
         raise UserError(f"{run_dir} is a file, not a folder. Choose another --run-dir.")
-    path = run_dir / "recipe.json"
-    if path.exists():
-        rows = differences(read_recipe(path), recipe)
-        if rows:
-            option, recorded, asked = rows[0]
-            raise UserError(
-                f"{run_dir} was made with another recipe: {option} is {recorded!r} there and "
-                f"{asked!r} here. Choose another --run-dir, or repeat the recorded command."
-            )
-    elif run_dir.exists() and any(not is_leftover(path) for path in run_dir.iterdir()):
+    is_run = not run_dir.exists() or (run_dir / "recipe.json").exists()
+    if not is_run and not all(map(is_leftover, run_dir.iterdir())):
         raise UserError(
             f"{run_dir} is not empty and is no run directory. Choose another --run-dir."
         )
 
 
+@contextlib.contextmanager
+def claimed(run_dir, report):
+    """Makes a run directory this process' own while the block runs.
+
+    A folder that was not there before is removed again if the block puts nothing into it.
+
+    Args:
+        run_dir: path.
+        report: function that tells the user one line.
+
+    Raises:
+        InUseError: another process works there.
+    """
+    is_new = not run_dir.exists()
+    run_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock(run_dir / LOCK, str(run_dir), report):
+            yield
+    finally:
+        if is_new and not any(run_dir.iterdir()):
+            run_dir.rmdir()
+
+
 def record(run_dir, recipe, tokenizers):
     """Writes recipe and tokenizers into a new run directory; tidies up in an old one."""
-    for leftover in filter(is_leftover, [*run_dir.glob(".*"), *run_dir.glob("checkpoints/.*")]):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    for pattern in (".*", "checkpoints/.*", "logs/*/.*"):
+        for path in run_dir.glob(pattern):
+            if is_leftover(path) and path.name != LOCK:  # That is ours.
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
     path = run_dir / "recipe.json"
     if not path.exists():
         record_recipe(path, recipe)
-    elif read_recipe(path).search != recipe.search:
-        record_search(path, recipe.search)
+    elif read_recipe(path) != recipe:
+        record_changes(path, recipe)
     if not (run_dir / "tokenizers").exists():
         with atomic_folder(run_dir / "tokenizers") as folder:
             for side, tokenizer in zip(SIDES, tokenizers, strict=True):
@@ -60,8 +80,9 @@ def record(run_dir, recipe, tokenizers):
 
 
 def is_leftover(path):
-    """Whether a path is one that `atomic_file` or `atomic_folder` of a killed process left."""
-    return path.name.startswith(TEMPORARY)
+    """Whether a path is one that a killed process left, by `atomic_file`, `atomic_folder` or
+    `lock`."""
+    return path.name == LOCK or path.name.startswith(TEMPORARY)
 
 
 def record_recipe(path, recipe):
@@ -77,8 +98,16 @@ def record_recipe(path, recipe):
     )
 
 
-def record_search(path, search):
-    """Replaces the search in a `recipe.json`; the rest tells of the process that trained."""
+def record_changes(path, recipe):
+    """Replaces the options in a `recipe.json`; the rest tells of the process that trained.
+
+    Options that the file does not know stay unknown, except those of the search: the run is older.
+    """
     content = read_json(path, "a run directory")
-    content.get("recipe", content)["search"] = dataclasses.asdict(search)
+    recorded = content.get("recipe", content)
+    for group, options in to_dict(recipe).items():
+        if isinstance(options, dict) and group != "search":
+            known = recorded.get(group, {})
+            options = {name: value for name, value in options.items() if name in known}
+        recorded[group] = options
     write_json(path, content)

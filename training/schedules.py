@@ -5,6 +5,10 @@ import math
 import keras
 from keras import ops
 
+DEFAULT_WARMUP_STEPS = 200
+DEFAULT_WARMUP_SHARE = 0.1
+LONG_WARMUP_SHARE = 0.25  # From here on the user is warned.
+
 
 @keras.saving.register_keras_serializable("keras_attention")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
@@ -83,6 +87,35 @@ class WarmupConstant(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "warmup_steps": self.warmup_steps}
 
 
+def warmup_steps(options, total_steps):
+    """Steps of the warm-up that `FitOptions` ask for in a run of `total_steps`."""
+    steps, share = options.warmup_steps, options.warmup_share
+    if share is None:
+        share = DEFAULT_WARMUP_SHARE if steps is None else math.inf
+    if steps is None:
+        steps = DEFAULT_WARMUP_STEPS
+    return int(min(steps, share * total_steps))
+
+
+def describe_warmup(options, total_steps):
+    """A sentence for the user about a warm-up that was shortened, or that is long; or None."""
+    asked, steps = options.warmup_steps, warmup_steps(options, total_steps)
+    if steps < (DEFAULT_WARMUP_STEPS if asked is None else asked):
+        share = options.warmup_share or DEFAULT_WARMUP_SHARE
+        return (
+            f"The learning rate rises in {steps:,} steps, {share:.0%} of the {total_steps:,} steps "
+            "of the run; --warmup-steps asks for another number."
+        )
+    if steps > LONG_WARMUP_SHARE * total_steps:
+        highest = options.learning_rate * min(1, total_steps / steps)
+        return (
+            f"Warning: the learning rate rises in {steps:,} of the {total_steps:,} steps of the "
+            f"run, to {highest:.3g}; little may be learned. Try a smaller --warmup-steps or more "
+            "--epochs."
+        )
+    return None
+
+
 def make_schedule(options, total_steps):
     """The schedule that `FitOptions` name.
 
@@ -90,10 +123,10 @@ def make_schedule(options, total_steps):
         options: `FitOptions`.
         total_steps: int. Steps of the whole run.
     """
-    peak, warmup_steps = options.learning_rate, options.warmup_steps
+    peak, warmup = options.learning_rate, warmup_steps(options, total_steps)
     makers = {
-        "constant": lambda: WarmupConstant(peak, warmup_steps),
-        "cosine": lambda: WarmupCosine(peak, warmup_steps, total_steps),
-        "inverse-sqrt": lambda: WarmupInverseSqrt(peak, warmup_steps),
+        "constant": lambda: WarmupConstant(peak, warmup),
+        "cosine": lambda: WarmupCosine(peak, warmup, total_steps),
+        "inverse-sqrt": lambda: WarmupInverseSqrt(peak, warmup),
     }
     return makers[options.schedule]()

@@ -5,6 +5,7 @@ import dataclasses
 from keras_attention.errors import UserError
 
 from . import datasets
+from .data_paths import PATHS
 from .overlap import without_overlap
 from .pairs import Pairs, split_share
 
@@ -34,22 +35,65 @@ def load_splits(options, seed, report=print):
     Raises:
         UserError: no data is named, or more than one kind, or it cannot be read.
     """
-    readers = {
-        "embedded": _embedded,
-        "train_source": _files,
-        "train_table": _tables,
-        "tfds": _tfds,
-    }
-    named = [name for name in readers if getattr(options, name)]
+    named = [name for name in READERS if getattr(options, name)]
     if len(named) != 1:
-        flags = ", ".join("--" + name.replace("_", "-") for name in readers)
+        flags = ", ".join("--" + name.replace("_", "-") for name in READERS)
         given = ", ".join("--" + name.replace("_", "-") for name in named) or "none"
         raise UserError(f"Exactly one of {flags} must say where pairs come from. Received: {given}")
-    splits = _fill(readers[named[0]](options, seed, report), options, seed)
+    splits = _fill(READERS[named[0]](options, seed, report), options, seed)
     sizes = (options.train_size, options.validation_size, options.test_size)
     splits = (_first(pairs, size) for pairs, size in zip(splits, sizes, strict=True))
     named = dict(zip(SPLITS, splits, strict=True))
     return Splits(**without_overlap(named, options.drop_overlap, report))
+
+
+def given_options(options):
+    """The options that are not the default, as a dict.
+
+    Args:
+        options: `DataOptions` or None.
+    """
+    if options is None:
+        return {}
+    defaults = type(options)()
+    return {
+        name: value for name, value in vars(options).items() if value != getattr(defaults, name)
+    }
+
+
+def other_splits(options, changes, seed, report=print):
+    """Validation and test pairs that are named in place of a recipe's.
+
+    Args:
+        options: `DataOptions` of the recipe.
+        changes: dict of the options that are others. With a file or table of validation or test
+            among them, only what they name is read; otherwise all splits are read anew.
+        seed: int. As for `load_splits`.
+        report: function, as for `load_splits`.
+
+    Returns:
+        `Splits`, with None for what is not named.
+
+    Raises:
+        UserError: as `load_splits`.
+    """
+    if any(name in changes for name in READERS):
+        kinds = dict.fromkeys([*READERS, "train_target"], "")  # In place of the recipe's own.
+        return load_splits(dataclasses.replace(options, **{**kinds, **changes}), seed, report)
+    if not any(name.startswith(("validation", "test")) for name in set(PATHS) & set(changes)):
+        return load_splits(dataclasses.replace(options, **changes), seed, report)
+    nothing = {
+        **dict.fromkeys([*READERS, *PATHS], ""),
+        **{f"{split}_size": 0 for split in SPLITS},
+    }
+    options = dataclasses.replace(options, **{**nothing, **changes})
+    rows = zip(_files(options, seed, report), _tables(options, seed, report), SPLITS, strict=True)
+    return Splits(
+        *(
+            pairs and _first(pairs, getattr(options, f"{split}_size"))
+            for pairs, split in ((files or tables, split) for files, tables, split in rows)
+        )
+    )
 
 
 def _embedded(options, seed, report):
@@ -115,3 +159,11 @@ def _fill(splits, options, seed):
 
 def _first(pairs, size):
     return pairs.select(range(min(size, len(pairs)))) if size else pairs
+
+
+READERS = {
+    "embedded": _embedded,
+    "train_source": _files,
+    "train_table": _tables,
+    "tfds": _tfds,
+}

@@ -1,5 +1,6 @@
 """A recipe and a folder in, a trained and evaluated run out."""
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -9,15 +10,19 @@ from keras_attention.decoding import make_search
 from keras_attention.errors import UserError
 
 from . import build
-from .evaluate import evaluate
+from .data_paths import absolute
+from .digests import check_digests, digests, record_digests, recorded_digests
+from .evaluate import fitting, score_run, write_evaluation
 from .fitting import fit
 from .pipeline import make_batches, tokenize
-from .run_directory import SIDES, check_run_dir, record
+from .recipe_changes import agree
+from .rehearsal import describe_tokenizer, rehearse
+from .run_directory import SIDES, check_run_dir, claimed, record
 from .splits import load_splits
 from .unknown_tokens import report_unknown
 
 
-def train_and_evaluate(recipe, run_dir, report=print):
+def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False):
     """Trains a recipe in a run directory, going on where an earlier process stopped.
 
     Args:
@@ -25,29 +30,44 @@ def train_and_evaluate(recipe, run_dir, report=print):
         run_dir: path; see `recipe.json`, `translator/`, `checkpoints/`, `logs/` and
             `evaluation.json` there afterwards.
         report: function that tells the user one line.
+        accept_changed_data: bool. Whether to go on although the pairs are not those that the run
+            began with.
 
     Returns:
         The content of `evaluation.json`.
 
     Raises:
-        UserError: an option, the data or the run directory does not fit; the disk is full.
+        UserError: an option, the data or the run directory does not fit; the disk is full; the
+            loss is no number; another process trains in the run directory.
     """
     recipe.check()
     check_backend()
     run_dir = Path(run_dir)
-    check_run_dir(run_dir, recipe)
-    keras.utils.set_random_seed(recipe.fit.seed)
-    splits = load_splits(recipe.data, recipe.fit.seed, report)
-    tokenizers = load_or_learn_tokenizers(run_dir, recipe, splits.train, report)
-    batches = {
-        name: prepare(name, getattr(splits, name), tokenizers, recipe, report)
-        for name in ("train", "validation")
-    }
-    record(run_dir, recipe, tokenizers)  # Not before: a mistyped file must not claim the folder.
-    fit(recipe, run_dir, splits, tokenizers, batches, report)
-    if (run_dir / "translator").exists():
-        keep_search(run_dir / "translator", recipe)
-    return evaluate(run_dir, splits, report)
+    recipe = dataclasses.replace(recipe, data=absolute(recipe.data))
+    check_run_dir(run_dir)
+    with claimed(run_dir, report):
+        path = run_dir / "recipe.json"
+        if path.exists():
+            recipe = agree(path, recipe, recorded_digests(run_dir) is not None, report)
+        rehearse(recipe, run_dir)
+        keras.utils.set_random_seed(recipe.fit.seed)
+        splits = load_splits(recipe.data, recipe.fit.seed, report)
+        found = digests(splits)
+        check_digests(run_dir, found, accept_changed_data, report)
+        tokenizers = load_or_learn_tokenizers(run_dir, recipe, splits.train, report)
+        batches = {
+            name: prepare(name, getattr(splits, name), tokenizers, recipe, report)
+            for name in ("train", "validation")
+        }
+        tell_of_test(splits.test, tokenizers, recipe, report)
+        record(run_dir, recipe, tokenizers)  # Not before: a mistyped file claims no folder.
+        record_digests(run_dir, found)
+        fit(recipe, run_dir, splits, tokenizers, batches, report)
+        if (run_dir / "translator").exists():
+            keep_search(run_dir / "translator", recipe)
+        result = score_run(run_dir, recipe, splits, report)
+        write_evaluation(run_dir, result, splits.test)
+        return result
 
 
 def check_backend():
@@ -82,15 +102,40 @@ def load_or_learn_tokenizers(run_dir, recipe, pairs, report):
 
 def prepare(name, pairs, tokenizers, recipe, report):
     """Tokenised batches of one split; says what was left out and how much is padding."""
-    tokenized = tokenize(
-        pairs, *tokenizers, recipe.text.max_source_length, recipe.text.max_target_length
-    )
+    try:
+        tokenized = tokenize(
+            pairs, *tokenizers, recipe.text.max_source_length, recipe.text.max_target_length
+        )
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
     batches = make_batches(tokenized, recipe.fit.batch_size, recipe.fit.seed)
     report(
         f"{name}: {len(tokenized):,} pairs, {tokenized.tokens:,} tokens, "
         f"{batches.steps:,} batches, {batches.padding_waste():.1%} padding; "
-        f"left out: {tokenized.too_long:,} too long, {pairs.dropped:,} with an empty side."
+        f"left out: {tokenized.too_long:,} too long ({tokenized.too_long / len(pairs):.1%}), "
+        f"{pairs.dropped:,} with an empty side."
     )
     if name == "validation":
         report_unknown(name, (pairs.sources, pairs.targets), tokenizers, report)
     return batches
+
+
+def tell_of_test(pairs, tokenizers, recipe, report):
+    """Says how many test pairs the model cannot take, and what fits their script.
+
+    Raises:
+        UserError: it can take none.
+    """
+    too_long = len(pairs) - len(fitting(pairs, tokenizers[0], recipe.text.max_source_length))
+    if too_long == len(pairs):
+        raise UserError(
+            f"test: All {len(pairs)} sources are longer than the model takes "
+            f"({recipe.text.max_source_length} tokens)."
+        )
+    report(
+        f"test: {len(pairs):,} pairs; counted as not translated: {too_long:,} too long "
+        f"({too_long / len(pairs):.1%}); left out: {pairs.dropped:,} with an empty side."
+    )
+    advice = describe_tokenizer(pairs.targets, recipe.score)
+    if advice is not None:
+        report(advice)

@@ -6,16 +6,23 @@ import os
 import re
 import resource
 import sys
+import types
 
 import keras
 import numpy as np
 import pytest
 from tiny_runs import TINY
 
-from keras_attention import Translator, UserError
+from keras_attention import Translator, UserError, visualization
 from keras_attention.__main__ import main
 from keras_attention.training import train_and_evaluate
-from keras_attention.training.callbacks import Checkpoints, checkpoints, resume
+from keras_attention.training.callbacks import (
+    AlignmentImages,
+    Checkpoints,
+    TensorBoard,
+    checkpoints,
+    resume,
+)
 
 
 @pytest.fixture
@@ -130,9 +137,18 @@ def test_options_of_another_search(fails, tmp_path, copied_run, command):
 def test_run_directory_of_another_recipe(fails, copied_run):
     recorded = copied_run.folder / "recipe.json"
     before = recorded.read_bytes()
-    arguments = recorded, "--epochs", "9", "--run-dir", copied_run.folder
-    sentence = fails("train", *arguments)
-    assert "was made with another recipe: epochs is 3 there and 9 here" in sentence
+    for flag, asked, message in (
+        ("--epochs", 2, "epochs is 3 there and 2 here; a run can be made longer, not shorter"),
+        (
+            "--batch-size",
+            9,
+            "batch_size is 13 there and 9 here; the order of the pairs, the number",
+        ),
+        ("--metric", "bleu", "metric is 'chrf' there and 'bleu' here; it chooses the best epoch"),
+        ("--cell", "lstm", "cell is 'gru' there and 'lstm' here; what is trained depends on it"),
+    ):
+        sentence = fails("train", recorded, flag, asked, "--run-dir", copied_run.folder)
+        assert f"was made with another recipe: {message}" in sentence
     assert recorded.read_bytes() == before
     assert len(checkpoints(copied_run.folder / "checkpoints")) == 2
 
@@ -224,6 +240,30 @@ def test_partial_write_of_a_real_checkpoint(tmp_path, limit_of_file_size):
     restored, epochs = resume(tmp_path, print)
     assert epochs == 1
     np.testing.assert_array_equal(restored.get_weights()[0], model.get_weights()[0])
+
+
+def test_logs_of_tensorboard_that_cannot_be_written(tmp_path, limit_of_file_size, monkeypatch):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    board = TensorBoard(tmp_path / "logs")
+    board.set_model(model)
+    board.on_train_begin()
+    logs = {f"score_{number}": 0.5 for number in range(400)}
+    with pytest.raises(
+        UserError, match=r"logs: .*; File too large\. Nothing older is lost"
+    ) as found:
+        for epoch in range(9):
+            board.on_epoch_begin(epoch)
+            board.on_epoch_end(epoch, logs)
+    assert epoch > 0 and "{" not in str(found.value)
+
+    noise = np.random.default_rng(7).integers(0, 256, (200, 200, 3), "uint8")  # PNG cannot pack it.
+    monkeypatch.setattr(visualization, "alignment_image", lambda *arguments, **options: noise)
+    why = types.SimpleNamespace(alignment=None, source_tokens=[], target_tokens=[], text="x")
+    translator = types.SimpleNamespace(explain=lambda texts: [why])
+    images = AlignmentImages(translator, ["x"], tmp_path / "pictures")
+    with pytest.raises(UserError, match="The logs of TensorBoard could not be written"):
+        images.on_epoch_end(0)
 
 
 def test_other_files_on_a_full_disk(fails, copied_run, monkeypatch):

@@ -1,11 +1,12 @@
 import math
+import re
 
 import keras
 import numpy as np
 import pytest
 
 from keras_attention.training import FitOptions, WarmupConstant, WarmupCosine, WarmupInverseSqrt
-from keras_attention.training.schedules import make_schedule
+from keras_attention.training.schedules import describe_warmup, make_schedule, warmup_steps
 
 PEAK, WARMUP, TOTAL, FLOOR = 0.3, 7, 29, 0.1
 SCHEDULES = {
@@ -58,3 +59,30 @@ def test_make_schedule():
         assert type(schedule) is type(expected)
         assert schedule.peak == PEAK and schedule.warmup_steps == WARMUP
     assert make_schedule(FitOptions(schedule="cosine"), TOTAL).total_steps == TOTAL
+
+
+@pytest.mark.parametrize(
+    ("asked", "share", "total", "expected", "line"),
+    [
+        (None, None, 20, 2, "rises in 2 steps, 10% of the 20 steps of the run"),
+        (None, None, 5000, 200, None),
+        (300, 0.1, 20, 2, "--warmup-steps asks for another number"),
+        (300, 0.1, 4000, 300, None),
+        (
+            200,
+            None,
+            20,
+            200,
+            "Warning: .* in 200 of the 20 steps of the run, to 0.0001",
+        ),
+        (200, None, 1000, 200, None),
+        (0, None, 20, 0, None),
+        (30, 1.0, 40, 30, "Warning"),
+    ],
+)
+def test_a_warmup_is_a_tenth_of_the_run_unless_asked_for(asked, share, total, expected, line):
+    options = FitOptions(learning_rate=1e-3, warmup_steps=asked, warmup_share=share)
+    assert warmup_steps(options, total) == expected
+    assert make_schedule(options, total).warmup_steps == expected
+    found = describe_warmup(options, total)
+    assert re.search(line, found) if line else found is None

@@ -17,7 +17,7 @@ def asked(monkeypatch, run):
     """What the command asks to train, without training it."""
     found = {}
 
-    def train_and_evaluate(recipe, run_dir, report):
+    def train_and_evaluate(recipe, run_dir, report, accept_changed_data=False):
         found.update(recipe=recipe, run_dir=run_dir)
         report("Reading [/data] of [bold]run[/bold] :smile:")
         print("Epoch 1/3")  # As Keras does.
