@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_attention.decoding import SearchOptions, changed_search
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_folder, read_json, write_json
+from keras_attention.locks import lock
 from keras_attention.translator import Translator
 
 from . import layout
@@ -51,7 +52,8 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
 
     Raises:
         ParityError: an exported file does not answer like the trained model.
-        UserError: `source` is nothing to export, `to` is something else, or the disk is full.
+        UserError: `source` is nothing to export, `to` is something else or another process exports
+            to it, or the disk is full.
     """
     source, to = Path(source), Path(to)
     _check_backend()
@@ -72,7 +74,12 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
         report(f"Asking the trained model {len(texts)} held-out sentences ...")
         with without_cudnn(translator.model):
             answers = answers_of(translator, texts)
-    with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
+    with (
+        _disk_errors(to),
+        _alone(to, report),
+        atomic_folder(to) as final,
+        _workspace(to) as workspace,
+    ):
         made = workspace / "made"
         write_files(translator, made, to.name, answers, report, xla, int8)
         moved = workspace / "moved" / to.name
@@ -188,6 +195,14 @@ def _check_destination(to):
         return
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise UserError(f"{to} exists and is not an exported bundle: it would be overwritten.")
+
+
+@contextlib.contextmanager
+def _alone(to, report):
+    # Beside the destination, which is replaced as a whole.
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with lock(to.parent / f".{to.name}.lock", str(to), report):
+        yield
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from keras_attention.decoding import Beam, Greedy, SearchResult
 from keras_attention.export import BundleError, ParityError, bundle, export, verify
 from keras_attention.export.manifest import scores
 from keras_attention.export.to_onnx import write_onnx
+from keras_attention.locks import lock
 
 
 @pytest.fixture
@@ -118,6 +119,17 @@ def test_full_disk_leaves_nothing(run_dir, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="cannot be written: No space left on device"):
         export(run_dir, tmp_path / "exports" / "tiny")
     assert os.listdir(tmp_path / "exports") == []
+
+
+def test_export_refuses_a_bundle_that_another_process_writes(run_dir, tmp_path):
+    to = tmp_path / "made" / "bundle"
+    to.parent.mkdir()
+    with (
+        lock(to.parent / ".bundle.lock", "x"),
+        pytest.raises(UserError, match="bundle is in use by process"),
+    ):
+        export(run_dir, to, TEXTS)
+    assert not list(to.parent.iterdir())
 
 
 def test_export_replaces_a_bundle(run_dir, copied, without_conversion):
