@@ -19,6 +19,7 @@ from keras_attention import visualization
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_file, read_json, write_json
 
+from .event_files import event_files, read_records
 from .scores import score_texts
 
 KEEP_CHECKPOINTS = 2
@@ -115,13 +116,18 @@ class AlignmentImages(keras.callbacks.Callback):
             )
             for why in self.translator.explain(self.texts)
         ]
+        before = event_files(self.log_dir)
         with writing(TENSORBOARD, self.log_dir):
             writer = tf.summary.create_file_writer(self.log_dir)
             with writer.as_default():
                 for index, image in enumerate(images):
                     tf.summary.image(f"alignment/{index}", image[None], step=epoch)
-            writer.flush()  # `close` says nothing of what it could not write.
+            writer.flush()
             writer.close()
+            # TensorFlow says nothing of a large record that it could not write.
+            for path in event_files(self.log_dir) - before:
+                if len(read_records(path)[0]) <= len(images):  # One more says the file's version.
+                    raise OSError(f"{path.name} cannot be read back")
 
 
 class TensorBoard(keras.callbacks.TensorBoard):

@@ -1,5 +1,6 @@
 """Scores of a trained run on its validation and test pairs."""
 
+import errno
 import time
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def evaluate_pairs(translator, pairs, options):
     result = {
         "pairs": len(pairs),
         "too_long": len(pairs) - len(fits),
-        "too_long_share": 1 - len(fits) / len(pairs),
+        "too_long_share": (len(pairs) - len(fits)) / len(pairs),
         **score_texts(translations, pairs.targets, options.bleu_tokenizer),
         "sentences_per_second": len(fits) / seconds if fits else 0.0,
     }
@@ -123,6 +124,10 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
                 write_evaluation(run_dir, result, splits.test)
         except InUseError as error:
             report(f"The scores are not recorded: {error}")
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            report(f"The scores are not recorded: {run_dir} may not be written to.")
     return result
 
 

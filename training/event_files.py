@@ -16,8 +16,8 @@ def forget_epochs(log_dir, epochs_done, steps_done):
         epochs_done: int. Epochs of the checkpoint that training goes on from.
         steps_done: int. Steps of them.
     """
-    for path in sorted(Path(log_dir).rglob("events.out.tfevents.*")):
-        records, is_whole = _records(path)
+    for path in sorted(event_files(log_dir)):
+        records, is_whole = read_records(path)
         kept = [record for record in records if _is_before(record, epochs_done, steps_done)]
         if len(kept) < len(records) or not is_whole:
             with atomic_file(path) as temporary:
@@ -25,7 +25,12 @@ def forget_epochs(log_dir, epochs_done, steps_done):
                 shutil.copymode(path, temporary)
 
 
-def _records(path):
+def event_files(log_dir):
+    """Set of the paths of all event files in a folder and the folders in it."""
+    return set(Path(log_dir).rglob("events.out.tfevents.*"))
+
+
+def read_records(path):
     """The records of a file, and whether the last one is whole: a killed process leaves a part."""
     records = []
     try:

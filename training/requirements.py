@@ -2,7 +2,7 @@
 
 import importlib.util
 
-NEEDED = ("tensorflow", "babel", "sacrebleu", "rich", "tyro", "matplotlib")
+NEEDED = ("tensorflow", "babel", "sacrebleu", "rich", "tyro", "matplotlib", "tensorboard")
 
 
 def check():
