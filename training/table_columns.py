@@ -2,6 +2,8 @@
 
 import csv
 import io
+import itertools
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -37,6 +39,9 @@ def table_columns(
     Raises:
         UserError: the text is no table, or a column is not there.
     """
+    if said := re.match(r"sep=([\t,;|])\n", text):  # Excel's own line, above all others.
+        text = text[said.end() - 1 :]
+        delimiter = next(name for name in DELIMITERS if DELIMITERS[name] == said[1])
     delimiter = _delimiter(text, path, suffix, columns, quoted, delimiter)
     rows = _rows(text, delimiter, quoted, path)
     if header is None:
@@ -79,10 +84,11 @@ def _reader(text: str, delimiter: str, quoted: bool | None, strict: bool):
 
 
 def _rows(text: str, delimiter: str, quoted: bool | None, path: Path) -> list[Row]:
-    """Each row with the number of its last line."""
+    """Each row with the number of its last line, from the first that is not blank on."""
     reader = _reader(text, delimiter, quoted, strict=True)
     try:
-        return [(reader.line_num, row) for row in reader]
+        rows = ((reader.line_num, row) for row in reader)
+        return list(itertools.dropwhile(lambda row: not row[1], rows))
     except csv.Error as error:
         raise UserError(f"{path} is no table at line {reader.line_num}: {error}.") from error
 

@@ -57,6 +57,18 @@ def test_excel_with_semicolons(read):
     assert "2 rows, split at the semicolon; the first row is the header: 'source', 'target'" in line
 
 
+def test_the_line_of_excel_that_names_the_delimiter(read):
+    for columns in (("1", "2"), ("source", "target")):
+        pairs, (line,) = read("sep=;\r\nsource;target\r\na,b;c\r\n", columns=columns)
+        assert pairs == [("a,b", "c")] and "split at the semicolon" in line
+    with pytest.raises(UserError, match="has 1 columns in the row that ends in line 3"):
+        read("sep=;\na;b\nc\n")
+
+
+def test_blank_lines_above_the_header(read):
+    assert read("\n\nen,de\none,eins\n", columns=("en", "de"))[0] == [("one", "eins")]
+
+
 def test_what_the_suffix_says_decides_where_two_delimiters_fit(read):
     assert read("a,b\tc\nd,e\tf\n", "a.csv")[0] == [("a,b", "c"), ("d,e", "f")]
     text = "a,b;c\nd,e;f\n"
