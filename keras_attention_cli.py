@@ -2,12 +2,15 @@
 
 Importing any module of `keras_attention` first runs the package's `__init__`, which imports Keras
 and registers every class, so that a `.keras` file loads without custom objects. That takes
-seconds, and `--help` needs none of it. This module lies outside the package: it makes the
-packages of the command line known without running their `__init__`, which runs when a command has
-read its options.
+seconds, and `--help` needs none of it. This module lies outside the package: it makes the packages
+of the command line known without running their `__init__`, which runs when a command has read its
+options.
 """
 
+import contextlib
 import importlib.util
+import os
+import signal
 import sys
 
 # Those whose modules the command line imports to read its options.
@@ -25,12 +28,73 @@ def main():
     Returns:
         Exit code.
     """
+    interrupts = Interrupts()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="replace")  # What a terminal cannot show is a question mark.
     for name in PACKAGES:
         if name not in sys.modules:
             defer(name)
     from keras_attention.__main__ import main as run_command
+    from keras_attention.native_log import without_chatter
 
-    return run_command(load=load)
+    def before_work(*names):
+        log.enter_context(without_chatter())
+        for name in names:
+            load(name)
+        interrupts.let_work_end()
+
+    with contextlib.ExitStack() as log:
+        try:
+            code = run_command(before_work=before_work)
+        except BaseException:  # Whatever an interrupt became in the code that it interrupted.
+            if interrupts.received is None:
+                raise
+        if interrupts.received is not None:
+            interrupts.say()
+            code = 128 + interrupts.received
+    interrupts.reset()
+    return code
+
+
+class Interrupts:
+    """What Ctrl-C and SIGTERM do: one sentence, and exit code 128 + the number of the signal.
+
+    Before a command works there is nothing to put in order, and the process ends at once: an
+    exception could be caught by what is being imported. From then on the first signal raises
+    `KeyboardInterrupt`, so that temporary files are removed; another one ends the process.
+    """
+
+    def __init__(self):
+        self.received = None
+        self._ends_at_once = True
+        # A shell starts what runs in the background with Ctrl-C ignored.
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._numbers = [n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN]
+        for number in self._numbers:
+            signal.signal(number, self._handle)
+
+    def let_work_end(self):
+        """Lets the next signal raise `KeyboardInterrupt`."""
+        self._ends_at_once = False
+
+    def reset(self):
+        """Lets signals end the process without a word: all is done."""
+        for number in self._numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+    def say(self):
+        """Tells the user what happened."""
+        trains = sys.argv[1:2] == ["train"]
+        goes_on = "; the same command goes on from the last checkpoint" if trains else ""
+        print(f"keras-attention: stopped{goes_on}.", file=sys.stderr, flush=True)
+
+    def _handle(self, number, frame):
+        if self._ends_at_once:
+            self.say()
+            os._exit(128 + number)
+        self._ends_at_once = True
+        self.received = number
+        raise KeyboardInterrupt
 
 
 def defer(name):

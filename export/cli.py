@@ -27,7 +27,7 @@ FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
 class ExportArguments:
     """Writes a trained run as files that others serve, and proves that they answer the same."""
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of the run, or of a saved translator."""
     to: Path | None = None
     """Folder of the bundle; exports/<name of the run> if not given."""
@@ -51,7 +51,7 @@ class ExportArguments:
 class VerifyArguments:
     """Repeats the proof that a bundle answers like the trained model, in clean processes."""
 
-    bundle: Annotated[Path, tyro.conf.Positional]
+    bundle: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="BUNDLE")]
     """Folder of the bundle."""
     json: bool = False
     """Print the report as JSON on standard output, and everything else on standard error."""
@@ -61,9 +61,11 @@ class VerifyArguments:
 class TranslateArguments:
     """Translates texts, or the lines of standard input; one line for each."""
 
-    model: Annotated[Path, tyro.conf.Positional]
+    model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|BUNDLE")]
     """Folder of a run, of a saved translator, or of an exported bundle."""
-    texts: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    texts: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT ...]")
+    ] = ()
     """Texts to translate; the lines of standard input if there are none."""
     format: Literal["saved_model", "onnx", "onnx_int8"] | None = None
     """Which file of a bundle to run; the SavedModel if not given."""

@@ -3,7 +3,9 @@
 import importlib
 import sys
 
+from keras_attention.arguments import nearest
 from keras_attention.errors import UserError
+from keras_attention.option_help import completion
 from keras_attention.version import __version__
 
 COMMANDS = {
@@ -12,51 +14,59 @@ COMMANDS = {
     "evaluate": ("training", "score a run on its validation and test pairs"),
     "translate": ("export", "translate texts with a run or a bundle"),
     "export": ("export", "turn a run into a bundle that others serve"),
-    "verify": ("export", "repeat the proof that a bundle answers as trained"),
+    "verify": ("export", "repeat the parity check of a bundle"),
 }
+SHELLS = ("bash", "zsh", "fish")
 
 
 def usage():
     """What `keras-attention --help` prints."""
-    rows = [f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items()]
+    rows = [f"  {name:<11} {summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: keras-attention COMMAND [options]",
             "",
             *rows,
+            "  completion  print a script that completes commands and options in a shell",
             "",
-            "keras-attention COMMAND --help explains the options of a command.",
+            "keras-attention help COMMAND explains the options of a command.",
         ]
     )
 
 
-def main(arguments=None, load=importlib.import_module):
+def main(arguments=None, before_work=lambda *packages: None):
     """Runs one command.
 
     Args:
         arguments: list of str; those of the process if not given.
-        load: function of the name of a package, called for those that a command needs, once it has
-            read its options.
+        before_work: function called when a command that needs Keras has read its options, with the
+            names of the packages whose `__init__` must have run.
 
     Returns:
         Exit code: 0, or 2 after one sentence on standard error where the user can mend something.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
         return 0
     if arguments[0] == "--version":
         print(__version__)
         return 0
-    if arguments[0] not in COMMANDS:
-        return _fail(f"unknown command {arguments[0]!r}; there are: {', '.join(COMMANDS)}.")
-    command, wing = arguments[0], COMMANDS[arguments[0]][0]
+    command = arguments[0]
+    if command not in COMMANDS and command != "completion":
+        near = nearest(command, [*COMMANDS, "completion"])
+        hint = f"did you mean {near}?" if near else f"there are: {', '.join(COMMANDS)}."
+        return _fail(f"unknown command {command}: {hint}")
+    wing, _ = COMMANDS.get(command, ("training", None))
     try:
+        if command == "completion":
+            return _complete(arguments[1:])
         module = importlib.import_module(f"keras_attention.{wing}.cli")
         options = getattr(module, f"{command}_options")(arguments[1:])
         if command != "recipes":  # It lists what its module holds.
-            load("keras_attention")
-            load(f"keras_attention.{wing}")
+            before_work("keras_attention", f"keras_attention.{wing}")
         return getattr(module, f"{command}_command")(options) or 0
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("keras_attention"):
@@ -72,9 +82,18 @@ def main(arguments=None, load=importlib.import_module):
     except OSError as error:  # Such as a full disk, or a folder that may not be written to.
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}.")
-    except KeyboardInterrupt:
-        goes_on = "; the same command goes on from the last checkpoint"
-        return _fail(f"stopped{goes_on if command == 'train' else ''}.")
+
+
+def _complete(arguments):
+    """Prints the script that completes commands and options in a shell."""
+    if len(arguments) != 1 or arguments[0] not in SHELLS:
+        raise UserError(f"Name your shell: keras-attention completion {'|'.join(SHELLS)}.")
+    kinds = {}
+    for command, (wing, _) in COMMANDS.items():
+        module = importlib.import_module(f"keras_attention.{wing}.cli")
+        kinds[command] = getattr(module, f"{command.capitalize()}Arguments")
+    print(completion(kinds, arguments[0]))
+    return 0
 
 
 def _fail(message):

@@ -3,19 +3,144 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated, Literal
 
 import house
 import pytest
+import tyro
 
 import keras_attention
 from keras_attention.__main__ import COMMANDS, main
 from keras_attention.arguments import parse
+from keras_attention.errors import UserError
 from keras_attention.training.recipe import Recipe
 from keras_attention.training.recipe_file import from_dict
 from keras_attention.training.recipes import RECIPES
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    """Options of a part."""
+
+    learning_rate: float = 0.1
+    """Size of a step. It is
+    explained in two lines."""
+    cell: Literal["lstm", "gru"] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer:
+    """Does what a test needs."""
+
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of the run."""
+    inner: tyro.conf.OmitArgPrefixes[Inner] = Inner()
+    epochs: int = 3
+    fast: bool = False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["r", "--learning-rat", "1"],
+            MEANT,
+        ),
+        (["r", "--learning_rat=1"], MEANT),
+        (
+            ["r", "--x", "1"],
+            "Unknown option --x: " + LISTED,
+        ),
+        (["r", "-x"], "Unknown option -x: " + LISTED),
+        (["r", "--epochs", "1.5"], "--epochs must be a whole number. Received: 1.5"),
+        (["r", "--learning-rate=fast"], "--learning-rate must be a number. Received: fast"),
+        (["r", "--cell", "rnn"], "--cell must be one of lstm, gru. Received: rnn"),
+        (["r", "--epochs"], "--epochs needs a value: a whole number."),
+        (["r", "--cell", "--fast"], "--cell needs a value: one of lstm, gru."),
+        (["r", "--fast=1"], "--fast takes no value. Received: --fast=1"),
+        (["r", "s"], "Unexpected argument s: keras-attention test --help shows what there can be."),
+        ([], "RUN is missing: keras-attention test --help explains it."),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(arguments, sentence):
+    with pytest.raises(UserError) as error:
+        parse(Outer, arguments, "test")
+    assert str(error.value) == sentence
+
+
+def test_what_fits_is_read():
+    arguments = ["-5", "--no-fast", "--learning_rate=-1e-3", "--cell", "None", "--epochs", "2"]
+    assert parse(Outer, arguments, "test") == Outer(Path("-5"), Inner(-1e-3), epochs=2)
+
+
+def test_help_wraps_and_names_its_values(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        parse(Outer, ["--help", "--epochs", "x"], "test")
+    lines = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
+    text = " ".join(" ".join(lines).split())
+    assert lines[0].startswith("usage: keras-attention test [-h]")
+    assert "RUN (required)" in text
+    assert (
+        "--learning-rate FLOAT Size of a step. It is explained in two lines. (default: 0.1)" in text
+    )
+    assert "--cell {lstm,gru}" in text and "None" not in text
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["tarin"], "unknown command tarin: did you mean train?"),
+        (["help", "exprot"], "unknown command exprot: did you mean export?"),
+        (["zzz"], "unknown command zzz: there are: recipes, train, evaluate,"),
+        (["completion"], "Name your shell: keras-attention completion bash|zsh|fish."),
+    ],
+)
+def test_an_unknown_command_is_one_sentence(capsys, arguments, sentence):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"keras-attention: {sentence}")
+    assert len(captured.err.splitlines()) == 1 and not captured.out
+
+
+def test_help_of_a_command(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["help", "verify"])
+    assert "keras-attention verify" in capsys.readouterr().out
+
+
+def test_bash_completes_commands_options_and_values(capsys, tmp_path):
+    if shutil.which("bash") is None:
+        pytest.skip("there is no bash")
+    assert main(["completion", "bash"]) == 0
+    script = (
+        capsys.readouterr().out
+        + """
+complete_words() {
+  COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE} COMPREPLY=()
+  _tyro_keras_attention
+  echo "${COMPREPLY[@]}"
+}
+complete -p keras-attention
+complete_words keras-attention ve
+complete_words keras-attention train dates --learn
+complete_words keras-attention train --cell ""
+"""
+    )
+    path = Path(sys.executable).parent
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[1:] == ["verify", "--learning-rate", "lstm gru"]
 
 
 def help_of(capsys, *arguments):
@@ -95,18 +220,19 @@ def test_recipes_for_a_person(capsys):
 
 
 @pytest.mark.parametrize(
-    ("missing", "command", "extra"),
+    ("missing", "arguments", "extra"),
     [
-        ("babel", "train", "training"),
-        ("sacrebleu", "recipes", "training"),
-        ("tyro", "export", "export"),
+        ("babel", ["evaluate", "nowhere"], "training"),
+        ("tyro", ["export", "--help"], "export"),
+        ("tyro", ["completion", "bash"], "training"),
     ],
 )
-def test_missing_extra(missing, command, extra):
+def test_missing_extra(missing, arguments, extra):
     program = (
-        f"import sys; sys.modules[{missing!r}] = None\n"
-        "from keras_attention.__main__ import main\n"
-        f"sys.exit(main([{command!r}, '--help']))"
+        "import sys, keras_attention_cli\n"
+        f"sys.modules[{missing!r}] = None\n"
+        f"sys.argv[1:] = {arguments}\n"
+        "sys.exit(keras_attention_cli.main())"
     )
     process = subprocess.run(
         [sys.executable, "-c", program],
@@ -116,8 +242,7 @@ def test_missing_extra(missing, command, extra):
         text=True,
     )
     assert process.returncode == 2, process.stderr
-    assert "Traceback" not in process.stderr
-    sentence = process.stderr.strip().splitlines()[-1]
+    (sentence,) = process.stderr.splitlines()
     assert missing in sentence
     assert f'pip install "keras-attention[{extra}]"' in sentence
 

@@ -29,7 +29,7 @@ DEFAULT = "translation"  # The recipe of `train` without a name.
 class TrainArguments:
     """Trains a recipe; the same command again goes on where an earlier one stopped."""
 
-    recipe: tyro.conf.OmitArgPrefixes[Recipe]
+    recipe: Annotated[tyro.conf.OmitArgPrefixes[Recipe], tyro.conf.arg(name="")]
     recipe_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = DEFAULT
     """Name of a recipe, or a recorded recipe.json; before all options."""
     run_dir: Path | None = None
@@ -49,7 +49,7 @@ class EvaluateArguments:
     are scored alone.
     """
 
-    run_dir: Annotated[Path, tyro.conf.Positional]
+    run_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     data: tyro.conf.OmitArgPrefixes[DataOptions] = DataOptions()
@@ -137,11 +137,13 @@ def quiet_tensorflow():
 
 def train_help():
     """What `train --help` says above the options."""
-    rows = [f"{name}: {entry.summary}." for name, entry in RECIPES.items()]
-    return (
-        "Trains a recipe and scores it; the same command again goes on where an earlier one "
-        "stopped. The recipe is a name or a recorded recipe.json, given first; any of its options "
-        "can be changed by a flag. " + " ".join(rows)
+    return "\n\n".join(
+        [
+            "Trains a recipe and scores it; the same command again goes on where an earlier one "
+            "stopped. The recipe is a name or a recorded recipe.json, given first; any of its "
+            "options can be changed by a flag. The names:",
+            *(f"- {name}: {entry.summary}." for name, entry in RECIPES.items()),
+        ]
     )
 
 

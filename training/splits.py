@@ -70,6 +70,7 @@ def other_splits(options, changes, seed, report=print):
             among them, only what they name is read; otherwise all splits are read anew.
         seed: int. As for `load_splits`.
         report: function, as for `load_splits`.
+        report: function, as for `load_splits`.
 
     Returns:
         `Splits`, with None for what is not named.
