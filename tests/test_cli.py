@@ -43,18 +43,16 @@ class Outer:
     fast: bool = False
 
 
+MEANT = "Unknown option --learning-rat: did you mean --learning-rate?"
+LISTED = "keras-attention test --help lists those there are."
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (
-            ["r", "--learning-rat", "1"],
-            MEANT,
-        ),
+        (["r", "--learning-rat", "1"], MEANT),
         (["r", "--learning_rat=1"], MEANT),
-        (
-            ["r", "--x", "1"],
-            "Unknown option --x: " + LISTED,
-        ),
+        (["r", "--x", "1"], "Unknown option --x: " + LISTED),
         (["r", "-x"], "Unknown option -x: " + LISTED),
         (["r", "--epochs", "1.5"], "--epochs must be a whole number. Received: 1.5"),
         (["r", "--learning-rate=fast"], "--learning-rate must be a number. Received: fast"),
@@ -84,10 +82,9 @@ def test_help_wraps_and_names_its_values(capsys, monkeypatch):
     lines = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
     text = " ".join(" ".join(lines).split())
     assert lines[0].startswith("usage: keras-attention test [-h]")
-    assert "RUN (required)" in text
-    assert (
-        "--learning-rate FLOAT Size of a step. It is explained in two lines. (default: 0.1)" in text
-    )
+    assert "RUN Folder of the run. (required)" in text
+    explanation = "Size of a step. It is explained in two lines. (default: 0.1)"
+    assert f"--learning-rate FLOAT {explanation}" in text
     assert "--cell {lstm,gru}" in text and "None" not in text
     assert max(map(len, lines)) <= 80
 
