@@ -29,14 +29,11 @@ GROUND = {
     "errors",
     "files",
     "labels",
-<<<<<<< HEAD
     "locks",
-=======
     "native_log",
     "option_help",
     "option_types",
     "run_log_filter",
->>>>>>> 71fe9bf (Make every error of the command line one sentence, interrupts and log lines included; help that wraps, shell completion)
     "fonts",
     "figures",
     "word_pictures",
