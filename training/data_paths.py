@@ -4,6 +4,8 @@ import dataclasses
 import os
 from pathlib import Path
 
+from keras_attention.user_files import expand_home
+
 PATHS = (
     *(
         f"{split}_{side}"
@@ -21,7 +23,7 @@ def absolute(options):
     Args:
         options: `DataOptions`.
     """
-    return _changed(options, lambda path: os.path.abspath(Path(path).expanduser()))
+    return _changed(options, lambda path: os.path.abspath(expand_home(path)))
 
 
 def locate(options, run_dir):

@@ -2,13 +2,13 @@
 
 import errno
 import time
-from pathlib import Path
 
 from keras_attention import Translator
 from keras_attention.decoding import SearchOptions, changed_search
 from keras_attention.errors import UserError
 from keras_attention.files import write_json
 from keras_attention.locks import InUseError
+from keras_attention.user_files import expand_home
 
 from .data_paths import locate
 from .digests import check_digests, digests, recorded_digests
@@ -104,7 +104,7 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
     Raises:
         UserError: no run directory, or one that has no model yet; the data changed.
     """
-    run_dir = Path(run_dir)
+    run_dir = expand_home(run_dir)
     recipe = read_recipe(run_dir / "recipe.json")
     check_scores(recipe.score)
     options = locate(recipe.data, run_dir)

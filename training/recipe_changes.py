@@ -1,10 +1,10 @@
 """What may change between two commands for one run directory, and why the rest may not.
 
 May change: the name, the options of the search, `heatmaps`, `steps_per_execution` and
-`jit_compile`, which compute the same; paths, as long as the pairs in them are the same (digests
-tell); `bleu_tokenizer` where BLEU does not choose the best epoch; and `epochs` may grow. The
-learning rate then is, from the next step on, what a run of that many epochs has there: a cosine
-rises again and reaches its lowest value at the new end.
+`jit_compile`, which compute the same; paths, and how files are read, as long as the pairs in them
+are the same (digests tell); `bleu_tokenizer` where BLEU does not choose the best epoch; and
+`epochs` may grow. The learning rate then is, from the next step on, what a run of that many epochs
+has there: a cosine rises again and reaches its lowest value at the new end.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from keras_attention.files import read_json
 from .data_paths import PATHS, locate
 from .recipe_file import differences, read_recipe
 
+READING = ("table_header", "table_delimiter", "table_quotes", "encoding", "same_source")
 FREE = ("name", "heatmaps", "steps_per_execution", "jit_compile")
 CHOOSES = "it chooses the best epoch, and those already done were scored with the recorded one"
 REASONS = {
@@ -65,6 +66,8 @@ def agree(path, recipe, same_data, report):
 
 
 def _may_change(option, before, asked, recorded, same_data):
+    if option in READING:
+        return same_data
     if option in PATHS:
         return same_data or (before and asked and Path(before).resolve() == Path(asked).resolve())
     if option == "epochs":

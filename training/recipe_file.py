@@ -52,9 +52,11 @@ def read_recipe(path, what="a run directory"):
 
 def _data(recorded, options):
     """`DataOptions` as recorded; version 0.1 read tables and compared sources as given here."""
-    columns = (options.source_column, options.target_column)
-    header = "no" if all(map(str.isdecimal, columns)) else "yes"
-    old = {"table_header": header, "table_delimiter": "suffix", "same_source": "case"}
+    old = {} if options.embedded else {"same_source": "case"}
+    if options.train_table:
+        columns = (options.source_column, options.target_column)
+        header = "no" if all(map(str.isdecimal, columns)) else "yes"
+        old |= {"table_header": header, "table_delimiter": "suffix"}
     missing = {name: value for name, value in old.items() if name not in recorded}
     return dataclasses.replace(options, **missing)
 

@@ -1,13 +1,13 @@
 """A recipe and a folder in, a trained and evaluated run out."""
 
 import dataclasses
-from pathlib import Path
 
 import keras
 
 from keras_attention import Translator, text
 from keras_attention.decoding import make_search
 from keras_attention.errors import UserError
+from keras_attention.user_files import expand_home
 
 from . import build
 from .data_paths import absolute
@@ -42,7 +42,7 @@ def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False)
     """
     recipe.check()
     check_backend()
-    run_dir = Path(run_dir)
+    run_dir = expand_home(run_dir)
     recipe = dataclasses.replace(recipe, data=absolute(recipe.data))
     check_run_dir(run_dir)
     with claimed(run_dir, report):

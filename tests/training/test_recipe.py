@@ -9,7 +9,7 @@ from tiny_runs import TINY, changed
 
 from keras_attention import UserError, decoding
 from keras_attention.decoding import make_search
-from keras_attention.training import ModelOptions, make_model, recipes
+from keras_attention.training import DataOptions, ModelOptions, make_model, recipes
 from keras_attention.training.build import POSITIONS
 from keras_attention.training.recipe import Recipe
 from keras_attention.training.recipe_file import differences, from_dict, read_recipe, to_dict
@@ -148,6 +148,8 @@ def test_tables_of_version_0_1_are_read_as_then(tmp_path, column, header):
     data = read_recipe(path).data
     assert (data.table_header, data.table_delimiter) == (header, "suffix")
     assert data.same_source == "case"
+    path.write_text(json.dumps({"recipe": {"data": {"embedded": "dates"}}, "versions": {}}))
+    assert read_recipe(path).data == DataOptions(embedded="dates")
     path.write_text(json.dumps(recorded))  # Written by hand: the defaults of today.
     assert read_recipe(path) == from_dict(recorded)
     assert read_recipe(path).data.table_header == "auto"

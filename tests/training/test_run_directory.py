@@ -157,6 +157,14 @@ def test_another_spelling_of_a_path_is_the_same_path(tmp_path, monkeypatch):
     agreed(tmp_path / "run", recorded, other, same_data=True)  # Digests tell.
 
 
+def test_files_may_be_read_otherwise_if_the_pairs_are_the_same(tmp_path):
+    for option in ({"table_header": "yes"}, {"encoding": "utf-8"}):
+        other = changed(TINY, data=option)
+        agreed(tmp_path / "run", TINY, other, same_data=True)
+        with pytest.raises(UserError, match="there and .*; what is trained depends on it"):
+            agreed(tmp_path / "run", TINY, other)
+
+
 def test_what_changes_the_scores_of_epochs_may_not_change(tmp_path):
     other = changed(TINY, score={"bleu_tokenizer": "char"})
     agreed(tmp_path / "run", TINY, other)  # chrF chooses the best epoch.

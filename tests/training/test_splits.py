@@ -4,6 +4,7 @@ import pytest
 
 from keras_attention.errors import UserError
 from keras_attention.training import DataOptions, load_splits
+from keras_attention.training.data_paths import absolute
 
 
 @pytest.fixture
@@ -65,3 +66,10 @@ def test_options_of_parallel_files(write):
     assert "test: 1 of 1 sources (100.0%) stand in" in lines[2]
     with pytest.raises(UserError, match=r"train\.de is not valid ASCII in line 1"):
         load_splits(DataOptions(**{**vars(options), "encoding": "ascii"}), 0, lines.append)
+
+
+def test_paths_of_a_recipe_are_absolute_even_of_an_unknown_home(write, tmp_path):
+    path = write("a.csv", "one,eins\n")
+    options = absolute(DataOptions(train_table=path, test_table="~no-such-user/b.csv"))
+    assert options.train_table == str(tmp_path / "a.csv")
+    assert options.test_table.endswith("/~no-such-user/b.csv")
