@@ -4,8 +4,6 @@ import math
 import operator
 from numbers import Real
 
-from keras import ops
-
 
 def positive_integer(name, value):
     """`value` as an int, or a ValueError that names the argument."""
@@ -60,14 +58,6 @@ def fraction(name, value):
             f"`{name}` is expected to be None or above 0 and at most 1. Received: {name}={value!r}"
         )
     return float(value)
-
-
-def known(x):
-    """The NumPy array of a tensor; None while it is traced and its numbers are not known."""
-    try:
-        return ops.convert_to_numpy(x)
-    except (NotImplementedError, TypeError, ValueError):  # TensorFlow's, JAX' and Keras' tracers.
-        return None
 
 
 def _is_real(value):

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_attention.decoding.arguments import known
 from keras_attention.decoding.constraint import Prefixes
 from keras_attention.decoding.state import repeat_rows
+from keras_attention.ops.fitting import known
 
 
 class Rules:

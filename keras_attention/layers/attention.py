@@ -3,11 +3,17 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.attention_axes import AttentionAxes, standardize_axes
+from keras_attention.layers.call_checks import (
+    CheckedCall,
+    check_attention_inputs,
+    check_attention_masks,
+)
 from keras_attention.ops import NO_MASKS, Masks, normalizers, weighted_sum
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class Attention(keras.layers.Layer):
+class Attention(CheckedCall, keras.layers.Layer):
     """Base class: `context = dropout(normalizer(score(query, key), mask)) value`.
 
     A new attention implements `score`, and where it owns projections `project_query` and
@@ -31,6 +37,11 @@ class Attention(keras.layers.Layer):
             "entmax15", "hardmax" or "sigmoid" (see `keras_attention.ops.normalizers`).
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
+        attention_axes: The axes that are attended along where inputs have more than three, such as
+            `(batch, height, width, channels)`: an integer, a list or tuple, or all between batch
+            and features if not given, as in `keras.layers.MultiHeadAttention`. The others count as
+            further rows of the batch. An attention that goes by the order of positions needs one
+            axis, and so does a causal mask.
         **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
@@ -38,7 +49,7 @@ class Attention(keras.layers.Layer):
         value: Float tensor of shape `(batch, key, value_dim)`.
         key: Float tensor of shape `(batch, key, key_dim)`; `value` if not given.
         query_mask: Bool tensor of shape `(batch, query)`. True = a real position. The context of
-            the others is zero.
+            the others is zero. Masks may also hold zeros and ones; other numbers are refused.
         value_mask: Bool tensor of shape `(batch, key)`. True = may be attended to.
         key_mask: Bool tensor of shape `(batch, key)`, combined with `value_mask`.
         attention_mask: Bool tensor of shape `(batch, query, key)`. True = may attend.
@@ -49,16 +60,32 @@ class Attention(keras.layers.Layer):
     Output:
         Context of shape `(batch, query, value_dim)`, or the pair of context and weights, the
         weights of shape `(batch, query, key)`, in the layer's compute dtype. The context carries
-        the query's Keras mask on.
+        the query's Keras mask on. With more axes, the context has those of the query, and the
+        weights those of query and key.
+
+    Raises:
+        ValueError: If an input has another number of axes or another width than at the first call,
+            if key and value or the batches differ in length, or a mask is of another shape or has
+            other numbers than 0 and 1. Of masks that are not known before the run, floats are
+            refused.
     """
 
-    def __init__(self, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
+    # Inputs whose size the weights fix, and whether query and key must have the same size.
+    _fixed_inputs = ()
+    _multiplies_inputs = False
+    # Whether it matters which position stands beside which.
+    _goes_by_order = False
+    # What stands between batch and queries in the shape of the weights.
+    _head_axis = ()
+
+    def __init__(self, normalizer="softmax", dropout=0.0, seed=None, attention_axes=None, **kwargs):
         super().__init__(**kwargs)
         if not 0 <= dropout < 1:
             raise ValueError(f"Expected 0 <= dropout < 1. Received: dropout={dropout}")
         self.normalizer = normalizers.get(normalizer)
         self.dropout = dropout
         self.seed = seed
+        self.attention_axes = standardize_axes(attention_axes)
         if dropout > 0:
             self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
@@ -205,10 +232,60 @@ class Attention(keras.layers.Layer):
         training=None,
     ):
         """Attends from every query position at once; see the class."""
+        if len(query.shape) > 3:
+            tensors, positions = (query, value, key), (query_mask, value_mask, key_mask)
+            options = {"use_causal_mask": use_causal_mask, "training": training}
+            return self._call_along_axes(
+                tensors, positions, attention_mask, return_attention_scores, **options
+            )
         masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
         memory = self.project_memory(value, key)
         context, weights = self.attend(query, memory, masks, training)
         return (context, weights) if return_attention_scores else context
+
+    def _call_along_axes(self, tensors, positions, attention_mask, return_scores, **options):
+        """Folds the axes of inputs that have more than three, and unfolds those of the outputs."""
+        axes, (query, value, key) = self._axes(len(tensors[0].shape)), tensors
+        masks = (
+            axes.fold_positions(mask, x)
+            for mask, x in zip(
+                positions, (query, value, value if key is None else key), strict=True
+            )
+        )
+        outputs = self.call(
+            *map(axes.fold, tensors),
+            *masks,
+            attention_mask=axes.fold_mask(attention_mask, query, value),
+            return_attention_scores=return_scores,
+            **options,
+        )
+        if not return_scores:
+            return axes.unfold(outputs, query)
+        context, weights = outputs
+        return axes.unfold(context, query), axes.unfold_weights(weights, query, value)
+
+    def _axes(self, rank, use_causal_mask=False):
+        return AttentionAxes(self.attention_axes, rank, self._goes_by_order or use_causal_mask)
+
+    def _check_call(
+        self,
+        query=None,
+        value=None,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        *others,
+        **options,
+    ):
+        tensors = {"query": query, "value": value, "key": key}
+        positions = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
+        check_attention_inputs(self, tensors)
+        if query is not None and value is not None:  # or Keras says what is missing
+            axes = self._axes(len(query.shape), use_causal_mask)
+            check_attention_masks(axes, tensors, positions, attention_mask, self._head_axis)
 
     def compute_mask(self, inputs, previous_mask=None):
         """The context's mask is the query's.
@@ -253,7 +330,7 @@ class Attention(keras.layers.Layer):
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return context
-        shape = (*query.shape[:-1], value.shape[1])
+        shape = self._axes(len(query.shape)).weights_shape(query.shape, value.shape)
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
@@ -262,5 +339,6 @@ class Attention(keras.layers.Layer):
             "normalizer": normalizers.serialize(self.normalizer),
             "dropout": self.dropout,
             "seed": self.seed,
+            "attention_axes": self.attention_axes,
         }
         return {**super().get_config(), **config}

@@ -3,13 +3,15 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import CheckedCall, check_masked_input
 from keras_attention.ops import normalizers
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.projection import project
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class AttentionPooling(keras.layers.Layer):
+class AttentionPooling(CheckedCall, keras.layers.Layer):
     """The sum of a sequence's vectors, each weighted by how well it answers one learned query.
 
     ```
@@ -106,17 +108,16 @@ class AttentionPooling(keras.layers.Layer):
 
     def call(self, inputs, mask=None, return_attention_scores=False, training=None):
         """Pools; see the class."""
-        if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
-            raise ValueError(
-                "Expected `mask` to have an axis for each of `inputs` but the last. "
-                f"Received: mask.shape={mask.shape}, inputs.shape={inputs.shape}"
-            )
-        mask = None if mask is None else ops.cast(mask, "bool")
+        mask = None if mask is None else as_bool(mask)
         weights = ops.cast(self.normalizer(self.score(inputs), mask), self.compute_dtype)
         if training and self.dropout > 0:
             weights = keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
         pooled = ops.squeeze(ops.matmul(ops.expand_dims(weights, axis=-2), inputs), axis=-2)
         return (pooled, weights) if return_attention_scores else pooled  # (batch, dim)
+
+    def _check_call(self, inputs=None, mask=None, *others, **options):
+        axes = ("batch", "length", "dim")
+        check_masked_input(self, "inputs", inputs, axes, ("mask", mask), more=1)
 
     def compute_mask(self, inputs, previous_mask=None):
         """None: one vector has no padding.

@@ -58,6 +58,8 @@ class BahdanauAttention(Attention):
         Monotonic Alignments".
     """
 
+    _fixed_inputs = ("query", "key")
+
     def __init__(
         self, units, normalize=False, normalizer="softmax", dropout=0.0, seed=None, **kwargs
     ):

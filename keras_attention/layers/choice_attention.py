@@ -58,6 +58,18 @@ class ChoiceAttention(Attention):
         _check_inner(attention)
         self.attention = attention
 
+    @property
+    def _fixed_inputs(self):
+        return self.attention._fixed_inputs
+
+    @property
+    def _multiplies_inputs(self):
+        return self.attention._multiplies_inputs
+
+    @property
+    def _goes_by_order(self):
+        return self.attention._goes_by_order
+
     def build(self, query_shape, value_shape, key_shape=None):
         """Builds the inner attention.
 

@@ -4,12 +4,14 @@ import keras
 from keras import ops
 
 from keras_attention.layers.building import add_scaled_weight
+from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
 from keras_attention.ops import combine_masks, dot_product_scores, normalizers
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class CoAttention(keras.layers.Layer):
+class CoAttention(CheckedCall, keras.layers.Layer):
     """Attention over two sequences at once, each summed up with an eye on the other.
 
     With `Q` the first and `V` the second input (Lu et al., 2016, equations 3 to 5):
@@ -133,9 +135,17 @@ class CoAttention(keras.layers.Layer):
         contexts = _summed(first_weights, first), _summed(second_weights, second)
         return (*contexts, first_weights, second_weights) if return_attention_scores else contexts
 
+    def _check_call(
+        self, first=None, second=None, first_mask=None, second_mask=None, *others, **options
+    ):
+        for name, x, mask in (("first", first, first_mask), ("second", second, second_mask)):
+            axes = ("batch", name, f"{name}_dim")
+            check_masked_input(self, name, x, axes, (f"{name}_mask", mask))
+        check_alike(slice(0, 1), "the same batch", first=first, second=second)
+
     def _weigh(self, hidden, v, mask, training):
         scores = ops.squeeze(ops.matmul(hidden, at_least_float32(v)), axis=-1)  # (batch, length)
-        mask = None if mask is None else ops.cast(mask, "bool")
+        mask = None if mask is None else as_bool(mask)
         weights = ops.cast(self.normalizer(scores, mask), self.compute_dtype)
         return self.drop(weights, training=training)
 

@@ -2,12 +2,13 @@
 
 import keras
 
+from keras_attention.layers.call_checks import CheckedCall, check_map
 from keras_attention.layers.channel_attention import ChannelAttention
 from keras_attention.layers.spatial_attention import SpatialAttention
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class ConvolutionalBlockAttention(keras.layers.Layer):
+class ConvolutionalBlockAttention(CheckedCall, keras.layers.Layer):
     """The convolutional block attention module, CBAM: "what" first, then "where".
 
     ```
@@ -80,6 +81,9 @@ class ConvolutionalBlockAttention(keras.layers.Layer):
         gated, channel_gates = self.channel_attention(inputs, **options)
         gated, position_gates = self.spatial_attention(gated, **options)
         return (gated, channel_gates, position_gates) if return_attention_scores else gated
+
+    def _check_call(self, inputs=None, mask=None, *others, **options):
+        check_map(self, inputs, mask)
 
     def compute_output_shape(self, input_shape):
         """The shape of the gated map.

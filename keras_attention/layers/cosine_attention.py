@@ -60,6 +60,8 @@ class CosineAttention(Attention):
         Transformer V2: Scaling Up Capacity and Resolution".
     """
 
+    _multiplies_inputs = True
+
     def __init__(self, temperature=None, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
         if temperature is not None and temperature <= 0:

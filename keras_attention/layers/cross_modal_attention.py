@@ -2,12 +2,13 @@
 
 import keras
 
+from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.nested import build_once
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class CrossModalAttention(keras.layers.Layer):
+class CrossModalAttention(CheckedCall, keras.layers.Layer):
     """Two multi-head attentions, with the queries of one input and the keys of the other.
 
     `first' = MultiHead(first, second, second)`, `second' = MultiHead(second, first, first)`, each
@@ -118,6 +119,14 @@ class CrossModalAttention(keras.layers.Layer):
             second, first, query_mask=second_mask, value_mask=first_mask, **options
         )
         return _sorted(of_first, of_second) if return_attention_scores else (of_first, of_second)
+
+    def _check_call(
+        self, first=None, second=None, first_mask=None, second_mask=None, *others, **options
+    ):
+        for name, x, mask in (("first", first, first_mask), ("second", second, second_mask)):
+            axes = ("batch", name, f"{name}_dim")
+            check_masked_input(self, name, x, axes, (f"{name}_mask", mask), more=2)
+        check_alike(slice(0, 1), "the same batch", first=first, second=second)
 
     def compute_output_shape(self, first_shape, second_shape):
         """The shapes of the two contexts.

@@ -48,6 +48,8 @@ class DotProductAttention(Attention):
         Translation".
     """
 
+    _multiplies_inputs = True
+
     def build(self, query_shape, value_shape, key_shape=None):
         """Checks that query and key are of one size.
 

@@ -3,9 +3,12 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
+from keras_attention.ops.fitting import as_bool
+
 
 @keras.saving.register_keras_serializable("keras_attention")
-class GatedFusion(keras.layers.Layer):
+class GatedFusion(CheckedCall, keras.layers.Layer):
     """The gated multimodal unit: a gate that says, feature by feature, which input to trust.
 
     With `v` the first and `t` the second input (Arevalo et al., 2017, equations 1 to 4):
@@ -105,7 +108,6 @@ class GatedFusion(keras.layers.Layer):
         training=None,
     ):
         """Joins both inputs; see the class."""
-        self.compute_output_shape(first.shape, second.shape)  # for its check
         masks = _as_column(first_mask), _as_column(second_mask)
         first, second = _where_there(masks[0], first), _where_there(masks[1], second)
         gate = self.gate(first, second, *masks)
@@ -114,6 +116,14 @@ class GatedFusion(keras.layers.Layer):
         output = output + (1 - gate) * ops.tanh(ops.matmul(second, self.second_kernel))
         output = self.with_mask(output, mask=_either(first_mask, second_mask))
         return (output, gate) if return_attention_scores else output
+
+    def _check_call(
+        self, first=None, second=None, first_mask=None, second_mask=None, *others, **options
+    ):
+        for name, x, mask in (("first", first, first_mask), ("second", second, second_mask)):
+            axes = ("batch", f"{name}_dim")
+            check_masked_input(self, name, x, axes, (f"{name}_mask", mask), more=1)
+        check_alike(slice(0, -1), "the same axes but for the last", first=first, second=second)
 
     def compute_mask(self, first, previous_mask=None):
         """None: `call` gives the output its mask, which is not that of `first` alone.
@@ -137,15 +147,6 @@ class GatedFusion(keras.layers.Layer):
         Returns:
             `(batch, ..., units)`.
         """
-        same = len(first_shape) == len(second_shape) and all(
-            one is None or other is None or one == other
-            for one, other in zip(first_shape[:-1], second_shape[:-1], strict=True)
-        )
-        if not same:
-            raise ValueError(
-                "Expected `first` and `second` to have the same axes but for the last. Received: "
-                f"first_shape={tuple(first_shape)}, second_shape={tuple(second_shape)}"
-            )
         return (*first_shape[:-1], self.units)
 
     def compute_output_spec(
@@ -181,7 +182,7 @@ class _WithMask(keras.layers.Layer):
 
 
 def _as_column(mask):
-    return None if mask is None else ops.expand_dims(ops.cast(mask, "bool"), axis=-1)
+    return None if mask is None else ops.expand_dims(as_bool(mask), axis=-1)
 
 
 def _where_there(mask, x):
@@ -192,4 +193,4 @@ def _either(first_mask, second_mask):
     """Where at least one input is there; None where that is everywhere."""
     if first_mask is None or second_mask is None:
         return None
-    return ops.logical_or(ops.cast(first_mask, "bool"), ops.cast(second_mask, "bool"))
+    return ops.logical_or(as_bool(first_mask), as_bool(second_mask))

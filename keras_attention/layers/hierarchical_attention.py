@@ -6,10 +6,12 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention_pooling import AttentionPooling
+from keras_attention.layers.call_checks import CheckedCall, check_masked_input
+from keras_attention.ops.fitting import as_bool
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class HierarchicalAttention(keras.layers.Layer):
+class HierarchicalAttention(CheckedCall, keras.layers.Layer):
     """Attention over the words of each sentence, then over the sentences of each document.
 
     ```
@@ -109,16 +111,11 @@ class HierarchicalAttention(keras.layers.Layer):
 
     def call(self, inputs, mask=None, return_attention_scores=False, training=None):
         """Attends to words, then to sentences; see the class."""
-        if mask is not None and len(mask.shape) != 3:
-            raise ValueError(
-                "Expected `mask` of shape (batch, sentences, words). "
-                f"Received: mask.shape={mask.shape}"
-            )
         batch, sentences, words, dim = ops.shape(inputs)
         options = {"return_attention_scores": True, "training": training}
         word_mask = sentence_mask = None
         if mask is not None:
-            mask = ops.cast(mask, "bool")
+            mask = as_bool(mask)
             word_mask = ops.reshape(mask, (batch * sentences, words))
             sentence_mask = ops.any(mask, axis=-1)  # (batch, sentences)
 
@@ -131,6 +128,10 @@ class HierarchicalAttention(keras.layers.Layer):
         if not return_attention_scores:
             return x  # (batch, sentence_dim)
         return x, ops.reshape(word_weights, (batch, sentences, words)), sentence_weights
+
+    def _check_call(self, inputs=None, mask=None, *others, **options):
+        axes = ("batch", "sentences", "words", "dim")
+        check_masked_input(self, "inputs", inputs, axes, ("mask", mask))
 
     def compute_mask(self, inputs, previous_mask=None):
         """None: one vector has no padding.

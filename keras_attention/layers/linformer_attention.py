@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.ops import Masks
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 
 
@@ -65,6 +66,8 @@ class LinformerAttention(MultiHeadAttention):
         Wang et al., 2020, "Linformer: Self-Attention with Linear Complexity".
     """
 
+    _goes_by_order = True
+
     def __init__(
         self,
         num_heads,
@@ -122,7 +125,7 @@ class LinformerAttention(MultiHeadAttention):
             `(batch, heads, query, projected_length)`, the weights None where they were not asked
             for.
         """
-        self._check_call(key, masks, bias)
+        self._refuse_call(key, masks, bias)
         return super().attend_heads(
             query,
             self._mix(self.key_mixture, key, masks.key),
@@ -134,7 +137,7 @@ class LinformerAttention(MultiHeadAttention):
             query_positions,
         )
 
-    def _check_call(self, key, masks, bias):
+    def _refuse_call(self, key, masks, bias):
         received = {"use_causal_mask": masks.causal or None}
         for name, tensor in (("attention_mask", masks.attention), ("bias", bias)):
             received[name] = None if tensor is None else f"of shape {tuple(ops.shape(tensor))}"
@@ -154,7 +157,7 @@ class LinformerAttention(MultiHeadAttention):
     def _mix(self, mixture, x, mask):
         """`E` times the keys, or `F` times the values: `(batch, heads, projected_length, dim)`."""
         if mask is not None:
-            mask = ops.cast(mask, "bool")[:, None, :, None]
+            mask = as_bool(mask, "value_mask")[:, None, :, None]
             x = ops.where(mask, x, ops.zeros_like(x))
         mixture = at_least_float32(mixture)[:, : ops.shape(x)[2]]
         return ops.cast(ops.matmul(mixture, at_least_float32(x)), x.dtype)
@@ -163,7 +166,7 @@ class LinformerAttention(MultiHeadAttention):
         """The projected keys are all there, or, where a sentence has no key, none."""
         if masks.key is None:
             return masks
-        some = ops.any(ops.cast(masks.key, "bool"), axis=-1, keepdims=True)  # (batch, 1)
+        some = ops.any(as_bool(masks.key, "value_mask"), axis=-1, keepdims=True)  # (batch, 1)
         return Masks(query=masks.query, key=ops.repeat(some, self.projected_length, axis=1))
 
     def compute_output_spec(self, query, value, *arguments, **options):
@@ -172,7 +175,7 @@ class LinformerAttention(MultiHeadAttention):
         if not isinstance(spec, tuple):
             return spec
         context, weights = spec
-        shape = (*weights.shape[:3], self.projected_length)
+        shape = (*weights.shape[:-1], self.projected_length)
         return context, keras.KerasTensor(shape, dtype=weights.dtype)
 
     def get_config(self):

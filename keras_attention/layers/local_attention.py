@@ -59,6 +59,8 @@ class LocalAttention(ChoiceAttention):
         Translation".
     """
 
+    _goes_by_order = True
+
     def __init__(self, attention, window, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
         if window < 0:

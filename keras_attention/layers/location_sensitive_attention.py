@@ -58,6 +58,8 @@ class LocationSensitiveAttention(RecursiveAttention):
         "Natural TTS Synthesis by Conditioning WaveNet on Mel Spectrogram Predictions".
     """
 
+    _fixed_inputs = ("query", "key")
+
     def __init__(
         self,
         units,

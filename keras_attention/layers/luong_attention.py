@@ -99,6 +99,14 @@ class LuongAttention(Attention):
             self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, units), joined_dim)
             self.v = add_scaled_weight(self, "v", (units,), units)
 
+    @property
+    def _fixed_inputs(self):
+        return () if self.score_name == "dot" else ("query", "key")
+
+    @property
+    def _multiplies_inputs(self):
+        return self.score_name == "dot"
+
     def project_query(self, query):
         """`W_q q` for "concat", the query itself otherwise.
 

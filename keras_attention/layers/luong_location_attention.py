@@ -57,6 +57,9 @@ class LuongLocationAttention(Attention):
         Translation".
     """
 
+    _fixed_inputs = ("query",)
+    _goes_by_order = True
+
     def __init__(self, max_length, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
         if max_length < 1:
@@ -114,7 +117,8 @@ class LuongLocationAttention(Attention):
         Returns:
             `(batch, query, value_dim)`.
         """
-        self._check_length(value_shape[1])
+        _, length, _ = self._axes(len(value_shape)).folded_shape(value_shape)
+        self._check_length(length)
         return super().compute_output_shape(query_shape, value_shape)
 
     def _check_length(self, length):

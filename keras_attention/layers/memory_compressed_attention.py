@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.ops import Masks
+from keras_attention.ops.fitting import as_bool
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -65,6 +66,8 @@ class MemoryCompressedAttention(MultiHeadAttention):
     Reference:
         Liu et al., 2018, "Generating Wikipedia by Summarizing Long Sequences".
     """
+
+    _goes_by_order = True
 
     def __init__(
         self,
@@ -166,7 +169,7 @@ class MemoryCompressedAttention(MultiHeadAttention):
     def _compress(self, x, mask, kernel, bias):
         """The convolution: `(batch, key_value_heads, key, dim)` to `(..., windows, dim)`."""
         if mask is not None:
-            mask = ops.cast(mask, "bool")[:, None, :, None]
+            mask = as_bool(mask, "value_mask")[:, None, :, None]
             x = ops.where(mask, x, ops.zeros_like(x))
         batch, heads, length, dim = ops.shape(x)
         windows = self._windows(length)
@@ -180,7 +183,7 @@ class MemoryCompressedAttention(MultiHeadAttention):
         windows = self._windows(key_length)
         key, causal = masks.key, None
         if key is not None:
-            key = ops.cast(key, "int32")
+            key = ops.cast(as_bool(key, "value_mask"), "int32")
             key = ops.pad(key, ((0, 0), (0, windows * self.stride - key_length)))
             key = ops.reshape(key, (ops.shape(key)[0], windows, self.stride))
             key = ops.any(ops.cast(key, "bool"), axis=-1)  # (batch, windows)
@@ -197,8 +200,8 @@ class MemoryCompressedAttention(MultiHeadAttention):
         if not isinstance(spec, tuple):
             return spec
         context, weights = spec
-        length = weights.shape[3]
-        shape = (*weights.shape[:3], None if length is None else self._windows(length))
+        length = weights.shape[-1]
+        shape = (*weights.shape[:-1], None if length is None else self._windows(length))
         return context, keras.KerasTensor(shape, dtype=weights.dtype)
 
     def get_config(self):

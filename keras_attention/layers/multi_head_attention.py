@@ -424,6 +424,13 @@ class MultiHeadAttention(ProjectedHeads):
         query_positions=None,
     ):
         """Attends from every query position at once; see the class."""
+        if len(query.shape) > 3:
+            tensors, positions = (query, value, key), (query_mask, value_mask, key_mask)
+            options = {"use_causal_mask": use_causal_mask, "training": training, "bias": bias}
+            options["query_positions"] = query_positions
+            return self._call_along_axes(
+                tensors, positions, attention_mask, return_attention_scores, **options
+            )
         masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
         context, weights = self.attend(
             query,
@@ -468,7 +475,8 @@ class MultiHeadAttention(ProjectedHeads):
         context = keras.KerasTensor(query.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return context
-        shape = (query.shape[0], self.num_heads, query.shape[1], value.shape[1])
+        axes = self._axes(len(query.shape))
+        shape = axes.weights_shape(query.shape, value.shape, self._head_axis)
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
 

@@ -8,6 +8,7 @@ from keras import ops
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.nested import overrides
 from keras_attention.ops import NO_MASKS
+from keras_attention.ops.fitting import as_bool
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -41,6 +42,8 @@ class PatternAttention(MultiHeadAttention):
     >>> tuple(layer(x, x, use_causal_mask=True).shape)
     (2, 31, 7)
     """
+
+    _goes_by_order = True
 
     def __init__(self, num_heads, key_dim, pattern, **kwargs):
         super().__init__(num_heads, key_dim, **kwargs)
@@ -90,7 +93,7 @@ class PatternAttention(MultiHeadAttention):
         if masks.attention is not None:
             of_heads = len(masks.attention.shape) == 4 and len(mask.shape) == 3
             mask = ops.expand_dims(mask, axis=1) if of_heads else mask
-            mask = ops.logical_and(mask, ops.cast(masks.attention, "bool"))
+            mask = ops.logical_and(mask, as_bool(masks.attention, "attention_mask"))
         return replace(masks, attention=mask)  # (query, key), or with batch and heads before
 
     def start(self, memory):

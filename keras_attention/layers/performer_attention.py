@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.linear_attention import LinearAttention
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.random_features import (
     log_random_features,
@@ -146,7 +147,7 @@ class PerformerAttention(LinearAttention):
         """
         logs = self._logs(key)
         if key_mask is not None:
-            logs = ops.where(ops.cast(key_mask, "bool")[:, None, :, None], logs, NOTHING)
+            logs = ops.where(as_bool(key_mask, "value_mask")[:, None, :, None], logs, NOTHING)
         return stable_exp(logs, _highest(logs))
 
     def recurrent_start(self, batch_size):

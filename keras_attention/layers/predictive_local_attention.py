@@ -62,6 +62,8 @@ class PredictiveLocalAttention(ChoiceAttention):
         Translation".
     """
 
+    _goes_by_order = True
+
     def __init__(
         self,
         attention,
@@ -79,6 +81,10 @@ class PredictiveLocalAttention(ChoiceAttention):
             raise ValueError(f"Expected `units` to be positive. Received: units={units}")
         self.window = window
         self.units = units
+
+    @property
+    def _fixed_inputs(self):
+        return ("query", *super()._fixed_inputs)
 
     def build(self, query_shape, value_shape, key_shape=None):
         """Builds the inner attention, and makes `W_p` and `v_p`.

@@ -23,6 +23,8 @@ class ProjectedHeads(Attention):
         **kwargs: The arguments of `Attention`.
     """
 
+    _fixed_inputs = ("query", "value", "key")
+
     def __init__(
         self,
         num_heads,
@@ -188,6 +190,14 @@ class ProjectedHeads(Attention):
         if rows is None:
             return merged
         return ops.where(ops.expand_dims(rows, axis=-1), merged, 0.0)
+
+    @property
+    def _head_axis(self):
+        return (self.num_heads,)
+
+    @property
+    def _goes_by_order(self):
+        return self.position is not None
 
     @property
     def needs_weights(self):

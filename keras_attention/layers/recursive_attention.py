@@ -38,6 +38,8 @@ class RecursiveAttention(Attention):
         `(batch, query, key)`.
     """
 
+    _goes_by_order = True
+
     def start(self, memory):
         """The state before the first step: no position has any weight.
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import CheckedCall, check_masked_input
 from keras_attention.layers.nested import build_once
 from keras_attention.ops import NO_MASKS
 
@@ -10,7 +11,7 @@ NORMS = ("pre", "post")
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class ResidualAttention(keras.layers.Layer):
+class ResidualAttention(CheckedCall, keras.layers.Layer):
     """Self-attention added to its own input, with layer normalisation before or behind.
 
     - "pre": `x + dropout(attention(norm(x)))`, which trains without a warm-up;
@@ -115,6 +116,22 @@ class ResidualAttention(keras.layers.Layer):
         context, *weights = found if return_attention_scores else (found,)
         x = self._after(inputs, context, training)
         return (x, *weights) if return_attention_scores else x
+
+    def _check_call(
+        self,
+        inputs=None,
+        mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        *others,
+        **options,
+    ):
+        axes = ("batch", "length", "dim")
+        check_masked_input(self, "inputs", inputs, axes, ("mask", mask), more=2)
+        check = getattr(self.attention, "_check_call", None)
+        if check is not None and inputs is not None:
+            masks = {"attention_mask": attention_mask, "use_causal_mask": use_causal_mask}
+            check(inputs, inputs, **masks)
 
     def _before(self, inputs):
         # Cast here: a decoder that steps comes from outside of Keras' autocast.

@@ -3,9 +3,12 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
+from keras_attention.ops.fitting import as_bool
+
 
 @keras.saving.register_keras_serializable("keras_attention")
-class SegmentMemory(keras.layers.Layer):
+class SegmentMemory(CheckedCall, keras.layers.Layer):
     """The last hidden states of former segments, as further keys and values of the next.
 
     `h~ = [stop_gradient(memory); h]` (Dai et al., 2019, section 3.2): a long text is read segment
@@ -86,12 +89,19 @@ class SegmentMemory(keras.layers.Layer):
             segment_mask = ops.ones(ops.shape(segment)[:2], dtype="bool")
         former = ops.stop_gradient(ops.cast(memory["states"], segment.dtype))
         states = ops.concatenate([former, segment], axis=1)
-        mask = ops.concatenate([memory["mask"], ops.cast(segment_mask, "bool")], axis=1)
+        mask = ops.concatenate([memory["mask"], as_bool(segment_mask, "segment_mask")], axis=1)
         last = {
             "states": ops.stop_gradient(states[:, -self.length :]),
             "mask": mask[:, -self.length :],
         }
         return states, mask, last
+
+    def _check_call(self, segment=None, memory=None, segment_mask=None, *others, **options):
+        axes = ("batch", "segment", "dim")
+        check_masked_input(self, "segment", segment, axes, ("segment_mask", segment_mask))
+        if isinstance(memory, dict):
+            states = {"segment": segment, "states": memory.get("states")}
+            check_alike(slice(0, 3, 2), "the same batch and size", **states)
 
     def compute_mask(self, inputs, previous_mask=None):
         """None: the output says itself what is real.

@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import CheckedCall, check_map
 from keras_attention.ops import feature_maps
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class SpatialAttention(keras.layers.Layer):
+class SpatialAttention(CheckedCall, keras.layers.Layer):
     """A convolution over mean and maximum of the channels says how much of a position goes on.
 
     `M_s(x) = sigmoid(conv([mean of x over channels; max of x over channels]))` (Woo et al., 2018,
@@ -111,6 +112,9 @@ class SpatialAttention(keras.layers.Layer):
             gates = ops.where(mask, gates, 0.0)  # (batch, height, width)
         gated = feature_maps.gate_positions(inputs, gates, self.data_format)
         return (gated, gates) if return_attention_scores else gated
+
+    def _check_call(self, inputs=None, mask=None, *others, **options):
+        check_map(self, inputs, mask)
 
     def compute_output_shape(self, input_shape):
         """The shape of the gated map.

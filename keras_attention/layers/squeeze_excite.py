@@ -3,11 +3,12 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import CheckedCall, check_map
 from keras_attention.ops import feature_maps
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class SqueezeExcite(keras.layers.Layer):
+class SqueezeExcite(CheckedCall, keras.layers.Layer):
     """Channels that look at the whole map decide how much of each of them goes on.
 
     ```
@@ -123,6 +124,9 @@ class SqueezeExcite(keras.layers.Layer):
             gates = ops.where(ops.expand_dims(real, axis=-1), gates, 0.0)  # (batch, channels)
         gated = feature_maps.gate_channels(inputs, gates, mask, self.data_format)
         return (gated, gates) if return_attention_scores else gated
+
+    def _check_call(self, inputs=None, mask=None, *others, **options):
+        check_map(self, inputs, mask)
 
     def compute_output_shape(self, input_shape):
         """The shape of the gated map.

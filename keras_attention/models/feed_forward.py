@@ -4,12 +4,13 @@ import keras
 from keras import ops
 
 from keras_attention.decoding.arguments import positive_integer, share
+from keras_attention.layers.call_checks import CheckedCall, check_input, check_width
 
 ACTIVATIONS = ("relu", "gelu", "swiglu")
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class FeedForward(keras.layers.Layer):
+class FeedForward(CheckedCall, keras.layers.Layer):
     """Two dense layers at each position, or three with a gate.
 
     - "relu": `max(0, x W_1 + b_1) W_2 + b_2` (Vaswani et al., 2017, equation 2);
@@ -77,6 +78,10 @@ class FeedForward(keras.layers.Layer):
         else:
             x = ops.relu(x)
         return self.outer(self.dropping(x, training=training))
+
+    def _check_call(self, inputs=None, *others, **options):
+        check_input(self, "inputs", inputs, ("batch", "features"), more=1)
+        check_width(self, "inputs", inputs)
 
     def compute_output_shape(self, inputs_shape):
         return tuple(inputs_shape)

@@ -4,12 +4,14 @@ import keras
 from keras import ops
 
 from keras_attention.layers import BahdanauAttention
+from keras_attention.layers.call_checks import CheckedCall, check_decoder_inputs
 from keras_attention.layers.nested import build_once
 from keras_attention.models.recurrence import make_recurrent_layer, state_count, xla_pays
 from keras_attention.ops import Masks
+from keras_attention.ops.fitting import as_bool, check_fits
 
 
-class RecurrentDecoder(keras.layers.Layer):
+class RecurrentDecoder(CheckedCall, keras.layers.Layer):
     """Recurrent decoder with attention over the encoder's annotations.
 
     A subclass says how cells and attention are wired by one method, `advance`; stepping and the
@@ -141,6 +143,7 @@ class RecurrentDecoder(keras.layers.Layer):
         """
         if values_mask is None:
             values_mask = ops.ones(ops.shape(values)[:2], dtype="bool")
+        check_fits("values_mask", values_mask, ops.shape(values)[:2])
         memory = self.attention.project_memory(values)
         context = ops.zeros(
             (ops.shape(values)[0], self._context_dim(values.shape)), dtype=values.dtype
@@ -202,7 +205,7 @@ class RecurrentDecoder(keras.layers.Layer):
         return self.attention.compute_output_shape(query_shape, tuple(values_shape))[-1]
 
     def _start_states(self, values, values_mask):
-        weights = ops.cast(values_mask, values.dtype)[:, :, None]
+        weights = ops.cast(as_bool(values_mask, "values_mask"), values.dtype)[:, :, None]
         total = ops.maximum(ops.sum(weights, axis=1), 1)
         states = self.bridge(ops.sum(values * weights, axis=1) / total)
         return ops.split(states, sum(self.state_sizes), axis=-1)
@@ -219,6 +222,9 @@ class RecurrentDecoder(keras.layers.Layer):
     def _top_output(self, states):
         """What the last cell emitted: the first of its states."""
         return states[sum(self.state_sizes[:-1])]
+
+    def _check_call(self, inputs=None, values=None, values_mask=None, *others, **options):
+        check_decoder_inputs(self, inputs, values, values_mask)
 
     def compute_output_shape(self, inputs_shape, values_shape):
         return (*inputs_shape[:2], self.units)

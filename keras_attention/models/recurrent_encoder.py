@@ -2,11 +2,12 @@
 
 import keras
 
+from keras_attention.layers.call_checks import CheckedCall, check_masked_input
 from keras_attention.models.recurrence import make_recurrent_layer, xla_pays
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class RecurrentEncoder(keras.layers.Layer):
+class RecurrentEncoder(CheckedCall, keras.layers.Layer):
     """Annotations of a source sequence by LSTM or GRU layers.
 
     Each position's annotation is what the last layer emits there; a bidirectional layer
@@ -88,6 +89,10 @@ class RecurrentEncoder(keras.layers.Layer):
             outputs = layer(outputs, mask=mask, training=training)
             outputs = dropout(outputs, training=training)
         return outputs  # (batch, source, output_dim)
+
+    def _check_call(self, inputs=None, mask=None, *others, **options):
+        axes = ("batch", "source", "features")
+        check_masked_input(self, "inputs", inputs, axes, ("mask", mask))
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[:2], self.output_dim)

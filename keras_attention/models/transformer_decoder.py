@@ -4,11 +4,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.decoding.arguments import known
 from keras_attention.decoding.state import SHARED
+from keras_attention.layers.call_checks import check_decoder_inputs
 from keras_attention.models.transformer_encoder import TransformerEncoder
 from keras_attention.ops import Masks
-from keras_attention.ops.fitting import check_fits
+from keras_attention.ops.fitting import check_fits, known
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -194,6 +194,9 @@ class TransformerDecoder(TransformerEncoder):
             x, weights = block.call(x, values, values_mask=values_mask, return_weights=True)
             found.append(weights)
         return ops.stack(found, axis=1)
+
+    def _check_call(self, inputs=None, values=None, values_mask=None, *others, **options):
+        check_decoder_inputs(self, inputs, values, values_mask)
 
     def compute_output_shape(self, inputs_shape, values_shape):
         return tuple(inputs_shape)

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.decoding.arguments import positive_integer, share
+from keras_attention.layers.call_checks import CheckedCall, check_masked_input
 from keras_attention.layers.positions import SinusoidalPosition
 from keras_attention.models.transformer_blocks import (
     EmbeddedPosition,
@@ -13,7 +14,7 @@ from keras_attention.models.transformer_blocks import (
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class TransformerEncoder(keras.layers.Layer):
+class TransformerEncoder(CheckedCall, keras.layers.Layer):
     """Annotations of a source sequence by a stack of self-attention blocks.
 
     Its width is that of its input: token embeddings, or frames of features projected by
@@ -134,6 +135,10 @@ class TransformerEncoder(keras.layers.Layer):
 
     def _finish(self, x):
         return x if self.last_norm is None else self.last_norm(x)
+
+    def _check_call(self, inputs=None, mask=None, *others, **options):
+        axes = ("batch", "source", "width")
+        check_masked_input(self, "inputs", inputs, axes, ("mask", mask))
 
     def compute_output_shape(self, inputs_shape):
         return tuple(inputs_shape)

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.ops import accelerator
 from keras_attention.ops.block_scores import BlockScores, limits
-from keras_attention.ops.fitting import check_fits, fit_bias
+from keras_attention.ops.fitting import as_bool, check_fits, fit_bias
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.row_blocks import cut_rows
 
@@ -125,9 +125,9 @@ def _masks_of_scores(key_mask, attention_mask, shape):
     check_fits("key_mask", key_mask, (shape[0], shape[3]))
     check_fits("attention_mask", attention_mask, shape)
     if key_mask is not None:
-        masks.append(ops.expand_dims(ops.cast(key_mask, "bool"), axis=(1, 2)))
+        masks.append(ops.expand_dims(as_bool(key_mask, "key_mask"), axis=(1, 2)))
     if attention_mask is not None:
-        masks.append(ops.cast(attention_mask, "bool"))
+        masks.append(as_bool(attention_mask, "attention_mask"))
     return tuple(_of_known_axes(mask, shape) for mask in masks)
 
 

@@ -11,6 +11,7 @@ from keras_attention.ops.block_views import (
     neighbouring_blocks,
     split_blocks,
 )
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.pattern_call import any_key
 
 
@@ -252,7 +253,8 @@ class Blocks:
             mask = ops.logical_and(mask, counts(rows, columns))
         mask = mask[None, None]  # (1, 1, groups, size, keys)
         if call.masks.key is not None:
-            key_mask = choose(ops.cast(call.masks.key, "int32")[:, None, :, None])
+            key_mask = ops.cast(as_bool(call.masks.key, "value_mask"), "int32")
+            key_mask = choose(key_mask[:, None, :, None])
             key_mask = ops.cast(ops.swapaxes(key_mask, 3, 4), "bool")
             mask = ops.logical_and(mask, key_mask)  # (batch, 1, groups, size, keys)
         scores = call.scores(query, choose(call.key))  # (batch, heads, groups, size, keys)

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.fitting import as_bool
+
 
 def positions_in_window(centers, positions, window):
     """The positions at most `window` away from each query's centre.
@@ -53,10 +55,8 @@ def real_positions(mask, length, dtype="float32"):
         `(batch, 1)`; `batch` is one without a mask. A position that is not real has the number of
         the last real one before it.
     """
-    if mask is None:
-        real = ops.ones((1, length), dtype=dtype)
-    else:
-        real = ops.cast(ops.cast(mask, "bool"), dtype)
+    real = ops.ones((1, length), dtype="bool") if mask is None else as_bool(mask)
+    real = ops.cast(real, dtype)
     return ops.cumsum(real, axis=-1) - 1, ops.sum(real, axis=-1, keepdims=True)
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 
 DATA_FORMATS = ("channels_last", "channels_first")
@@ -67,7 +68,7 @@ def standardize_map_mask(mask, x):
             "Expected `mask` to have an axis for each of `inputs` but the channels. "
             f"Received: mask.shape={mask.shape}, inputs.shape={x.shape}"
         )
-    return ops.cast(mask, "bool")
+    return as_bool(mask)
 
 
 def mean_over_positions(x, mask=None, data_format="channels_last"):

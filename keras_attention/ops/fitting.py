@@ -1,6 +1,82 @@
-"""Whether what is combined with scores fits them, as far as sizes are known before the run."""
+"""Whether masks and biases are what they should be, as far as it is known before the run."""
 
+import keras
 from keras import ops
+
+
+def known(x):
+    """The numbers of a tensor, where they are known.
+
+    Args:
+        x: A tensor or an array.
+
+    Returns:
+        A NumPy array; None while `x` is symbolic or traced.
+    """
+    try:
+        return ops.convert_to_numpy(x)
+    except (NotImplementedError, TypeError, ValueError):  # TensorFlow's, JAX' and Keras' tracers.
+        return None
+
+
+def as_bool(mask, name="mask"):
+    """A mask as bool, True = may attend.
+
+    Args:
+        mask: Tensor of bool, or of zeros and ones.
+        name: What the error calls it.
+
+    Returns:
+        Bool tensor of the same shape.
+
+    Raises:
+        ValueError: As `check_mask`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_attention.ops.fitting import as_bool
+    >>> [bool(real) for real in as_bool(np.array([1, 1, 0]))]
+    [True, True, False]
+    """
+    if not isinstance(mask, keras.KerasTensor):
+        mask = ops.convert_to_tensor(mask)
+    check_mask(name, mask)
+    return ops.cast(mask, "bool")
+
+
+def check_mask(name, mask):
+    """Refuses a mask of other numbers than 0 and 1.
+
+    An additive mask, 0 where a query may attend and -1e9 where it may not, would be read as its
+    opposite. Numbers are looked at where they are known. A symbolic or traced mask is judged by its
+    dtype: bool and integers are taken, floats are refused.
+
+    Args:
+        name: What the error calls the mask.
+        mask: A tensor or an array.
+
+    Raises:
+        ValueError: If it has other numbers, or is a float tensor whose numbers are not known.
+    """
+    dtype = keras.backend.standardize_dtype(mask.dtype)
+    if dtype == "bool":
+        return
+    numbers = known(mask)
+    if numbers is None:
+        if "float" in dtype:
+            raise ValueError(
+                f"Expected `{name}` to be bool or integer where its numbers are not known yet, as "
+                "in a functional model or a compiled function: a float mask could be an additive "
+                f'one. Cast one of zeros and ones: `keras.ops.cast({name}, "bool")`. '
+                f"Received: {name}.dtype={dtype}"
+            )
+    elif not ((numbers == 0) | (numbers == 1)).all():
+        raise ValueError(
+            f"Expected `{name}` to be bool, or of zeros and ones: True or 1 where a query may "
+            f"attend. An additive mask becomes one by `{name} == 0`. Received: {name} with numbers "
+            f"from {numbers.min():g} to {numbers.max():g}"
+        )
 
 
 def check_fits(name, tensor, shape):

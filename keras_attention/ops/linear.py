@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 
 # Chunks whose sums are added up by one matrix product, which is faster than a cumulative sum.
@@ -92,7 +93,7 @@ def linear_attention(query, key, value, key_mask=None, causal=False):
     value = ops.convert_to_tensor(value)
     query, key, values = at_least_float32(query), at_least_float32(key), at_least_float32(value)
     if key_mask is not None:
-        key = ops.where(ops.cast(key_mask, "bool")[:, None, :, None], key, 0.0)
+        key = ops.where(as_bool(key_mask, "key_mask")[:, None, :, None], key, 0.0)
     sums, norm = (_causal_sums if causal else _sums)(query, key, values)
     return ops.cast(divide_rows(sums, norm), value.dtype)
 

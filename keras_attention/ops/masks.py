@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_attention.ops.fitting import check_fits
+from keras_attention.ops.fitting import as_bool, check_fits
 from keras_attention.ops.relative_positions import past_mask
 
 
@@ -50,11 +50,11 @@ class Masks:
         """
         if key_mask is None:
             return self
-        key_mask = _as_bool(key_mask)
+        key_mask = as_bool(key_mask, "key_mask")
         if self.key is None:
             return replace(self, key=key_mask)
         check_fits("key_mask", key_mask, self.key.shape)
-        return replace(self, key=ops.logical_and(_as_bool(self.key), key_mask))
+        return replace(self, key=ops.logical_and(as_bool(self.key, "value_mask"), key_mask))
 
     def fitted(self, scores_shape):
         """The same masks, none of which is of another length than the scores.
@@ -78,7 +78,7 @@ class Masks:
         if self.key is None or self.key.shape[-1] != 1:
             return self
         everywhere = ops.ones((1, key_length), dtype="bool")
-        return replace(self, key=ops.logical_and(_as_bool(self.key), everywhere))
+        return replace(self, key=ops.logical_and(as_bool(self.key, "value_mask"), everywhere))
 
     def dense(self, query_length, key_length, heads=False):
         """All masks as one.
@@ -95,7 +95,7 @@ class Masks:
         causal = self._past(query_length, key_length) if self.causal else None
         attention, parts = self.attention, []
         if attention is not None and len(attention.shape) == 4:
-            parts, attention = [_as_bool(attention)], None
+            parts, attention = [as_bool(attention, "attention_mask")], None
         mask = combine_masks(self.query, self.key, attention, causal)
         if mask is not None:
             parts.append(ops.expand_dims(mask, axis=1) if heads or parts else mask)
@@ -141,14 +141,15 @@ class Masks:
             return ops.any(mask, axis=-1)
         rows = None
         if self.key is not None:
-            rows = ops.any(_as_bool(self.key), axis=-1, keepdims=True)  # (batch, 1)
+            key = as_bool(self.key, "value_mask")
+            rows = ops.any(key, axis=-1, keepdims=True)  # (batch, 1)
             if self.causal:
-                first = ops.argmax(ops.cast(self.key, "int32"), axis=-1, keepdims=True)
+                first = ops.argmax(ops.cast(key, "int32"), axis=-1, keepdims=True)
                 stand = self.query_positions
                 stand = ops.arange(query_length, dtype="int32") if stand is None else stand
                 rows = ops.logical_and(rows, stand >= ops.cast(first, "int32"))
         if self.query is not None:
-            query = _as_bool(self.query)
+            query = as_bool(self.query, "query_mask")
             rows = query if rows is None else ops.logical_and(rows, query)
         return rows
 
@@ -223,18 +224,18 @@ def combine_masks(query_mask=None, key_mask=None, attention_mask=None, causal=No
     """
     masks = []
     if query_mask is not None:
-        masks.append(ops.expand_dims(_as_bool(query_mask), axis=-1))  # (batch, query, 1)
+        masks.append(
+            ops.expand_dims(as_bool(query_mask, "query_mask"), axis=-1)
+        )  # (batch, query, 1)
     if key_mask is not None:
-        masks.append(ops.expand_dims(_as_bool(key_mask), axis=-2))  # (batch, 1, key)
+        masks.append(ops.expand_dims(as_bool(key_mask, "value_mask"), axis=-2))  # (batch, 1, key)
     if attention_mask is not None:
-        masks.append(_with_batch_axis(_as_bool(attention_mask)))  # (batch, query, key)
+        masks.append(
+            _with_batch_axis(as_bool(attention_mask, "attention_mask"))
+        )  # (batch, query, key)
     if causal is not None:
-        masks.append(_as_bool(causal))  # (1, query, key)
+        masks.append(as_bool(causal, "causal"))  # (1, query, key)
     return reduce(ops.logical_and, masks) if masks else None
-
-
-def _as_bool(mask):
-    return ops.cast(mask, "bool")
 
 
 def _with_batch_axis(mask):

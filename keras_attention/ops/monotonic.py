@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.normalizers import softmax
 
 
@@ -76,7 +77,7 @@ def chunkwise_weights(alignment, energies, chunk_size, mask=None):
     Reference:
         Chiu and Raffel, 2018, "Monotonic Chunkwise Attention", section 2.3.
     """
-    mask = ops.ones_like(energies) if mask is None else ops.cast(mask, energies.dtype)
+    mask = ops.ones_like(energies) if mask is None else ops.cast(as_bool(mask), energies.dtype)
     steps = range(chunk_size - 1, -1, -1)  # how far before the end of its chunk a key is
     chunks = ops.stack([shift_right(energies, step) for step in steps], axis=-1)
     inside = ops.stack([shift_right(mask, step) for step in steps], axis=-1) > 0.5

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.registered import registered_name
 
@@ -181,7 +182,7 @@ def _allowed_scores(scores, mask):
     # A quarter of the range: the difference of two scores stays finite as well.
     highest = float(limits.max) / 4
     scores = ops.clip(scores, -highest, highest)
-    return scores if mask is None else ops.where(mask, scores, float(limits.min) / 4)
+    return scores if mask is None else ops.where(as_bool(mask), scores, float(limits.min) / 4)
 
 
 def _softmax(scores):
@@ -194,7 +195,7 @@ def _softmax(scores):
 def _finish(weights, scores, mask):
     """Weights in the scores' dtype, exactly zero where the mask is False."""
     if mask is not None:
-        weights = ops.where(mask, weights, 0.0)
+        weights = ops.where(as_bool(mask), weights, 0.0)
     return ops.cast(weights, ops.convert_to_tensor(scores).dtype)
 
 

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.heads import repeat_heads
 from keras_attention.ops.masks import NO_MASKS, Masks
 from keras_attention.ops.normalizers import softmax
@@ -162,7 +163,7 @@ class PatternCall:
             The context, zero where the query mask is False, or the pair of both.
         """
         if self.masks.query is not None:
-            real = ops.cast(self.masks.query, "bool")
+            real = as_bool(self.masks.query, "query_mask")
             context = ops.where(real[:, None, :, None], context, ops.zeros_like(context))
             rows = ops.logical_and(rows, real)
         return (context, rows) if return_rows else context

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_attention.ops.accelerator import piece_bytes
 from keras_attention.ops.block_views import cut_or_filled
+from keras_attention.ops.fitting import as_bool
 
 # Scores of a stretch, in bytes, that still stay in a processor's cache.
 STRETCH_BYTES = 2 * 2**20
@@ -34,7 +35,7 @@ def attend_in_stretches(call, attend, size, left, right, keys, at_once=False):
     queries = cut_or_filled(call.query, 0, count * length)
     sources = [call.key, call.value]
     if call.masks.key is not None:
-        sources.append(ops.cast(call.masks.key, "int32")[:, None, :, None])
+        sources.append(ops.cast(as_bool(call.masks.key, "value_mask"), "int32")[:, None, :, None])
     sources = [cut_or_filled(x, halo, (count - 1) * length + near) for x in sources]
 
     def attend_one(start):

@@ -126,7 +126,7 @@ def test_temperature_must_be_positive(temperature):
 
 
 def test_cosine_needs_equal_sizes():
-    message = r"same last dimension. Received: query_shape=\(2, 3, 7\), key_shape=\(2, 5, 11\)"
+    message = r"same last dimension. Received: query.shape=\(2, 3, 7\), value.shape=\(2, 5, 11\)"
     with pytest.raises(ValueError, match=message):
         CosineAttention()(ops.ones((2, 3, 7)), ops.ones((2, 5, 11)))
 

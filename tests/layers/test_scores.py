@@ -132,7 +132,7 @@ def test_luong_general_starts_with_the_spread_of_dot():
     "layer", [layers.DotProductAttention(), layers.LuongAttention("dot")], ids=["dot", "luong"]
 )
 def test_dot_needs_equal_sizes(layer):
-    message = r"same last dimension. Received: query_shape=\(2, 3, 7\), key_shape=\(2, 5, 11\)"
+    message = r"same last dimension. Received: query.shape=\(2, 3, 7\), value.shape=\(2, 5, 11\)"
     with pytest.raises(ValueError, match=message):
         layer(ops.ones((2, 3, 7)), ops.ones((2, 5, 11)))
 

@@ -247,7 +247,7 @@ def test_a_missing_input_that_is_no_number_is_not_read():
 @pytest.mark.parametrize("symbolic", [False, True])
 def test_fusion_needs_the_same_positions(first, second, symbolic):
     make = keras.KerasTensor if symbolic else np.ones
-    message = rf"same axes .* Received: first_shape=\({first[0]}, .*second_shape=\({second[0]}, "
+    message = rf"same axes .* Received: first.shape=\({first[0]}, .*second.shape=\({second[0]}, "
     with pytest.raises(ValueError, match=message):
         GatedFusion(UNITS)(make(first), make(second))
 

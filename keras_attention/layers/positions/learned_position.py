@@ -5,11 +5,12 @@ from numbers import Integral
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import CheckedCall, check_input, check_width
 from keras_attention.ops.positions import count_from
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class LearnedPosition(keras.layers.Layer):
+class LearnedPosition(CheckedCall, keras.layers.Layer):
     """Embeddings plus a learned vector for each position.
 
     `x_i + p_i` (Gehring et al., 2017, section 3.1; Devlin et al., 2019, figure 2). A layer on
@@ -85,6 +86,10 @@ class LearnedPosition(keras.layers.Layer):
                 f"Expected no position beyond `max_length`={self.max_length}. "
                 f"Received: length={length}, start={start}"
             )
+
+    def _check_call(self, x=None, *others, **options):
+        check_input(self, "x", x, ("batch", "length", "dim"))
+        check_width(self, "x", x, "input")
 
     def compute_output_shape(self, input_shape):
         """The shape of the input.

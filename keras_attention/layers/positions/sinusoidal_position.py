@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import CheckedCall, check_input
 from keras_attention.ops.positions import count_from, sinusoids
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class SinusoidalPosition(keras.layers.Layer):
+class SinusoidalPosition(CheckedCall, keras.layers.Layer):
     """Embeddings plus sines and cosines of their positions.
 
     `x + PE(position)`, `PE(position, 2 i) = sin(position / base ** (2 i / dim))`, and at `2 i + 1`
@@ -55,6 +56,9 @@ class SinusoidalPosition(keras.layers.Layer):
         positions = count_from(start, ops.shape(x)[1])
         dtype = keras.backend.standardize_dtype(at_least_float32(x).dtype)
         return x + ops.cast(sinusoids(positions, x.shape[-1], self.base, dtype), x.dtype)
+
+    def _check_call(self, x=None, *others, **options):
+        check_input(self, "x", x, ("batch", "length", "dim"))
 
     def compute_output_shape(self, input_shape):
         """The shape of the input.

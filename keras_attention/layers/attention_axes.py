@@ -1,0 +1,214 @@
+"""Attention over chosen axes of inputs with more than three, such as the places of an image."""
+
+from math import prod
+
+from keras import ops
+
+
+def standardize_axes(attention_axes):
+    """The argument `attention_axes` as a tuple.
+
+    Args:
+        attention_axes: An integer, a list or tuple of integers, or None.
+
+    Returns:
+        Tuple of integers, or None.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if attention_axes is None:
+        return None
+    axes = attention_axes if isinstance(attention_axes, (list, tuple)) else (attention_axes,)
+    if not axes or not all(isinstance(axis, int) for axis in axes):
+        raise ValueError(
+            "Expected `attention_axes` to be an integer, a list or tuple of integers, or None. "
+            f"Received: attention_axes={attention_axes!r}"
+        )
+    return tuple(axes)
+
+
+class AttentionAxes:
+    """Which axes are attended along; the others count as further rows of the batch.
+
+    Args:
+        axes: What `standardize_axes` returned; all between batch and features if None.
+        rank: The number of axes of query, value and key.
+        goes_by_order: Whether the layer goes by the order of positions.
+
+    Raises:
+        ValueError: If an axis is not there, or there are several where the order counts.
+    """
+
+    def __init__(self, axes, rank, goes_by_order):
+        between = range(1, rank - 1)
+        chosen = (
+            tuple(between)
+            if axes is None
+            else tuple(axis + rank if axis < 0 else axis for axis in axes)
+        )
+        if len(set(chosen)) < len(chosen) or not set(chosen) <= set(between):
+            raise ValueError(
+                f"Expected `attention_axes` to be different axes between batch and features, 1 to "
+                f"{rank - 2}. Received: attention_axes={axes}, inputs with {rank} axes"
+            )
+        if goes_by_order and len(chosen) > 1:
+            raise ValueError(
+                f"Expected inputs of shape (batch, length, dim), or one axis as `attention_axes`: "
+                "this attention goes by the order of positions, which several axes together do not "
+                f"have. Received: attention_axes={axes}, inputs with {rank} axes"
+            )
+        self.chosen = chosen
+        self.others = tuple(axis for axis in between if axis not in chosen)
+        self.order = (0, *self.others, *self.chosen)
+
+    @property
+    def is_one(self):
+        """Whether there is one axis alone, and nothing to fold."""
+        return not self.others and len(self.chosen) == 1
+
+    def fold(self, x):
+        """Axes that are not attended along join the batch, those that are become one.
+
+        Args:
+            x: Tensor of shape `(batch, axes..., dim)`, or None.
+
+        Returns:
+            Tensor of shape `(rows, length, dim)`; None for None.
+        """
+        if x is None:
+            return None
+        return self._reshape(ops.transpose(x, (*self.order, len(self.order))))
+
+    def fold_positions(self, mask, x):
+        """A mask of positions for a folded tensor.
+
+        Args:
+            mask: Tensor of shape `(batch, axes...)`, or None.
+            x: The tensor that it masks, before `fold`.
+
+        Returns:
+            Tensor of shape `(rows, length)`; None for None.
+        """
+        if mask is None:
+            return None
+        mask = ops.broadcast_to(mask, ops.shape(x)[:-1])
+        return self._reshape(ops.transpose(mask, self.order))
+
+    def _reshape(self, x):
+        shape, rows, positions = ops.shape(x), 1 + len(self.others), len(self.order)
+        return ops.reshape(x, (prod(shape[:rows]), prod(shape[rows:positions]), *shape[positions:]))
+
+    def unfold(self, context, query):
+        """A context with the axes of its query.
+
+        Args:
+            context: Float tensor of shape `(rows, query, dim)`.
+            query: The query before `fold`.
+
+        Returns:
+            Float tensor of shape `(batch, axes..., dim)`.
+        """
+        sizes = ops.shape(query)
+        x = ops.reshape(context, (*(sizes[axis] for axis in self.order), ops.shape(context)[-1]))
+        back = [self.order.index(axis) for axis in range(len(self.order))]
+        return ops.transpose(x, (*back, len(self.order)))
+
+    def unfold_weights(self, weights, query, value):
+        """Weights with the axes of query and key, as Keras' multi-head attention gives them.
+
+        Args:
+            weights: Float tensor of shape `(rows, query, key)`, or with heads second.
+            query, value: The query and the value before `fold`.
+
+        Returns:
+            Float tensor of shape `(batch, others..., [heads,] query axes..., key axes...)`.
+        """
+        heads = ops.shape(weights)[1:-2]
+        keys = ops.shape(weights)[-1:]  # of a layer whose keys are not the value's positions
+        if len(self.chosen) > 1:
+            keys = self._sizes(ops.shape(value), self.chosen)
+        sizes = ops.shape(query)
+        rows = self._sizes(sizes, (0, *self.others))
+        return ops.reshape(weights, (*rows, *heads, *self._sizes(sizes, self.chosen), *keys))
+
+    def weights_shape(self, query_shape, value_shape, heads=()):
+        """The shape of what `unfold_weights` returns, from that of query and value.
+
+        Args:
+            query_shape, value_shape: Tuples of integers or None.
+            heads: `(num_heads,)`, or empty for one head.
+
+        Returns:
+            A tuple.
+        """
+        rows = self._sizes(query_shape, (0, *self.others))
+        positions = (self._sizes(shape, self.chosen) for shape in (query_shape, value_shape))
+        return (*rows, *heads, *next(positions), *next(positions))
+
+    def folded_shape(self, shape):
+        """The shape of `fold`'s result.
+
+        Args:
+            shape: `(batch, axes..., dim)`, integers or None.
+
+        Returns:
+            `(rows, length, dim)`, None where a size is not known.
+        """
+        pairs = (self._sizes(shape, axes) for axes in ((0, *self.others), self.chosen))
+        return (*(None if None in sizes else prod(sizes) for sizes in pairs), shape[-1])
+
+    def mask_shapes(self, query_shape, value_shape, heads=()):
+        """The shapes that an attention mask may have, with None where a size is not known.
+
+        Args:
+            query_shape, value_shape: Tuples of integers or None.
+            heads: `(num_heads,)`, or empty for one head.
+
+        Returns:
+            List of tuples: of queries and keys alone; with the batch; with all axes that are not
+            attended along; with the heads.
+        """
+        full = self.weights_shape(query_shape, value_shape)
+        rows = 1 + len(self.others)
+        shapes = [full[rows:], (full[0], *full[rows:])]
+        shapes += [full] if self.others else []
+        shapes += [(*full[:rows], *heads, *full[rows:])] if heads else []
+        return shapes
+
+    def fold_mask(self, mask, query, value):
+        """An attention mask for folded queries and keys.
+
+        Args:
+            mask: Tensor of one of `mask_shapes`, or None.
+            query, value: The query and the value before `fold`.
+
+        Returns:
+            Tensor of shape `(query, key)`, `(rows, query, key)` or `(rows, heads, query, key)`, or
+            with a size of 1 for any of them; None for None.
+        """
+        if mask is None:
+            return None
+        number, others = len(self.chosen), len(self.others)
+        shape = ops.shape(mask)
+        leading, positions = shape[: -2 * number], shape[-2 * number :]
+        if number > 1:  # one of each must not stand for several
+            sizes = self._sizes(ops.shape(query), self.chosen)
+            positions = (*sizes, *self._sizes(ops.shape(value), self.chosen))
+            mask = ops.broadcast_to(mask, (*leading, *positions))
+        lengths = prod(positions[:number]), prod(positions[number:])
+        if not leading:
+            return ops.reshape(mask, lengths)
+        heads = leading[1 + others :]
+        mask = ops.reshape(
+            mask, (leading[0], *(leading[1 : 1 + others] or [1] * others), *heads, *lengths)
+        )
+        rows = self._sizes(ops.shape(query), (0, *self.others))
+        if others:
+            mask = ops.broadcast_to(mask, (*rows, *heads, *lengths))
+            return ops.reshape(mask, (prod(rows), *heads, *lengths))
+        return mask
+
+    @staticmethod
+    def _sizes(shape, axes):
+        return tuple(shape[axis] for axis in axes)

@@ -1,0 +1,92 @@
+"""Inputs with four axes: each public attention attends along one, or says that it needs one."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from layer_checks import assert_close, to_numpy
+from test_call_checks import ATTENTIONS, each, refuses
+
+from keras_attention import layers
+
+BATCH, HEIGHT, WIDTH = 2, 5, 3
+
+
+def images(case, seed=17):
+    """Query, value and key of shape (batch, height, width, dim)."""
+    generator = np.random.default_rng(seed)
+    shapes = ((BATCH, HEIGHT, WIDTH, x.shape[-1]) for x in case.arrays())
+    return [generator.normal(size=shape).astype("float32") for shape in shapes]
+
+
+@each(ATTENTIONS)
+def test_attention_along_one_axis_is_attention_in_each_column(case):
+    layer, (query, value, key) = case.make(attention_axes=1), images(case)
+    mask = np.ones((BATCH, HEIGHT, WIDTH), bool)
+    mask[0, 3:, 1] = mask[1, 1:, 2] = False
+    context, weights = layer(query, value, key, value_mask=mask, return_attention_scores=True)
+    symbolic = layer(
+        *(keras.KerasTensor((None, *x.shape[1:])) for x in (query, value, key)),
+        return_attention_scores=True,
+    )
+    for one, other in zip(symbolic, (context, weights), strict=True):
+        assert one.shape[1:] == tuple(other.shape[1:])
+    for column in range(WIDTH):
+        alone = layer(
+            query[:, :, column],
+            value[:, :, column],
+            key[:, :, column],
+            value_mask=mask[:, :, column],
+            return_attention_scores=True,
+        )
+        assert_close((context[:, :, column], weights[:, column]), alone)
+
+
+@each(ATTENTIONS)
+def test_attention_along_all_axes(case):
+    layer, (query, value, key) = case.make(), images(case)
+    if layer._goes_by_order:
+        refuses(layer, query, value, key, match="goes by the order of positions")
+        refuses(case.make(attention_axes=(1, 2)), query, value, key, match="goes by the order")
+        return
+    refuses(layer, query, value, key, match="order of positions", use_causal_mask=True)
+    flat = [x.reshape(BATCH, HEIGHT * WIDTH, -1) for x in (query, value, key)]
+    context, weights = layer(*flat, return_attention_scores=True)
+    places = (HEIGHT, WIDTH) * 2
+    expected = (
+        to_numpy(context).reshape(BATCH, HEIGHT, WIDTH, -1),
+        to_numpy(weights).reshape(*weights.shape[:-2], *places),
+    )
+    assert_close(layer(query, value, key, return_attention_scores=True), expected)
+
+
+@pytest.mark.parametrize("axes", [None, 1, (2,), -2, (2, 1)])
+def test_keras_has_the_same(axes):
+    x, y = (np.random.default_rng(seed).normal(size=(2, 3, 5, 7)) for seed in (3, 5))
+    mask = np.random.default_rng(7).random((2, 3, 5)) < 0.8
+    keras_layer = keras.layers.MultiHeadAttention(2, 3, attention_axes=axes)
+    layer = layers.MultiHeadAttention(2, 3, attention_axes=axes)
+    layer.build(x.shape, y.shape)
+    expected = keras_layer(x, y, return_attention_scores=True)
+    for weight, other in zip(layer.weights, keras_layer.weights, strict=True):
+        weight.assign(ops.reshape(other, weight.shape))
+    assert_close(layer(x, y, return_attention_scores=True), expected)
+    if axes == 1:
+        queries = (np.random.default_rng(11).random((2, 3, 3)) < 0.7) | np.eye(3, dtype=bool)
+        expected = keras_layer(x, y, attention_mask=queries)
+        assert_close(layer(x, y, attention_mask=queries), expected)
+    assert tuple(layer(x, y, query_mask=mask).shape) == x.shape
+
+
+def test_axes_that_are_not_there():
+    x = np.ones((2, 3, 5, 7), "float32")
+    refuses(layers.MultiHeadAttention, 2, 3, attention_axes="height", match="attention_axes")
+    for axes in (0, 3, (1, 1), -1):
+        refuses(layers.MultiHeadAttention(2, 3, attention_axes=axes), x, x, match="between")
+    layer = layers.MultiHeadAttention(2, 3, attention_axes=2)
+    refuses(layer, x, x[:, :2], match="not attended along")
+    refuses(layer, x[0], x[0], match="between batch and features")
+    config = layer.get_config()
+    assert layers.MultiHeadAttention.from_config(config).attention_axes == (2,)
+    del config["attention_axes"]  # as older versions wrote it
+    assert layers.MultiHeadAttention.from_config(config).attention_axes is None
