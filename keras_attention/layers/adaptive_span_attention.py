@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.named import get_position
 from keras_attention.layers.pattern_attention import PatternAttention
 from keras_attention.layers.patterns.sliding_window import SlidingWindow
 from keras_attention.layers.positions.adaptive_span_position import BEYOND, AdaptiveSpanPosition
@@ -65,7 +66,9 @@ class AdaptiveSpanAttention(PatternAttention):
             num_heads,
             key_dim,
             SlidingWindow((max_span, max_span)),
-            position=AdaptiveSpanPosition(max_span, ramp, initial_span, span_penalty, position),
+            position=AdaptiveSpanPosition(
+                max_span, ramp, initial_span, span_penalty, get_position(position)
+            ),
             normalizer="softmax",
             **kwargs,
         )

@@ -103,16 +103,17 @@ class AttentionAxes:
         """A context with the axes of its query.
 
         Args:
-            context: Float tensor of shape `(rows, query, dim)`.
+            context: Float tensor of shape `(rows, query, dim)`, or with more axes than one of
+                features.
             query: The query before `fold`.
 
         Returns:
             Float tensor of shape `(batch, axes..., dim)`.
         """
-        sizes = ops.shape(query)
-        x = ops.reshape(context, (*(sizes[axis] for axis in self.order), ops.shape(context)[-1]))
+        sizes, features = ops.shape(query), ops.shape(context)[2:]
+        x = ops.reshape(context, (*self._sizes(sizes, self.order), *features))
         back = [self.order.index(axis) for axis in range(len(self.order))]
-        return ops.transpose(x, (*back, len(self.order)))
+        return ops.transpose(x, (*back, *range(len(back), len(back) + len(features))))
 
     def unfold_weights(self, weights, query, value):
         """Weights with the axes of query and key, as Keras' multi-head attention gives them.

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_masked_input
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops import normalizers
 from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
@@ -11,7 +12,7 @@ from keras_attention.ops.projection import project
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class AttentionPooling(CheckedCall, keras.layers.Layer):
+class AttentionPooling(WithKernels, CheckedCall, keras.layers.Layer):
     """The sum of a sequence's vectors, each weighted by how well it answers one learned query.
 
     ```
@@ -33,7 +34,8 @@ class AttentionPooling(CheckedCall, keras.layers.Layer):
             `keras_attention.ops.normalizers`).
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, length, dim)`; further axes after the batch stay.
@@ -82,12 +84,8 @@ class AttentionPooling(CheckedCall, keras.layers.Layer):
             input_shape: `(batch, length, dim)`.
         """
         dim = input_shape[-1]
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(dim, self.units),
-            initializer=keras.initializers.RandomNormal(stddev=dim**-0.5),
-        )
-        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        self.kernel = self.add_kernel("kernel", (dim, self.units), dim)
+        self.bias = self.add_bias("bias", (self.units,))
         self.context_vector = self.add_weight(
             name="context_vector",
             shape=(self.units,),

@@ -5,12 +5,13 @@ from keras import ops
 
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.building import add_scaled_weight
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops import additive_scores
 from keras_attention.ops.precision import direction
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class BahdanauAttention(Attention):
+class BahdanauAttention(WithKernels, Attention):
     """Attention whose score is a one-layer perceptron over query and key.
 
     `score(q, k) = v^T tanh(W q + U k)` (Bahdanau et al., 2015, appendix A.1.2), and with
@@ -31,7 +32,8 @@ class BahdanauAttention(Attention):
         normalizer: Name or function that turns scores into weights.
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         query: Float tensor of shape `(batch, query, query_dim)`.
@@ -80,14 +82,12 @@ class BahdanauAttention(Attention):
             key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
         """
         query_dim, key_dim = query_shape[-1], (key_shape or value_shape)[-1]
-        self.query_kernel = add_scaled_weight(
-            self, "query_kernel", (query_dim, self.units), query_dim
-        )
-        self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, self.units), key_dim)
+        self.query_kernel = self.add_kernel("query_kernel", (query_dim, self.units), query_dim)
+        self.key_kernel = self.add_kernel("key_kernel", (key_dim, self.units), key_dim)
         self.v = add_scaled_weight(self, "v", (self.units,), self.units)
         if self.normalize:
             self.g = self.add_weight(name="g", shape=(), initializer="ones")
-            self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+            self.bias = self.add_bias("bias", (self.units,))
 
     def project_query(self, query):
         """`W q`.

@@ -5,13 +5,14 @@ from keras import ops
 
 from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops import combine_masks, dot_product_scores, normalizers
 from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class CoAttention(CheckedCall, keras.layers.Layer):
+class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
     """Attention over two sequences at once, each summed up with an eye on the other.
 
     With `Q` the first and `V` the second input (Lu et al., 2016, equations 3 to 5):
@@ -30,7 +31,8 @@ class CoAttention(CheckedCall, keras.layers.Layer):
         normalizer: Name or function that turns scores into weights.
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         first: Float tensor of shape `(batch, first, first_dim)`, such as a question.
@@ -85,15 +87,11 @@ class CoAttention(CheckedCall, keras.layers.Layer):
             second_shape: `(batch, second, second_dim)`.
         """
         first_dim, second_dim = first_shape[-1], second_shape[-1]
-        self.affinity_kernel = add_scaled_weight(
-            self, "affinity_kernel", (first_dim, second_dim), 100 * first_dim * second_dim
+        self.affinity_kernel = self.add_kernel(
+            "affinity_kernel", (first_dim, second_dim), 100 * first_dim * second_dim
         )
-        self.first_kernel = add_scaled_weight(
-            self, "first_kernel", (first_dim, self.units), first_dim
-        )
-        self.second_kernel = add_scaled_weight(
-            self, "second_kernel", (second_dim, self.units), second_dim
-        )
+        self.first_kernel = self.add_kernel("first_kernel", (first_dim, self.units), first_dim)
+        self.second_kernel = self.add_kernel("second_kernel", (second_dim, self.units), second_dim)
         self.first_v = add_scaled_weight(self, "first_v", (self.units, 1), self.units)
         self.second_v = add_scaled_weight(self, "second_v", (self.units, 1), self.units)
 

@@ -4,11 +4,12 @@ import keras
 
 from keras_attention.layers.call_checks import CheckedCall, check_map
 from keras_attention.layers.channel_attention import ChannelAttention
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.spatial_attention import SpatialAttention
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class ConvolutionalBlockAttention(CheckedCall, keras.layers.Layer):
+class ConvolutionalBlockAttention(WithKernels, CheckedCall, keras.layers.Layer):
     """The convolutional block attention module, CBAM: "what" first, then "where".
 
     ```
@@ -25,7 +26,8 @@ class ConvolutionalBlockAttention(CheckedCall, keras.layers.Layer):
         use_bias: Whether both have biases.
         data_format: "channels_last" or "channels_first"; `keras.config.image_data_format()` if not
             given.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, height, width, channels)`, or
@@ -57,6 +59,7 @@ class ConvolutionalBlockAttention(CheckedCall, keras.layers.Layer):
     def __init__(self, ratio=16, kernel_size=7, use_bias=False, data_format=None, **kwargs):
         super().__init__(**kwargs)
         options = {"use_bias": use_bias, "data_format": data_format, "dtype": self.dtype_policy}
+        options.update(self.kernel_arguments)
         self.channel_attention = ChannelAttention(ratio, name="channel_attention", **options)
         self.spatial_attention = SpatialAttention(kernel_size, name="spatial_attention", **options)
         self.ratio = ratio

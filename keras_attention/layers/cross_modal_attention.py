@@ -3,12 +3,13 @@
 import keras
 
 from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.nested import build_once
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class CrossModalAttention(CheckedCall, keras.layers.Layer):
+class CrossModalAttention(WithKernels, CheckedCall, keras.layers.Layer):
     """Two multi-head attentions, with the queries of one input and the keys of the other.
 
     `first' = MultiHead(first, second, second)`, `second' = MultiHead(second, first, first)`, each
@@ -26,7 +27,8 @@ class CrossModalAttention(CheckedCall, keras.layers.Layer):
         normalizer: Name or function that turns scores into weights.
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         first: Float tensor of shape `(batch, first, first_dim)`.
@@ -82,6 +84,7 @@ class CrossModalAttention(CheckedCall, keras.layers.Layer):
             "normalizer": normalizer,
             "dropout": dropout,
             "dtype": self.dtype_policy,
+            **self.kernel_arguments,
         }
         # One seed for both would drop the same places.
         other_seed = None if seed is None else seed + 1

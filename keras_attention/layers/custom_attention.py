@@ -89,7 +89,7 @@ class CustomAttention(Attention):
 
 def _function(score):
     function = keras.saving.get_registered_object(score) if isinstance(score, str) else score
-    if not callable(function) or isinstance(function, keras.layers.Layer):
+    if not callable(function) or isinstance(function, (type, keras.layers.Layer)):
         raise ValueError(
             "Expected `score` to be a function or the name of a registered one; a layer with "
             f"weights is a subclass of `Attention`. Received: score={score!r}"

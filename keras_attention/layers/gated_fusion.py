@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops.fitting import as_bool
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class GatedFusion(CheckedCall, keras.layers.Layer):
+class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
     """The gated multimodal unit: a gate that says, feature by feature, which input to trust.
 
     With `v` the first and `t` the second input (Arevalo et al., 2017, equations 1 to 4):
@@ -23,7 +24,8 @@ class GatedFusion(CheckedCall, keras.layers.Layer):
 
     Args:
         units: Size of the output.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         first: Float tensor of shape `(batch, ..., first_dim)`.
@@ -76,7 +78,7 @@ class GatedFusion(CheckedCall, keras.layers.Layer):
         self.gate_kernel = self._add_kernel("gate_kernel", first_dim + second_dim)
 
     def _add_kernel(self, name, rows):
-        return self.add_weight(name=name, shape=(rows, self.units), initializer="glorot_uniform")
+        return self.add_kernel(name, (rows, self.units))
 
     def gate(self, first, second, first_mask=None, second_mask=None):
         """`z`, equation 3; one and zero where an input is missing.

@@ -7,11 +7,13 @@ from keras import ops
 
 from keras_attention.layers.attention_pooling import AttentionPooling
 from keras_attention.layers.call_checks import CheckedCall, check_masked_input
+from keras_attention.layers.identifiers import get_object
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops.fitting import as_bool
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class HierarchicalAttention(CheckedCall, keras.layers.Layer):
+class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
     """Attention over the words of each sentence, then over the sentences of each document.
 
     ```
@@ -36,7 +38,8 @@ class HierarchicalAttention(CheckedCall, keras.layers.Layer):
         normalizer: Name or function that turns scores into weights, at both places.
         dropout: The share of weights to set to zero in training, at both places.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, sentences, words, dim)`.
@@ -78,10 +81,12 @@ class HierarchicalAttention(CheckedCall, keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.units = units
-        self.word_encoder = word_encoder
-        self.sentence_encoder = sentence_encoder
+        encoders = {"word_encoder": word_encoder, "sentence_encoder": sentence_encoder}
+        for name, encoder in encoders.items():
+            setattr(self, name, get_object(name, encoder, keras.layers.Layer))
         self.seed = seed
         options = {"normalizer": normalizer, "dropout": dropout, "dtype": self.dtype_policy}
+        options.update(self.kernel_arguments)
         self.word_attention = AttentionPooling(units, seed=seed, name="word_attention", **options)
         self.sentence_attention = AttentionPooling(
             units,

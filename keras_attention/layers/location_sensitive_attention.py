@@ -4,12 +4,13 @@ import keras
 from keras import ops
 
 from keras_attention.layers.building import add_scaled_weight
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.recursive_attention import RecursiveAttention
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class LocationSensitiveAttention(RecursiveAttention):
+class LocationSensitiveAttention(WithKernels, RecursiveAttention):
     """Additive attention that knows where it attended before (Chorowski et al., 2015).
 
         f_i  = F * alpha_{i-1}                                (equation 8, a convolution over keys)
@@ -31,7 +32,8 @@ class LocationSensitiveAttention(RecursiveAttention):
         normalizer: Name or function that turns scores into weights.
         dropout: The share of weights to set to zero in training; the filters see them all.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         query: Float tensor of shape `(batch, query, query_dim)`.
@@ -91,19 +93,17 @@ class LocationSensitiveAttention(RecursiveAttention):
             key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
         """
         query_dim, key_dim = query_shape[-1], (key_shape or value_shape)[-1]
-        self.query_kernel = add_scaled_weight(
-            self, "query_kernel", (query_dim, self.units), query_dim
-        )
-        self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, self.units), key_dim)
+        self.query_kernel = self.add_kernel("query_kernel", (query_dim, self.units), query_dim)
+        self.key_kernel = self.add_kernel("key_kernel", (key_dim, self.units), key_dim)
         # An alignment sums to one: at the start the place counts for less than what is there.
-        self.filter_kernel = add_scaled_weight(
-            self, "filter_kernel", (self.kernel_size, 1, self.filters), self.kernel_size
+        self.filter_kernel = self.add_kernel(
+            "filter_kernel", (self.kernel_size, 1, self.filters), self.kernel_size
         )
-        self.location_kernel = add_scaled_weight(
-            self, "location_kernel", (self.filters, self.units), self.filters
+        self.location_kernel = self.add_kernel(
+            "location_kernel", (self.filters, self.units), self.filters
         )
         self.v = add_scaled_weight(self, "v", (self.units,), self.units)
-        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        self.bias = self.add_bias("bias", (self.units,))
 
     def project_query(self, query):
         """`W s`.

@@ -5,13 +5,14 @@ from keras import ops
 
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.building import add_scaled_weight, check_same_size
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops import additive_scores, dot_product_scores
 
 SCORES = ("dot", "general", "concat")
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class LuongAttention(Attention):
+class LuongAttention(WithKernels, Attention):
     """Attention with the three scores of Luong et al., 2015, section 3.1.
 
     - "dot": `q . k`, no weights, query and key of one size.
@@ -29,7 +30,8 @@ class LuongAttention(Attention):
         normalizer: Name or function that turns scores into weights.
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         query: Float tensor of shape `(batch, query, query_dim)`.
@@ -89,14 +91,12 @@ class LuongAttention(Attention):
         if self.score_name == "dot":
             check_same_size(query_shape, key_shape)
         if self.score_name == "general":
-            self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, query_dim), key_dim)
+            self.key_kernel = self.add_kernel("key_kernel", (key_dim, query_dim), key_dim)
         if self.score_name == "concat":
             units = self.units or query_dim
             joined_dim = query_dim + key_dim  # W is one matrix over [q; k]: one scale for both
-            self.query_kernel = add_scaled_weight(
-                self, "query_kernel", (query_dim, units), joined_dim
-            )
-            self.key_kernel = add_scaled_weight(self, "key_kernel", (key_dim, units), joined_dim)
+            self.query_kernel = self.add_kernel("query_kernel", (query_dim, units), joined_dim)
+            self.key_kernel = self.add_kernel("key_kernel", (key_dim, units), joined_dim)
             self.v = add_scaled_weight(self, "v", (units,), units)
 
     @property

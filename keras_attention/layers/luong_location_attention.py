@@ -4,12 +4,12 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention import Attention
-from keras_attention.layers.building import add_scaled_weight
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class LuongLocationAttention(Attention):
+class LuongLocationAttention(WithKernels, Attention):
     """Attention in which the query alone says where to look.
 
     `weights = softmax(W q)` (Luong et al., 2015, section 3.1, the "location-based" score, with
@@ -28,7 +28,8 @@ class LuongLocationAttention(Attention):
         normalizer: Name or function that turns scores into weights.
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         query: Float tensor of shape `(batch, query, query_dim)`.
@@ -77,7 +78,7 @@ class LuongLocationAttention(Attention):
             key_shape: Not needed.
         """
         query_dim = query_shape[-1]
-        self.kernel = add_scaled_weight(self, "kernel", (query_dim, self.max_length), query_dim)
+        self.kernel = self.add_kernel("kernel", (query_dim, self.max_length), query_dim)
 
     def project_query(self, query):
         """`W q`, the scores of all positions there could be.

@@ -112,15 +112,11 @@ class MemoryCompressedAttention(MultiHeadAttention):
 
     def _add_convolution(self, name, dim):
         heads, rows = self.num_key_value_heads, self.stride * dim
-        kernel = self.add_weight(
-            name=f"{name}_kernel",
-            shape=(heads, rows, dim),
-            # Keeps the scale of the keys, so that scores start as without compression.
-            initializer=keras.initializers.RandomNormal(stddev=rows**-0.5),
-        )
+        # The fan-in keeps the scale of the keys, so that scores start as without compression.
+        kernel = self.add_kernel(f"{name}_kernel", (heads, rows, dim), rows)
         bias = None
         if self.use_bias:
-            bias = self.add_weight(name=f"{name}_bias", shape=(heads, 1, dim), initializer="zeros")
+            bias = self.add_bias(f"{name}_bias", (heads, 1, dim))
         setattr(self, name, (kernel, bias))
 
     def rows(self, masks, query_positions, key_length):

@@ -53,12 +53,20 @@ class MultiHeadAttention(ProjectedHeads):
         num_key_value_heads: Number of key and value heads, a divisor of `num_heads`, which it is if
             not given.
         use_bias: Whether the projections have biases.
-        position: A `Position`, or None.
-        parts: `HeadPart`s, called in this order.
+        position: A `Position`, None, or one of the names "rotary", "alibi", "t5" and
+            "transformer_xl".
+        parts: List of `HeadPart`s, called in this order, or of the names "talking_heads",
+            "output_gate", "query_key_norm" and "learned_sinks".
         normalizer: Name or function that turns scores into weights.
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        output_shape: Size of the context, or a tuple of sizes; that of the query if not given.
+        activity_regularizer: Regularizer of what each of the projections gives, as in Keras' own
+            layer, or None. It counts in calls of the layer, not in steps of a decoder.
+        **kwargs: `kernel_initializer`, "glorot_uniform" if not given, and `kernel_regularizer`,
+            `kernel_constraint`, `bias_initializer`, `bias_regularizer`, `bias_constraint` of all
+            projections; `attention_axes` of `Attention`; `name`, `dtype`, `trainable` of
+            `keras.layers.Layer`.
 
     Call arguments:
         query: Float tensor of shape `(batch, query, query_dim)`.
@@ -76,6 +84,9 @@ class MultiHeadAttention(ProjectedHeads):
     Output:
         Context of shape `(batch, query, query_dim)`, or the pair of context and weights
         `(batch, heads, query, key)`.
+
+    `set_weights_from` takes the weights of `keras.layers.MultiHeadAttention` or
+    `keras.layers.GroupQueryAttention`, for which this layer stands in: the outputs are the same.
 
     Example:
 
@@ -105,6 +116,8 @@ class MultiHeadAttention(ProjectedHeads):
         normalizer="softmax",
         dropout=0.0,
         seed=None,
+        output_shape=None,
+        activity_regularizer=None,
         **kwargs,
     ):
         super().__init__(
@@ -115,6 +128,8 @@ class MultiHeadAttention(ProjectedHeads):
             use_bias,
             position,
             parts,
+            output_shape,
+            activity_regularizer,
             normalizer=normalizer,
             dropout=dropout,
             seed=seed,
@@ -432,15 +447,16 @@ class MultiHeadAttention(ProjectedHeads):
                 tensors, positions, attention_mask, return_attention_scores, **options
             )
         masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
-        context, weights = self.attend(
-            query,
-            self.project_memory(value, key),
-            masks,
-            training,
-            bias=bias,
-            return_weights=return_attention_scores,
-            query_positions=query_positions,
-        )
+        with self.regularized_projections():
+            context, weights = self.attend(
+                query,
+                self.project_memory(value, key),
+                masks,
+                training,
+                bias=bias,
+                return_weights=return_attention_scores,
+                query_positions=query_positions,
+            )
         return (context, weights) if return_attention_scores else context
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
@@ -452,9 +468,9 @@ class MultiHeadAttention(ProjectedHeads):
             key_shape: Not needed.
 
         Returns:
-            `(batch, query, query_dim)`.
+            `(batch, query, query_dim)`, or with the sizes of `output_shape` last.
         """
-        return tuple(query_shape)
+        return (*query_shape[:-1], *self._output_axes(query_shape))
 
     def compute_output_spec(
         self,
@@ -472,7 +488,8 @@ class MultiHeadAttention(ProjectedHeads):
         query_positions=None,
     ):
         """The symbolic context, and weights where `return_attention_scores`; see `call`."""
-        context = keras.KerasTensor(query.shape, dtype=self.compute_dtype)
+        shape = self.compute_output_shape(query.shape, value.shape)
+        context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return context
         axes = self._axes(len(query.shape))

@@ -5,8 +5,10 @@ from dataclasses import replace
 import keras
 from keras import ops
 
+from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.nested import overrides
+from keras_attention.layers.patterns.pattern import Pattern
 from keras_attention.ops import NO_MASKS
 from keras_attention.ops.fitting import as_bool
 
@@ -47,7 +49,7 @@ class PatternAttention(MultiHeadAttention):
 
     def __init__(self, num_heads, key_dim, pattern, **kwargs):
         super().__init__(num_heads, key_dim, **kwargs)
-        self.pattern = pattern
+        self.pattern = get_object("pattern", pattern, Pattern, optional=False)
 
     def attend(
         self,

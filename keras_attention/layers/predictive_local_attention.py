@@ -5,13 +5,14 @@ from keras import ops
 
 from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.choice_attention import ChoiceAttention
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops import NO_MASKS, weighted_sum
 from keras_attention.ops.choices import gaussian, positions_in_window, real_positions
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class PredictiveLocalAttention(ChoiceAttention):
+class PredictiveLocalAttention(WithKernels, ChoiceAttention):
     """Attention within a window around a predicted position: Luong's local-p.
 
     - `p_t = S sigmoid(v_p^T tanh(W_p h_t))` (Luong et al., 2015, equation 9),
@@ -34,7 +35,8 @@ class PredictiveLocalAttention(ChoiceAttention):
         normalizer: Name or function that turns scores into weights, inside the window.
         dropout: The share of weights to set to zero in training.
         seed: Integer that makes the dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask,
@@ -97,8 +99,8 @@ class PredictiveLocalAttention(ChoiceAttention):
         super().build(query_shape, value_shape, key_shape)
         query_dim = query_shape[-1]
         units = self.units or query_dim
-        self.position_kernel = add_scaled_weight(
-            self, "position_kernel", (query_dim, units), query_dim, autocast=False
+        self.position_kernel = self.add_kernel(
+            "position_kernel", (query_dim, units), query_dim, autocast=False
         )
         self.position_v = add_scaled_weight(self, "position_v", (units, 1), units, autocast=False)
 

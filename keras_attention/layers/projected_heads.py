@@ -1,16 +1,22 @@
 """The heads of multi-head attention: projected, and joined again."""
 
+from contextlib import contextmanager
+from math import prod
+
 import keras
 from keras import ops
 
 from keras_attention.layers.attention import Attention
+from keras_attention.layers.keras_weights import copy_weights
+from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.named import get_parts, get_position
 from keras_attention.layers.nested import build_once
 from keras_attention.ops import join_heads, repeat_heads, split_heads
 from keras_attention.ops.projection import project
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class ProjectedHeads(Attention):
+class ProjectedHeads(WithKernels, Attention):
     """Queries, keys and values of several heads, and their contexts joined again.
 
     `q_i = q W_q_i`, `k_i = k W_k_i`, `v_i = v W_v_i`, `context = concat(head_1, ..., head_h) W_o`
@@ -18,8 +24,8 @@ class ProjectedHeads(Attention):
     how heads attend, and what the arguments are.
 
     Args:
-        num_heads, key_dim, value_dim, num_key_value_heads, use_bias, position, parts: see
-            `MultiHeadAttention`.
+        num_heads, key_dim, value_dim, num_key_value_heads, use_bias, position, parts, output_shape,
+            activity_regularizer: see `MultiHeadAttention`.
         **kwargs: The arguments of `Attention`.
     """
 
@@ -34,6 +40,8 @@ class ProjectedHeads(Attention):
         use_bias=True,
         position=None,
         parts=(),
+        output_shape=None,
+        activity_regularizer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -42,15 +50,21 @@ class ProjectedHeads(Attention):
         self.value_dim = key_dim if value_dim is None else value_dim
         self.num_key_value_heads = num_heads if num_key_value_heads is None else num_key_value_heads
         self.use_bias = use_bias
-        self.position = position
-        self.parts = list(parts)
+        self.position = get_position(position)
+        self.parts = get_parts(parts)
+        # Not under their own names: Keras reads the shapes of a model's layers by the one, and
+        # regularizes the outputs of a layer by the other.
+        self._output_shape = _standardize_output_shape(output_shape)
+        self._projection_regularizer = keras.regularizers.get(activity_regularizer)
+        self._regularizes = False
         self._check_arguments()
 
     def _check_arguments(self):
         for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
-            if getattr(self, name) < 1:
+            number = getattr(self, name)
+            if not isinstance(number, int) or number < 1:
                 raise ValueError(
-                    f"Expected `{name}` to be positive. Received: {name}={getattr(self, name)}"
+                    f"Expected `{name}` to be positive, an integer. Received: {name}={number!r}"
                 )
         if self.num_heads % self.num_key_value_heads:
             raise ValueError(
@@ -73,7 +87,8 @@ class ProjectedHeads(Attention):
         self._add_projection("query", query_shape[-1], heads * self.key_dim)
         self._add_projection("key", key_shape[-1], groups * self.key_dim)
         self._add_projection("value", value_shape[-1], groups * self.value_dim)
-        self._add_projection("output", heads * self.value_dim, query_shape[-1])
+        output_dim = prod(self._output_axes(query_shape))
+        self._add_projection("output", heads * self.value_dim, output_dim)
         batch, query_length, key_length = query_shape[0], query_shape[1], key_shape[1]
         head_shapes = (
             (batch, heads, query_length, self.key_dim),
@@ -86,21 +101,58 @@ class ProjectedHeads(Attention):
             build_once(part, self, *head_shapes, query_shape)
 
     def _add_projection(self, name, rows, columns):
-        kernel = self.add_weight(
-            name=f"{name}_kernel", shape=(rows, columns), initializer="glorot_uniform"
-        )
-        setattr(self, f"{name}_kernel", kernel)
-        bias = None
-        if self.use_bias:
-            bias = self.add_weight(name=f"{name}_bias", shape=(columns,), initializer="zeros")
+        setattr(self, f"{name}_kernel", self.add_kernel(f"{name}_kernel", (rows, columns)))
+        bias = self.add_bias(f"{name}_bias", (columns,)) if self.use_bias else None
         setattr(self, f"{name}_bias", bias)
+
+    def _output_axes(self, query_shape):
+        return (query_shape[-1],) if self._output_shape is None else self._output_shape
+
+    def set_weights_from(self, layer):
+        """Takes the weights of one of Keras' own multi-head layers, whose outputs it then gives.
+
+        Args:
+            layer: A built `keras.layers.MultiHeadAttention` or `GroupQueryAttention`, with the
+                same heads, sizes and biases. The gate of one with `use_gate` is an `OutputGate`.
+                Weights that Keras' layer has not, such as those of positions, stay as they are.
+
+        Raises:
+            ValueError: If it is another layer, or one that computes something else.
+
+        Example:
+
+        >>> import keras
+        >>> from keras_attention.layers import MultiHeadAttention
+        >>> x = keras.random.normal((2, 3, 7))
+        >>> theirs, ours = keras.layers.MultiHeadAttention(2, 5), MultiHeadAttention(2, 5)
+        >>> expected = theirs(x, x)
+        >>> ours.set_weights_from(theirs)
+        >>> bool(keras.ops.all(keras.ops.abs(ours(x, x) - expected) < 1e-5))
+        True
+        """
+        copy_weights(layer, self)
+
+    @contextmanager
+    def regularized_projections(self):
+        """Within it the `activity_regularizer` counts; a step of a decoder must not add losses."""
+        self._regularizes = self._projection_regularizer is not None
+        try:
+            yield
+        finally:
+            self._regularizes = False
 
     def _project(self, x, name):
         # Cast here: a decoder that steps calls this outside of Keras' autocast.
         x = ops.cast(x, self.compute_dtype)
         kernel = ops.cast(getattr(self, f"{name}_kernel"), self.compute_dtype)
         bias = getattr(self, f"{name}_bias")
-        return project(x, kernel, None if bias is None else ops.cast(bias, self.compute_dtype))
+        bias = None if bias is None else ops.cast(bias, self.compute_dtype)
+        projected = project(x, kernel, bias)
+        if self._regularizes:
+            batch = ops.maximum(ops.shape(projected)[0], 1)
+            loss = self._projection_regularizer(projected)
+            self.add_loss(loss / ops.cast(batch, loss.dtype))
+        return projected
 
     def project_query(self, query, positions=None):
         """The heads' queries.
@@ -184,12 +236,14 @@ class ProjectedHeads(Attention):
                 result is zero.
 
         Returns:
-            Float tensor of shape `(batch, query, query_dim)`.
+            Float tensor of shape `(batch, query, query_dim)`, or with the axes of `output_shape`.
         """
         merged = self._project(join_heads(context), "output")
-        if rows is None:
+        if rows is not None:
+            merged = ops.where(ops.expand_dims(rows, axis=-1), merged, 0.0)
+        if self._output_shape is None or len(self._output_shape) == 1:
             return merged
-        return ops.where(ops.expand_dims(rows, axis=-1), merged, 0.0)
+        return ops.reshape(merged, (*ops.shape(merged)[:2], *self._output_shape))
 
     @property
     def _head_axis(self):
@@ -215,6 +269,8 @@ class ProjectedHeads(Attention):
             "use_bias": self.use_bias,
             "position": keras.saving.serialize_keras_object(self.position),
             "parts": [keras.saving.serialize_keras_object(part) for part in self.parts],
+            "output_shape": self._output_shape,
+            "activity_regularizer": keras.regularizers.serialize(self._projection_regularizer),
         }
         return {**super().get_config(), **config}
 
@@ -234,3 +290,15 @@ class ProjectedHeads(Attention):
             if config.get(name) is not None
         }
         return cls(**{**config, **nested})
+
+
+def _standardize_output_shape(output_shape):
+    if output_shape is None:
+        return None
+    sizes = output_shape if isinstance(output_shape, (list, tuple)) else (output_shape,)
+    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(
+            "Expected `output_shape` to be a positive integer, a list or tuple of them, or None. "
+            f"Received: output_shape={output_shape!r}"
+        )
+    return tuple(sizes)

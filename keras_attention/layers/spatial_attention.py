@@ -4,12 +4,13 @@ import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_map
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops import feature_maps
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class SpatialAttention(CheckedCall, keras.layers.Layer):
+class SpatialAttention(WithKernels, CheckedCall, keras.layers.Layer):
     """A convolution over mean and maximum of the channels says how much of a position goes on.
 
     `M_s(x) = sigmoid(conv([mean of x over channels; max of x over channels]))` (Woo et al., 2018,
@@ -23,7 +24,8 @@ class SpatialAttention(CheckedCall, keras.layers.Layer):
         use_bias: Whether the convolution has a bias.
         data_format: "channels_last" or "channels_first"; `keras.config.image_data_format()` if not
             given.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, height, width, channels)`, or
@@ -79,9 +81,9 @@ class SpatialAttention(CheckedCall, keras.layers.Layer):
                 "Expected `kernel_size` to be an integer or one for each axis of positions. "
                 f"Received: kernel_size={self.kernel_size}, input_shape={input_shape}"
             )
-        self.kernel = self.add_weight(name="kernel", shape=(*sizes, 2, 1))
+        self.kernel = self.add_kernel("kernel", (*sizes, 2, 1))
         if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(1,), initializer="zeros")
+            self.bias = self.add_bias("bias", (1,))
 
     def score(self, inputs, mask=None):
         """What the sigmoid turns into gates.

@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_map
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops import feature_maps
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class SqueezeExcite(CheckedCall, keras.layers.Layer):
+class SqueezeExcite(WithKernels, CheckedCall, keras.layers.Layer):
     """Channels that look at the whole map decide how much of each of them goes on.
 
     ```
@@ -26,7 +27,8 @@ class SqueezeExcite(CheckedCall, keras.layers.Layer):
         use_bias: Whether both matrices have a bias.
         data_format: "channels_last" or "channels_first"; `keras.config.image_data_format()` if not
             given.
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, height, width, channels)`, or
@@ -78,15 +80,11 @@ class SqueezeExcite(CheckedCall, keras.layers.Layer):
                 f"Received: input_shape={input_shape}, data_format={self.data_format!r}"
             )
         units = max(1, int(channels // self.ratio))
-        self.squeeze_kernel = self.add_weight(name="squeeze_kernel", shape=(channels, units))
-        self.excite_kernel = self.add_weight(name="excite_kernel", shape=(units, channels))
+        self.squeeze_kernel = self.add_kernel("squeeze_kernel", (channels, units))
+        self.excite_kernel = self.add_kernel("excite_kernel", (units, channels))
         if self.use_bias:
-            self.squeeze_bias = self.add_weight(
-                name="squeeze_bias", shape=(units,), initializer="zeros"
-            )
-            self.excite_bias = self.add_weight(
-                name="excite_bias", shape=(channels,), initializer="zeros"
-            )
+            self.squeeze_bias = self.add_bias("squeeze_bias", (units,))
+            self.excite_bias = self.add_bias("excite_bias", (channels,))
 
     def excite(self, pooled):
         """The two-layer perceptron, `W_2 relu(W_1 z)`.

@@ -17,9 +17,9 @@ def make_recurrent_layer(cell, units, **kwargs):
         A `keras.layers.LSTM` or `keras.layers.GRU`; its `cell` makes single steps with the same
         weights.
     """
-    if cell not in RECURRENT_LAYERS:
+    if not isinstance(cell, str) or cell not in RECURRENT_LAYERS:
         raise ValueError(
-            f"`cell` must be one of {sorted(RECURRENT_LAYERS)}. Received: cell={cell!r}"
+            f"Expected `cell` to be one of {sorted(RECURRENT_LAYERS)}. Received: cell={cell!r}"
         )
     return RECURRENT_LAYERS[cell](units, return_sequences=True, **kwargs)
 

@@ -68,6 +68,11 @@ class RecurrentDecoder(CheckedCall, keras.layers.Layer):
         self.output_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def _check_attention(self):
+        if not hasattr(self.attention, "step") or isinstance(self.attention, type):
+            raise ValueError(
+                "Expected `attention` to be an attention layer of `keras_attention.layers`, or "
+                f"None. Received: attention={self.attention!r}"
+            )
         if getattr(self.attention, "dropout", 0.0):
             raise ValueError(
                 "The attention of a decoder that steps must have no dropout; give `dropout` to the "

@@ -4,6 +4,8 @@ import keras
 
 from keras_attention.decoding.arguments import positive_integer, share
 from keras_attention.layers.call_checks import CheckedCall, check_masked_input
+from keras_attention.layers.identifiers import get_object
+from keras_attention.layers.named import POSITIONS
 from keras_attention.layers.positions import SinusoidalPosition
 from keras_attention.models.transformer_blocks import (
     EmbeddedPosition,
@@ -11,6 +13,8 @@ from keras_attention.models.transformer_blocks import (
     check_settings,
     make_norm,
 )
+
+NAMED = {**POSITIONS, "sinusoidal": SinusoidalPosition}
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -33,7 +37,8 @@ class TransformerEncoder(CheckedCall, keras.layers.Layer):
         num_key_value_heads: int. Key and value heads, `num_heads` if None.
         position: layer that adds positions to embeddings, such as `SinusoidalPosition()`, the
             default, or `LearnedPosition(...)`; or a position inside the attention of every block,
-            such as `RotaryPosition()`, `ALiBiPosition()`, `T5Position()`.
+            such as `RotaryPosition()`, `ALiBiPosition()`, `T5Position()`; or one of the names
+            `"sinusoidal"`, `"rotary"`, `"alibi"`, `"t5"`, `"transformer_xl"`.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
@@ -78,6 +83,7 @@ class TransformerEncoder(CheckedCall, keras.layers.Layer):
         self.num_key_value_heads = _key_value_heads(num_key_value_heads, self.num_heads)
         if position is None:
             position = SinusoidalPosition(dtype=self.dtype_policy)
+        position = get_object("position", position, keras.layers.Layer, NAMED, optional=False)
         # Plain data, or a position inside attention, which every block has of its own, would be
         # taken for a layer of this one.
         self._position = keras.saving.serialize_keras_object(position)

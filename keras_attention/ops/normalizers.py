@@ -144,7 +144,7 @@ def get(identifier):
     Raises:
         ValueError: If the name is unknown.
     """
-    if callable(identifier):
+    if callable(identifier) and not isinstance(identifier, type):
         return identifier
     function = _NORMALIZERS.get(identifier) if isinstance(identifier, str) else None
     if function is None and isinstance(identifier, str):

@@ -113,7 +113,7 @@ def test_ntk_scaling():
     np.testing.assert_allclose(frequencies[-1], plain[-1] / 4.0)
 
 
-def test_yarn_scaling():
+def test_yarn_scaling_of_the_paper():
     """Peng et al., 2023, definition 2, and the temperature of section 3.4."""
     factor, length, alpha, beta = 4.0, 67, 2.0, 5.0
     frequencies, ramps = [], []
@@ -129,9 +129,53 @@ def test_yarn_scaling():
         ramps.append(ramp)
     assert {0.0, 1.0} < set(ramps)  # slow, fast and in between
     root = 0.1 * np.log(factor) + 1.0
-    scaling = positions.YaRNScaling(factor, original_length=length, slow=alpha, fast=beta)
+    limits = {"original_length": length, "slow": alpha, "fast": beta}
+    scaling = positions.YaRNScaling(factor, ramp="turns", **limits)
     position = positions.RotaryPosition(base=100.0, scaling=scaling)
     check_rotary(position, frequencies, temperature=root**-2)
+
+
+@pytest.mark.parametrize(
+    ("dim", "base", "length", "slow", "fast", "ends"),
+    [
+        (128, 1e4, 4096, 1, 32, (20, 46)),  # the limits of Llama 2 with YaRN
+        (12, 100.0, 67, 2, 5, None),
+        (8, 1e4, 3, 1, 32, None),  # no pair turns around as often as that
+        (6, 1e4, 10**9, 1, 32, None),  # every pair does
+    ],
+)
+def test_yarn_scaling_of_released_models(dim, base, length, slow, fast, ends):
+    """The ramp of the authors' code: linear in the pair's number between floor and ceiling."""
+    factor = 4.0
+
+    def pair_that_turns(times):
+        # Pair i turns length * base ** (-2 i / dim) / (2 pi) times: solved for i.
+        return dim / 2 * np.log(length / (2 * np.pi * times)) / np.log(base)
+
+    low = max(int(np.floor(pair_that_turns(fast))), 0)
+    high = min(int(np.ceil(pair_that_turns(slow))), dim - 1)
+    assert ends in (None, (low, high))
+    expected = []
+    for pair in range(dim // 2):
+        frequency = base ** (-2 * pair / dim)
+        if high == low:
+            interpolated = float(pair > low)
+        else:
+            interpolated = min(max((pair - low) / (high - low), 0.0), 1.0)
+        expected.append(frequency * (interpolated / factor + 1 - interpolated))
+    limits = {"original_length": length, "slow": slow, "fast": fast}
+    scaling = positions.YaRNScaling(factor, **limits)
+    np.testing.assert_allclose(scaling.frequencies(dim, base), expected, rtol=1e-12)
+
+
+def test_yarn_scaling_of_an_old_configuration():
+    scaling = positions.YaRNScaling(4.0, original_length=512)
+    assert scaling.ramp == "pairs" and scaling.get_config()["ramp"] == "pairs"
+    config = scaling.get_config()
+    del config["ramp"]  # a model that was saved before there was a choice keeps its outputs
+    old = positions.YaRNScaling.from_config(config)
+    assert old == positions.YaRNScaling(4.0, original_length=512, ramp="turns")
+    assert (old.frequencies(8, 1e4) != scaling.frequencies(8, 1e4)).any()
 
 
 @pytest.mark.parametrize(
@@ -383,6 +427,10 @@ def test_ntk_needs_two_pairs():
         (lambda: positions.TransformerXLPosition(base=1), "above 1. Received: base=1"),
         (lambda: positions.TransformerXLPosition(dim=0), "positive. Received: dim=0"),
         (lambda: positions.LinearScaling(0.5), "at least 1. Received: factor=0.5"),
+        (
+            lambda: positions.YaRNScaling(2.0, original_length=7, ramp="linear"),
+            "`ramp` to be one of",
+        ),
         (
             lambda: positions.YaRNScaling(2.0, original_length=0),
             "Received: original_length=0, slow=1.0, fast=32.0",

@@ -276,7 +276,7 @@ def test_half_precision_by_argument_scales_the_loss():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: models.RecurrentEncoder(3, cell="rnn"), r"`cell` must be one of .*cell='rnn'"),
+        (lambda: models.RecurrentEncoder(3, cell="rnn"), r"`cell` to be one of .*cell='rnn'"),
         (lambda: models.RecurrentEncoder(3, num_layers=0), r"`num_layers` .*num_layers=0"),
         (lambda: models.BahdanauDecoder(3, num_layers=0), r"`num_layers` .*num_layers=0"),
         (

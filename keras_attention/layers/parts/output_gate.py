@@ -3,19 +3,21 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.parts.head_part import HeadPart
 from keras_attention.ops import split_heads
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class OutputGate(HeadPart):
+class OutputGate(WithKernels, HeadPart):
     """A sigmoid gate, computed from the query, on each feature of each head's context.
 
     `context' = context * sigmoid(x W + b)`, `x` the query before its projection. A head can close
     itself instead of looking at a token it does not mean.
 
     Args:
-        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+        **kwargs: `kernel_initializer`, `bias_initializer`, and the regularizers and constraints of
+            a Keras layer; `name`, `dtype`, `trainable` of `keras.layers.Layer`.
 
     Example:
 
@@ -40,8 +42,8 @@ class OutputGate(HeadPart):
             input_shape: `(batch, query, query_dim)`.
         """
         width = query_shape[1] * value_shape[-1]
-        self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], width))
-        self.bias = self.add_weight(name="bias", shape=(width,), initializer="zeros")
+        self.kernel = self.add_kernel("kernel", (input_shape[-1], width))
+        self.bias = self.add_bias("bias", (width,))
 
     def change_context(self, context, inputs):
         """The context times its gate.

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.nested import build_once
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.precision import at_least_float32
@@ -66,7 +67,7 @@ class AdaptiveSpanPosition(Position):
         self.ramp = ramp
         self.initial_span = initial_span
         self.span_penalty = span_penalty
-        self.position = position
+        self.position = get_object("position", position, Position)
 
     @property
     def needs_weights(self):

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.positions.position import Position
 from keras_attention.layers.positions.rotary_scaling import RotaryScaling
 from keras_attention.ops.positions import rotate
@@ -48,7 +49,7 @@ class RotaryPosition(Position):
         if base <= 1:
             raise ValueError(f"Expected `base` above 1. Received: base={base}")
         self.base = base
-        self.scaling = scaling
+        self.scaling = get_object("scaling", scaling, RotaryScaling)
 
     def build(self, query_shape, key_shape, value_shape):
         """Checks the size of a head; there are no weights.

@@ -15,20 +15,33 @@ from keras_attention.ops.positions import sinusoid_frequencies
 class YaRNScaling(RotaryScaling):
     """YaRN: slow frequencies are interpolated, fast ones kept, and scores sharpened.
 
-    `h(f) = (1 - g(r)) f / s + g(r) f`, where `r = L f / (2 pi)` is how often a pair turned around
-    within the original length `L`, and the ramp `g` is 0 below `slow` turns, 1 above `fast` turns
-    and linear between them (Peng et al., 2023, section 3.2, definition 2). Scores are divided by
-    the temperature `t`, `sqrt(1 / t) = 0.1 ln(s) + 1` (section 3.4), by multiplying rotated queries
-    and keys with that root.
+    `h(f) = (1 - g) f / s + g f`, where the ramp `g` is 0 for pairs of features that turn around
+    less than `slow` times within the original length `L`, 1 for those that do so more than `fast`
+    times, and linear between them (Peng et al., 2023, section 3.2). Scores are divided by the
+    temperature `t`, `sqrt(1 / t) = 0.1 ln(s) + 1` (section 3.4), by multiplying rotated queries and
+    keys with that root.
 
-    The ramp is linear in `r`, as the paper writes it; the authors' code has one that is linear in
-    the pair's number, between the rounded numbers at which `r` passes its limits.
+    - `ramp="pairs"`: linear in the pair's number `i`, `g = 1 - (i - low) / (high - low)`. Pair
+      `i` turns around `r` times where `i = dim ln(L / (2 pi r)) / (2 ln base)`; `low` is that of
+      `fast`, rounded down, and `high` that of `slow`, rounded up. So do the authors' code and all
+      models released with YaRN.
+    - `ramp="turns"`: linear in the number of turns `r`, as the paper writes it (definition 2). The
+      frequencies differ by up to a factor of 1.7.
 
     Args:
         factor: How many times longer inputs become, `s`.
         original_length: The number of positions the model was trained with, `L`.
         slow: Pairs that turn less often are interpolated, `alpha`.
         fast: Pairs that turn more often are kept, `beta`.
+        ramp: "pairs" or "turns". A configuration that does not say was written before there was a
+            choice, and means "turns".
+
+    Example:
+
+    >>> from keras_attention.layers import YaRNScaling
+    >>> scaling = YaRNScaling(4.0, original_length=512)
+    >>> [round(float(f), 4) for f in scaling.frequencies(dim=8, base=10000.0)]
+    [1.0, 0.0625, 0.0025, 0.0003]
 
     Reference:
         Peng et al., 2023, "YaRN: Efficient Context Window Extension of Large Language Models".
@@ -37,6 +50,7 @@ class YaRNScaling(RotaryScaling):
     original_length: int = field(kw_only=True)
     slow: float = 1.0
     fast: float = 32.0
+    ramp: str = "pairs"
 
     def __post_init__(self):
         super().__post_init__()
@@ -45,15 +59,46 @@ class YaRNScaling(RotaryScaling):
                 "Expected `original_length` to be positive and `slow` below `fast`. Received: "
                 f"original_length={self.original_length}, slow={self.slow}, fast={self.fast}"
             )
+        if self.ramp not in RAMPS:
+            raise ValueError(
+                f"Expected `ramp` to be one of {sorted(RAMPS)}. Received: ramp={self.ramp!r}"
+            )
 
     def frequencies(self, dim, base):
         """See `RotaryScaling.frequencies`."""
         kept = sinusoid_frequencies(dim, base)
-        turns = self.original_length * kept / (2.0 * np.pi)
-        ramp = np.clip((turns - self.slow) / (self.fast - self.slow), 0.0, 1.0)
+        ramp = np.clip(RAMPS[self.ramp](self, kept, dim, base), 0.0, 1.0)
         return (1.0 - ramp) * kept / self.factor + ramp * kept
+
+    def _ramp_of_pairs(self, kept, dim, base):
+        low, high = (
+            dim * math.log(self.original_length / (2.0 * math.pi * turns)) / (2.0 * math.log(base))
+            for turns in (self.fast, self.slow)
+        )
+        low, high = max(math.floor(low), 0), min(math.ceil(high), dim - 1)
+        high = high if high != low else high + 0.001  # no ramp: a step
+        return 1.0 - (np.arange(len(kept)) - low) / (high - low)
+
+    def _ramp_of_turns(self, kept, dim, base):
+        turns = self.original_length * kept / (2.0 * np.pi)
+        return (turns - self.slow) / (self.fast - self.slow)
+
+    @classmethod
+    def from_config(cls, config):
+        """An object made from what `get_config` returned; an old one means the paper's ramp.
+
+        Args:
+            config: A dict.
+
+        Returns:
+            A `YaRNScaling`.
+        """
+        return super().from_config({"ramp": "turns", **config})
 
     @property
     def magnitude(self):
         """`sqrt(1 / t)`."""
         return 0.1 * math.log(self.factor) + 1.0
+
+
+RAMPS = {"pairs": YaRNScaling._ramp_of_pairs, "turns": YaRNScaling._ramp_of_turns}

@@ -1,0 +1,212 @@
+"""Our layers in the place of Keras': its arguments, its weights, and names of objects."""
+
+import keras
+import numpy as np
+import pytest
+from cases_scores import CASES as SCORES
+from input_cases import CASES as INPUT_CASES
+from layer_checks import assert_close, to_numpy
+from pair_cases import CASES as PAIR_CASES
+from test_call_checks import ATTENTIONS, each, one_of_each_class, refuses
+
+from keras_attention import layers, models
+from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.named import POSITIONS
+
+HEADS, KEY_DIM, VALUE_DIM, DIM = 6, 5, 3, 7
+CASES = {**ATTENTIONS, **one_of_each_class(INPUT_CASES), **one_of_each_class(PAIR_CASES)}
+# The first of Luong's scores has no weights.
+OWNERS = {**CASES, "luong_dot": SCORES["luong_concat"]}
+WITH_KERNELS = {name: case for name, case in OWNERS.items() if isinstance(case.make(), WithKernels)}
+
+
+def arrays():
+    generator = np.random.default_rng(5)
+    return [generator.normal(size=(2, size, DIM + size)).astype("float32") for size in (3, 5)]
+
+
+def randomized(layer):
+    generator = np.random.default_rng(7)
+    for weight in layer.weights:
+        if "float" in weight.dtype:
+            weight.assign(generator.normal(size=weight.shape) / 3)
+    return layer
+
+
+KERAS = {
+    "plain": {},
+    "value_dim": {"value_dim": VALUE_DIM},
+    "without_bias": {"use_bias": False},
+    "output_shape": {"output_shape": 11},
+    "output_shapes": {"output_shape": (2, 11)},
+    "gate": {"use_gate": True},
+    "gate_without_bias": {"use_gate": True, "use_bias": False},
+}
+
+
+@pytest.mark.parametrize("options", KERAS.values(), ids=KERAS.keys())
+def test_multi_head_attention_with_weights_of_keras(options):
+    query, value = arrays()
+    theirs = keras.layers.MultiHeadAttention(HEADS, KEY_DIM, **options)
+    theirs(query, value)
+    randomized(theirs)
+    own = dict(options)
+    if own.pop("use_gate", False):
+        own["parts"] = ["output_gate"]
+    ours = layers.MultiHeadAttention(HEADS, KEY_DIM, **own)
+    ours.set_weights_from(theirs)
+    mask = np.random.default_rng(11).random((2, 3, 5)) < 0.7
+    mask[..., 0] = True
+    expected = theirs(query, value, attention_mask=mask, return_attention_scores=True)
+    assert_close(ours(query, value, attention_mask=mask, return_attention_scores=True), expected)
+    assert_close(
+        ours(query, value, use_causal_mask=True), theirs(query, value, use_causal_mask=True)
+    )
+    symbolic = ours(*(keras.KerasTensor(x.shape) for x in (query, value)))
+    assert (
+        symbolic.shape == expected[0].shape == ours.compute_output_shape(query.shape, value.shape)
+    )
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_grouped_query_attention_with_weights_of_keras(groups):
+    query, value = arrays()
+    theirs = keras.layers.GroupQueryAttention(KEY_DIM, HEADS, groups)
+    theirs(query, value)
+    randomized(theirs)
+    ours = layers.GroupedQueryAttention(HEADS, KEY_DIM, groups)
+    ours.set_weights_from(theirs)
+    assert_close(ours(query, value), theirs(query, value))
+
+
+def test_weights_that_do_not_fit():
+    query, value = arrays()
+    theirs = keras.layers.MultiHeadAttention(HEADS, KEY_DIM)
+    ours = layers.MultiHeadAttention
+    refuses(ours(HEADS, KEY_DIM).set_weights_from, theirs, match="call it once")
+    theirs(query, value)
+    refuses(ours(HEADS, KEY_DIM).set_weights_from, keras.layers.Dense(3), match="Multi")
+    refuses(ours(KEY_DIM, HEADS).set_weights_from, theirs, match="with the weights of")
+    refuses(ours(HEADS, KEY_DIM, use_bias=False).set_weights_from, theirs, match="weights of")
+    windowed = keras.layers.MultiHeadAttention(HEADS, KEY_DIM, sliding_window=3)
+    windowed(query, value)
+    refuses(ours(HEADS, KEY_DIM).set_weights_from, windowed, match="SlidingWindowAttention")
+
+
+def test_losses_of_keras():
+    """Regularizers of kernels, biases and of what the projections give: the same loss."""
+    query, value = arrays()
+    options = {
+        "kernel_regularizer": keras.regularizers.L2(0.3),
+        "bias_regularizer": keras.regularizers.L1(0.2),
+        "activity_regularizer": keras.regularizers.L2(0.1),
+    }
+    theirs = keras.layers.MultiHeadAttention(HEADS, KEY_DIM, **options)
+    ours = layers.MultiHeadAttention(HEADS, KEY_DIM, **options)
+    theirs(query, value)
+    randomized(theirs)
+    ours.set_weights_from(theirs)
+    losses = []
+    for layer in (theirs, ours):
+        layer._clear_losses()
+        layer(query, value)
+        losses.append(sum(float(loss) for loss in layer.losses))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    before = len(ours.losses)
+    ours.attend(keras.ops.convert_to_tensor(query), ours.project_memory(value))
+    assert len(ours.losses) == before  # steps of a decoder add none
+
+
+ARGUMENTS = {
+    "kernel_initializer": keras.initializers.Constant(0.25),
+    "bias_initializer": "ones",
+    "kernel_regularizer": "l2",
+    "bias_regularizer": "l1",
+    "kernel_constraint": keras.constraints.NonNeg(),
+    "bias_constraint": "max_norm",
+}
+
+
+@each(WITH_KERNELS)
+def test_arguments_of_all_layers_with_projections(case):
+    layer = case.make(**ARGUMENTS)
+    inputs = case.arrays() if hasattr(case, "arrays") else [case.array()]
+    layer(*inputs)
+    inner = layer.attention.weights if hasattr(layer, "attention") else []  # has its own arguments
+    weights = [w for w in layer.weights if not any(w is other for other in inner)]
+    kernels = [w for w in weights if w.name.endswith("kernel")]
+    assert kernels
+    for weight in kernels:
+        assert (to_numpy(weight) == 0.25).all()
+        assert weight.regularizer is not None and weight.constraint is not None
+    for weight in (w for w in weights if w.name.endswith("bias")):
+        assert (to_numpy(weight) == 1).all()
+        assert weight.regularizer is not None and weight.constraint is not None
+    config = layer.get_config()
+    again = type(layer).from_config(config)
+    assert again.get_config() == config
+    for name in ARGUMENTS:  # a configuration that an older version wrote
+        del config[name]
+    again = type(layer).from_config(config)
+    assert again.kernel_initializer is None and again.kernel_regularizer is None
+
+
+def test_every_kernel_starts_by_itself():
+    layer = layers.MultiHeadAttention(2, 5, kernel_initializer=keras.initializers.RandomNormal())
+    layer.build((None, None, 10), (None, None, 10))
+    assert (to_numpy(layer.query_kernel) != to_numpy(layer.key_kernel)).all()
+
+
+@each(CASES)
+def test_keras_own_arguments(case):
+    layer = case.make(name="looks", trainable=False, dtype="mixed_float16")
+    config = layer.get_config()
+    again = type(layer).from_config(config)
+    assert (again.name, again.trainable, again.compute_dtype) == ("looks", False, "float16")
+    with pytest.raises((ValueError, TypeError), match="kernel_initialiser"):
+        case.make(kernel_initialiser="zeros")
+
+
+WRONG = {
+    "position": (lambda x: layers.MultiHeadAttention(2, 4, position=x), "'rotary'"),
+    "parts": (lambda x: layers.MultiHeadAttention(2, 4, parts=x), "list of instances"),
+    "a part": (lambda x: layers.MultiHeadAttention(2, 4, parts=[x]), "'output_gate'"),
+    "pattern": (lambda x: layers.PatternAttention(2, 4, x), "`Pattern`"),
+    "scaling": (lambda x: layers.RotaryPosition(scaling=x), "`RotaryScaling`"),
+    "position of a span": (lambda x: layers.AdaptiveSpanPosition(5, position=x), "`Position`"),
+    "position beside a span": (
+        lambda x: layers.AdaptiveSpanAttention(2, 4, 5, position=x),
+        "'rotary'",
+    ),
+    "normalizer": (lambda x: layers.BahdanauAttention(5, normalizer=x), "'softmax'"),
+    "score": (layers.CustomAttention, "a function"),
+    "luong score": (layers.LuongAttention, "'general'"),
+    "attention": (layers.HardAttention, "an attention layer"),
+    "residual attention": (layers.ResidualAttention, "an attention layer"),
+    "encoder": (lambda x: layers.HierarchicalAttention(5, word_encoder=x), "`Layer`"),
+    "decoder attention": (lambda x: models.BahdanauDecoder(5, attention=x), "attention layer"),
+    "cell": (lambda x: models.BahdanauDecoder(5, cell=x), "'lstm'"),
+    "encoder cell": (lambda x: models.RecurrentEncoder(5, cell=x), "'lstm'"),
+    "encoder position": (lambda x: models.TransformerEncoder(1, 1, 5, position=x), "'sinusoidal'"),
+    "number": (lambda x: layers.MultiHeadAttention(x, 4), "an integer"),
+    "output_shape": (lambda x: layers.MultiHeadAttention(2, 4, output_shape=x), "an? .*integer"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("value", ["nothing", 2.5, {"a": 1}, layers.RotaryPosition], ids=str)
+def test_arguments_that_take_an_object(name, value):
+    make, expected = WRONG[name]
+    refuses(make, value, match=expected)
+
+
+@pytest.mark.parametrize("name", POSITIONS)
+def test_positions_by_name(name):
+    x = np.ones((1, 3, 8), "float32")
+    layer = layers.MultiHeadAttention(2, 4, position=name, parts=["query_key_norm"])
+    assert type(layer.position) is POSITIONS[name]
+    assert tuple(layer(x, x).shape) == x.shape
+    again = layers.MultiHeadAttention.from_config(layer.get_config())
+    assert type(again.position) is type(layer.position)
+    encoder = models.TransformerEncoder(1, 2, 5, position=name)
+    assert tuple(encoder(x).shape) == x.shape
