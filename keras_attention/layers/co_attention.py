@@ -77,6 +77,7 @@ class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
         self.dropout = dropout
         self.seed = seed
         self.drop = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self.drop.quantize = self.quantize  # Keras asks the innermost layers alone
         self.supports_masking = True
 
     def build(self, first_shape, second_shape):

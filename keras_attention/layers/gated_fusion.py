@@ -63,6 +63,7 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
             raise ValueError(f"Expected `units` to be positive. Received: units={units}")
         self.units = units
         self.with_mask = _WithMask(dtype=self.dtype_policy)
+        self.with_mask.quantize = self.quantize  # Keras asks the innermost layers alone
         self.supports_masking = True
 
     def build(self, first_shape, second_shape):

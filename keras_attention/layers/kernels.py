@@ -2,11 +2,13 @@
 
 import keras
 
+from keras_attention.layers.refusals import OnlyFloats
+
 INITIALIZERS = ("kernel_initializer", "bias_initializer")
 OTHERS = ("kernel_regularizer", "bias_regularizer", "kernel_constraint", "bias_constraint")
 
 
-class WithKernels:
+class WithKernels(OnlyFloats):
     """A layer with kernels and biases; a base class beside `keras.layers.Layer`.
 
     Args:

@@ -151,6 +151,26 @@ def test_arguments_of_all_layers_with_projections(case):
     assert again.kernel_initializer is None and again.kernel_regularizer is None
 
 
+# Keras says so of every input layer, dropout and the like.
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+@each(WITH_KERNELS)
+def test_no_layer_is_passed_by_where_a_model_is_quantized(case):
+    layer = case.make()
+    inputs = case.arrays() if hasattr(case, "arrays") else [case.array()]
+    symbolic = [keras.Input(x.shape[1:]) for x in inputs]
+    outputs = [keras.layers.Dense(2)(x) for x in keras.tree.flatten(layer(*symbolic))]
+    model = keras.Model(symbolic, outputs)
+    refuses(model.quantize, "int8", match="can not yet.* filters=")
+    if not hasattr(layer, "attention"):
+        refuses(layer.enable_lora, 4, match="adapters")
+    if layer.name.startswith("multi_head"):
+        again = keras.models.clone_model(model)
+        ours = layers.MultiHeadAttention.__module__.partition(".")[0]
+        again.quantize("int8", filters=lambda layer: not type(layer).__module__.startswith(ours))
+        assert again.layers[-1].dtype_policy.name == "int8_from_float32"
+        assert np.isfinite(to_numpy(again(inputs))).all()
+
+
 def test_every_kernel_starts_by_itself():
     layer = layers.MultiHeadAttention(2, 5, kernel_initializer=keras.initializers.RandomNormal())
     layer.build((None, None, 10), (None, None, 10))

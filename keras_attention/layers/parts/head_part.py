@@ -3,9 +3,10 @@
 import keras
 
 from keras_attention.layers.nested import overrides
+from keras_attention.layers.refusals import OnlyFloats
 
 
-class HeadPart(keras.layers.Layer):
+class HeadPart(OnlyFloats, keras.layers.Layer):
     """An addition to `MultiHeadAttention`: hooks along the way from queries to context.
 
     The hooks of this class change nothing; a part overrides those it needs. Parts are given as

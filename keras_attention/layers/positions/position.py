@@ -3,10 +3,11 @@
 import keras
 
 from keras_attention.layers.nested import overrides
+from keras_attention.layers.refusals import OnlyFloats
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class Position(keras.layers.Layer):
+class Position(OnlyFloats, keras.layers.Layer):
     """What multi-head attention knows of where its queries and keys stand.
 
     Positions can enter at three places, each one method; the methods here do nothing, so that a
