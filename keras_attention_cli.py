@@ -100,7 +100,7 @@ class Interrupts:
 def defer(name):
     """Makes a package known without running its `__init__`.
 
-    Its modules can be imported. The `__init__` runs at the first use of any other name of it.
+    Its modules can be imported. The `__init__` runs at the first use of a name that is none of them.
 
     Args:
         name: str. A package that is not imported, in one that is.
@@ -111,6 +111,9 @@ def defer(name):
     def __getattr__(attribute):
         if attribute.startswith("__"):  # Such as what doctest and inspect look for.
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        module = f"{name}.{attribute}"
+        if importlib.util.find_spec(module):
+            return importlib.import_module(module)
         load(name)
         return getattr(package, attribute)
 

@@ -61,8 +61,8 @@ sys.argv[1:], work = sys.argv[1].split(), sys.argv[2]
 keras_attention_cli.load = lambda name: exec(work) if "LOADING" in work else None
 for name in keras_attention_cli.PACKAGES:
     keras_attention_cli.defer(name)
-import keras_attention.export.cli as export_cli
-import keras_attention.training.cli as training_cli
+from keras_attention.export import cli as export_cli
+from keras_attention.training import cli as training_cli
 export_cli.translate_command = training_cli.train_command = lambda options: exec(work)
 sys.exit(keras_attention_cli.main())
 """
