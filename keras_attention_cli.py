@@ -100,7 +100,7 @@ class Interrupts:
 def defer(name):
     """Makes a package known without running its `__init__`.
 
-    Its modules can be imported. The `__init__` runs at the first use of a name that is none of them.
+    Its modules can be imported. The `__init__` runs at the first use of another name.
 
     Args:
         name: str. A package that is not imported, in one that is.

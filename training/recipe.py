@@ -64,9 +64,9 @@ class DataOptions:
     tfds_data_dir: str = ""
     """Folder where TFDS keeps prepared data; its own default if empty."""
     validation_share: float = 0.05
-    """Share of the training pairs held out for validation when no validation data is given."""
+    """Fraction of the training pairs held out for validation when no validation data is given."""
     test_share: float = 0.05
-    """Share of the training pairs held out for the test when no test data is given."""
+    """Fraction of the training pairs held out for the test when no test data is given."""
     same_source: Literal["normalized", "case"] = "normalized"
     """What is held out together, as the same source: normalized, if equal but for case, white space
     and Unicode form; case, if equal but for case and white space, as in version 0.1."""
@@ -83,19 +83,19 @@ class DataOptions:
 
 @dataclasses.dataclass(frozen=True)
 class TextOptions:
-    """How text becomes ids. Vocabularies are learnt from the training pairs."""
+    """How text becomes ids. Vocabularies are learned from the training pairs."""
 
     source_tokenizer: TokenizerKind = "sentencepiece"
-    """Tokens of the source."""
+    """Tokenizer of the source."""
     target_tokenizer: TokenizerKind = "sentencepiece"
-    """Tokens of the target."""
+    """Tokenizer of the target."""
     vocabulary_size: int = 5000
-    """Size of a learnt vocabulary, special tokens included. Characters and bytes take what they
+    """Size of a learned vocabulary, special tokens included. Characters and bytes take what they
     need."""
     joint_vocabulary: bool = False
     """Learn one vocabulary from both sides."""
     lowercase: bool = False
-    """Lower-case the text before it is split."""
+    """Lower-case the text before it is tokenized."""
     normalization: Literal["none", "nfc", "nfkc"] = "none"
     """Unicode normal form of the text before it is split: nfc makes one spelling of an accented
     letter, nfkc also of letters that only look different, such as full-width ones."""
@@ -135,25 +135,26 @@ class ModelOptions:
     """Where the context goes: into the cell (Bahdanau), into the next step (Luong's input feeding),
     or past the cell, which trains in one pass (Luong, parallel)."""
     attention: Literal["bahdanau", "dot", "scaled-dot", "general", "concat"] = "general"
-    """How a decoder state is scored against a source position."""
+    """Attention score: additive (bahdanau), scaled dot product, or one of Luong et al. 2015 (dot,
+    general, concat)."""
     embedding_dim: int = 256
     """Width of the token embeddings."""
     norm: Literal["pre", "post"] = "pre"
     """Where a Transformer normalises: before each sublayer, or after it (Vaswani et al. 2017)."""
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
-    """Inside the feed-forward networks of a Transformer."""
+    """Activation function of the feed-forward networks of a Transformer."""
     attention_dropout: float = 0.0
-    """Share of attention weights that a Transformer drops while training."""
+    """Dropout rate of the attention weights of a Transformer."""
     num_key_value_heads: int | None = None
     """Heads of keys and values in a Transformer, shared by groups of query heads; as many as query
     heads if not given."""
     position: Literal["sinusoidal", "rotary", "alibi", "shaw", "t5", "transformer-xl"] = (
         "sinusoidal"
     )
-    """How a Transformer knows the order: added to the embeddings (sinusoidal), or inside the
+    """Position encoding of a Transformer: added to the embeddings (sinusoidal), or inside the
     attention of every block."""
     dropout: float = 0.3
-    """Share of features dropped while training, around every layer."""
+    """Dropout rate of the features, around every layer."""
     tie_embeddings: bool = True
     """Use the target embedding as the output projection too."""
     share_embeddings: bool = False
@@ -169,18 +170,18 @@ class FitOptions:
     batch_size: int = 128
     """Pairs in a batch."""
     learning_rate: float = 1e-3
-    """Highest learning rate of Adam."""
+    """Peak learning rate of Adam."""
     schedule: Literal["constant", "cosine", "inverse-sqrt"] = "cosine"
-    """What the learning rate does after the warm-up."""
+    """Learning rate schedule after the warm-up."""
     warmup_steps: int | None = None
     """Steps in which the learning rate rises from zero; 200 if not given."""
     warmup_share: float | None = None
     """Largest share of the run's steps that the warm-up may take; a tenth if neither this nor
     --warmup-steps is given, no limit if only --warmup-steps is."""
     label_smoothing: float = 0.1
-    """Share of each label spread evenly over the vocabulary."""
+    """Label smoothing: fraction of each label spread evenly over the vocabulary."""
     clip_norm: float = 1.0
-    """Largest global norm of the gradients."""
+    """Gradient clipping: the largest global norm of the gradients."""
     average_decay: float = 0.0
     """Decay of a running average of the weights that validation and the saved model use; 0 for
     none. It is lowered where the average would hold more than a tenth of the run."""
@@ -199,7 +200,7 @@ class ScoreOptions:
     """How translations are scored."""
 
     metric: Literal["exact_match", "bleu", "chrf"] = "bleu"
-    """What chooses the best epoch."""
+    """Validation metric that selects the best epoch."""
     bleu_tokenizer: Literal[
         "13a", "none", "intl", "zh", "ja-mecab", "ko-mecab", "char", "flores200"
     ] = "13a"

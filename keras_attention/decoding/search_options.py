@@ -16,7 +16,7 @@ class SearchOptions:
     """Kind of search; without it the one that the other options belong to, greedy if there are
     none."""
     beam_width: int | None = None
-    """Hypotheses kept at each step; 1 is greedy search. Beam and diverse."""
+    """Beam size: hypotheses kept at each step; 1 is greedy search. Beam and diverse."""
     n_best: int | None = None
     """Hypotheses returned, at most --beam-width. Beam and diverse."""
     length_penalty: float | None = None
@@ -29,22 +29,25 @@ class SearchOptions:
     """Beta of Wu et al. 2016, equation 14; higher prefers to cover the whole source. Beam and
     diverse."""
     groups: int | None = None
-    """Groups of beams that avoid each other's words; divides --beam-width. Diverse."""
+    """Groups of diverse beam search (Vijayakumar et al. 2018); divides --beam-width. Diverse."""
     diversity: float | None = None
-    """What a word costs that an earlier group chose (Vijayakumar et al. 2018). Diverse."""
+    """Diversity strength: the penalty of a token that an earlier group chose at the same step.
+    Diverse."""
     temperature: float | None = None
-    """Below 1 sharpens the distribution, above 1 flattens it. Sample."""
+    """Softmax temperature: below 1 sharpens the distribution, above 1 flattens it. Sample."""
     top_k: int | None = None
-    """Draw from so many most probable tokens. Sample."""
+    """Top-k sampling (Fan et al. 2018): draw from the k most probable tokens. Sample."""
     top_p: float | None = None
-    """Draw from the fewest tokens with so much probability together. Sample."""
+    """Nucleus sampling (Holtzman et al. 2020): draw from the fewest tokens whose probabilities sum
+    up to p. Sample."""
     min_p: float | None = None
-    """Draw from the tokens at least this fraction as probable as the first. Sample."""
+    """Min-p sampling: draw from the tokens at least this fraction as probable as the most probable
+    one. Sample."""
     samples: int | None = None
     """Translations drawn of each text. Sample."""
     sample_seed: int | None = None
-    """Seed of what is drawn: the same one, the same texts. Sample."""
+    """Random seed of the draws: the same seed gives the same texts. Sample."""
     min_length: int | None = None
-    """Tokens at least, the end token not counted; 0 for none."""
+    """Fewest tokens of a translation, the end token not counted; 0 for none."""
     no_repeat_ngram: int | None = None
-    """Let no sequence of so many tokens occur twice; 0 lets them."""
+    """Size of the n-grams that may not occur twice in a translation; 0 for none."""
