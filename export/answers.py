@@ -1,17 +1,21 @@
 """Answers of a translator, and the first one in which an exported file differs."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
-from keras_attention.models import CompiledSearch
-from keras_attention.translator import pad
+from keras_attention.files import read_json
+from keras_attention.json_shapes import AtLeast, Optional
 
+from .errors import BundleError
+from .layout import ANSWERS
 from .quiet import quiet
 from .signatures import (
     ALIGNMENT,
     ALIGNMENTS,
     EXPLAIN,
+    FINISHED,
     IDS,
     LENGTHS,
     NBEST,
@@ -37,6 +41,7 @@ NAMES = {
         TARGET_TOKENS: "target_tokens",
         ALIGNMENT: "alignment",
         TOKEN_SCORES: "token_scores",
+        FINISHED: "finished",
     },
     NBEST: {TEXT: "nbest", SCORE: "nbest"},
     SEARCH: {
@@ -48,52 +53,98 @@ NAMES = {
     },
 }
 
+SHAPE = [
+    {
+        "source": str,
+        "text": str,
+        "score": float,
+        "source_ids": [AtLeast(0)],
+        "ids": [AtLeast(0)],
+        "source_tokens": [str],
+        "target_tokens": [str],
+        "alignment": [[float]],
+        "token_scores": Optional([float]),
+        "finished": Optional(bool),
+        "nbest": [[(str, float)]],
+    }
+]
 
-def answers_of(translator, texts):
-    """What the trained model says about each text.
+
+def read_answers(bundle, signatures):
+    """The answers of the trained model that lie in a bundle.
+
+    Args:
+        bundle: path of the bundle's folder.
+        signatures: dict, as the manifest has it.
+
+    Returns:
+        List of dicts, as `answers_of` makes them.
+
+    Raises:
+        UserError: there are none, or they are not such answers.
+    """
+    path = Path(bundle) / ANSWERS
+    answers = read_json(path, "an exported bundle", SHAPE)
+    if not answers:
+        raise BundleError(f"{path} is damaged: it holds no sentence to verify with.")
+    for number, answer in enumerate(answers, start=1):
+        target = len(answer["target_tokens"])
+        sizes = {"alignment": target}
+        if TOKEN_SCORES in signatures[EXPLAIN]["outputs"]:
+            sizes["token_scores"] = target
+        source = len(answer["source_tokens"])
+        fits = (
+            all(len(answer.get(name, ())) == size for name, size in sizes.items())
+            and all(len(row) == source for row in answer["alignment"])
+            and all(list(map(type, pair)) in _PAIRS for pair in answer["nbest"])
+            and answer["source_ids"]
+            and ("finished" in answer) >= (FINISHED in signatures[EXPLAIN]["outputs"])
+        )
+        if not fits:
+            raise BundleError(
+                f"{path} is damaged: what it says of sentence {number} does not fit together."
+            )
+    return answers
+
+
+_PAIRS = ([str, float], [str, int])
+
+
+def answers_of(translator, texts, source_ids=None):
+    """What the trained model says about each text, from one search that keeps all hypotheses.
+
+    The best of them is what the translator's search finds: `all_beams` changes how many are told.
 
     Args:
         translator: `keras_attention.Translator`.
         texts: list of str.
+        source_ids: what `Translator.source_ids` returned for them, if it is at hand.
 
     Returns:
         List of dicts of JSON values: `source`, `text`, `score`, `source_ids`, `ids`,
-        `source_tokens`, `target_tokens`, `alignment`, `token_scores`, and `nbest`, a list of texts
-        and scores.
+        `source_tokens`, `target_tokens`, `alignment`, `token_scores`, `finished`, and `nbest`, a
+        list of texts and scores.
     """
-    rows = translator.source_ids(texts)
     with quiet():  # TensorFlow warns of every new shape.
-        explanations, nbest = translator.explain(texts), translator.nbest(texts)
-        best_ids = _best_ids(translator, rows)
+        every = translator.search.all_beams()
+        found = translator.search_texts(texts, search=every, source_ids=source_ids)
+        explanations, nbest = translator.explanations(found), translator.hypotheses(found)
     return [
         {
-            "source": source,
+            "source": row.text,
             "text": explanation.text,
             "score": explanation.score,
-            "source_ids": source_ids.tolist(),
-            "ids": ids if len(source_ids) > 1 else [],
+            "source_ids": row.source_ids.tolist(),
+            "ids": row.result.ids[0, : row.length()].tolist(),
             "source_tokens": explanation.source_tokens,
             "target_tokens": explanation.target_tokens,
             "alignment": np.round(explanation.alignment.astype("float64"), 7).tolist(),
             "token_scores": np.round(explanation.token_scores.astype("float64"), 7).tolist(),
+            "finished": explanation.finished,
             "nbest": [list(hypothesis) for hypothesis in hypotheses],
         }
-        for source, explanation, source_ids, ids, hypotheses in zip(
-            texts, explanations, rows, best_ids, nbest, strict=True
-        )
+        for row, explanation, hypotheses in zip(found, explanations, nbest, strict=True)
     ]
-
-
-def _best_ids(translator, sources):
-    search = CompiledSearch(translator.model, translator.search)
-    rows = []
-    for begin in range(0, len(sources), translator.batch_size):
-        result = search.generate(pad(sources[begin : begin + translator.batch_size]))
-        rows.extend(
-            ids[0, : lengths[0]].tolist()
-            for ids, lengths in zip(result.ids, result.lengths, strict=True)
-        )
-    return rows
 
 
 def required_names(endpoints):
@@ -149,11 +200,12 @@ class Comparison:
             ("ids_alignment", "alignment", self._alignment),
             ("token_scores", "token_scores", self._token_scores),
             ("ids_token_scores", "token_scores", self._token_scores),
+            ("finished", "finished", self._sequence),
             ("nbest", "nbest", self._nbest),
         ]
         required = {"text", *required_names(self.endpoints)}
         for name, field, check in checks:
-            # The answers in a bundle of version 0.1 have no scores of tokens.
+            # The answers in an older bundle have no scores of tokens, or no `finished`.
             if name not in required or field not in expected:
                 continue
             phrase = check(expected[field], actual[name]) if name in actual else "is missing"

@@ -7,16 +7,17 @@ import tempfile
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_attention.decoding import SearchOptions, changed_search
 from keras_attention.errors import UserError
-from keras_attention.files import atomic_folder, read_json, write_json
+from keras_attention.files import atomic_folder, read_json
 from keras_attention.locks import lock
 from keras_attention.translator import Translator
 
 from . import layout
-from .answers import answers_of
+from .answers import answers_of, read_answers
 from .manifest import describe, needs_tensorflow_text, origin, scores
 from .parity import agreement, prove
 from .portable import without_cudnn
@@ -25,6 +26,7 @@ from .predictor import translator_folder
 from .quantize import write_int8
 from .readme import readme
 from .saved_model import write_saved_model
+from .signatures import check_signatures
 from .to_onnx import write_onnx
 
 WARMUP_TEXTS = 8
@@ -70,10 +72,10 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
         if trained_in != "float32":
             report(f"Trained in {trained_in}; exported in float32.")
             translator.model = in_float32(translator.model)
-        texts = proof_texts(translator, source, texts)
+        texts, source_ids = proof_texts(translator, source, texts)
         report(f"Asking the trained model {len(texts)} held-out sentences ...")
         with without_cudnn(translator.model):
-            answers = answers_of(translator, texts)
+            answers = answers_of(translator, texts, source_ids)
     with (
         _disk_errors(to),
         _alone(to, report),
@@ -97,7 +99,7 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
             "int8": agreement(moved, answers) if int8 else None,
             "files": layout.checksums(moved),
         }
-        write_json(moved / layout.MANIFEST, manifest)
+        manifest = layout.write_manifest(moved, manifest)
         os.replace(moved, final)
     return manifest
 
@@ -121,7 +123,13 @@ def verify(bundle, report=print):
     manifest = layout.read_manifest(bundle)
     report(f"Checking {len(manifest['files'])} files ...")
     layout.check_files(bundle, manifest)
-    answers = read_json(bundle / layout.ANSWERS, "an exported bundle")
+    check_signatures(bundle / layout.MANIFEST, manifest["signatures"])
+    if not layout.has_digest(manifest):
+        report(
+            "The manifest is of version 0.1 and carries no digest of its own: a change to it alone "
+            "is not found. Export the run again for one that does."
+        )
+    answers = read_answers(bundle, manifest["signatures"])
     report(f"Proving parity on {len(answers)} sentences in clean processes ...")
     parity = prove(bundle, answers, manifest["needs_tensorflow_text"])
     int8 = agreement(bundle, answers) if layout.ONNX_INT8 in manifest["files"] else None
@@ -164,21 +172,25 @@ def proof_texts(translator, source, texts=None):
         translator: `keras_attention.Translator`.
         source: path of what is exported.
         texts: list of str, or `None` for those that the training run put aside.
+
+    Returns:
+        The sentences, and the source ids of each.
     """
     if texts is None:
         if not (Path(source) / "samples.json").exists():
             raise UserError(
                 f"{source} has no samples.json: give held-out sentences to prove parity with."
             )
-        texts = read_json(Path(source) / "samples.json", "a run directory")["texts"]
+        samples = read_json(Path(source) / "samples.json", "a run directory", {"texts": [str]})
+        texts = samples["texts"]
     texts = list(dict.fromkeys(texts))
-    if texts:
-        lengths = translator.source_tokenizer.encode(texts).row_lengths().numpy() + 1
-        fits = (lengths > 1) & (lengths <= translator.max_source_length)
-        texts = [text for text, fit in zip(texts, fits, strict=True) if fit]
-    if not texts:
+    rows = zip(texts, translator.encoded(texts), strict=True)
+    fits = [(text, ids) for text, ids in rows if 1 < len(ids) <= translator.max_source_length]
+    if not fits:
         raise UserError("Parity cannot be proved: there is no held-out sentence the model takes.")
-    return [*texts, ""]
+    empty = np.array([translator.model.end_id], "int32")
+    texts, source_ids = zip(*fits, ("", empty), strict=True)
+    return list(texts), list(source_ids)
 
 
 def _check_backend():

@@ -1,21 +1,69 @@
 """Where things lie in a bundle, and the sums that say they are as they were written."""
 
 import hashlib
+import json
+import re
 from pathlib import Path
 
-from keras_attention.files import read_json
+from keras_attention.files import atomic_file, parse_json, read_bytes
+from keras_attention.json_shapes import AtLeast, Optional, mismatch
 
 from .errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
+# Version 0.1 wrote manifests of format 1, which do not carry their own digest.
+FORMATS = (1, 2)
 MANIFEST = "manifest.json"
 ANSWERS = "parity.json"
 README = "README.md"
 SAVED_MODEL = "saved_model/1"
 ONNX = "onnx/model.onnx"
 ONNX_INT8 = "onnx/model.int8.onnx"
-SOURCE_TOKENIZER = "tokenizer/source"
-TARGET_TOKENIZER = "tokenizer/target"
+TOKENIZERS = "tokenizer"
+SOURCE_TOKENIZER = f"{TOKENIZERS}/source"
+TARGET_TOKENIZER = f"{TOKENIZERS}/target"
+# Folders whose files are all in the manifest: a server that finds another one there serves it.
+LISTED = ("saved_model", "onnx", TOKENIZERS)
+
+SHAPE = {
+    "name": str,
+    "needs_tensorflow_text": bool,
+    "special_ids": {"end": AtLeast(0)},
+    "max_source_length": AtLeast(1),
+    "search": {"config": {"max_length": AtLeast(1)}},
+    "signatures": {str: {"inputs": {str: (str, list)}, "outputs": {str: (str, list)}}},
+    "unknown": Optional((str, {str: str})),
+    "rejection": Optional(({"threshold": float, "quantile": float}, type(None))),
+    "files": {str: str},
+}
+
+_DIGEST = re.compile(rb'("digest": ")([0-9a-f]{64})(")')
+_NO_DIGEST = "0" * 64
+
+
+def write_manifest(bundle, manifest):
+    """Writes a manifest with its own digest: SHA-256 of the file with zeros in its place.
+
+    Args:
+        bundle: path of the bundle's folder.
+        manifest: dict.
+
+    Returns:
+        The manifest with its `digest`.
+    """
+    rest = {name: value for name, value in manifest.items() if name not in ("format", "digest")}
+    manifest = {"format": FORMAT, **rest, "digest": _NO_DIGEST}
+    content = json.dumps(manifest, indent=2, ensure_ascii=False).encode("utf-8") + b"\n"
+    manifest["digest"] = hashlib.sha256(content).hexdigest()
+    with atomic_file(Path(bundle) / MANIFEST) as temporary:
+        temporary.write_bytes(_with_digest(content, manifest["digest"]))
+    return manifest
+
+
+def _with_digest(content, digest):
+    """The bytes of a manifest, the last digest in them replaced."""
+    *_, last = _DIGEST.finditer(content)
+    return content[: last.start(2)] + digest.encode() + content[last.end(2) :]
 
 
 def read_manifest(bundle):
@@ -25,23 +73,62 @@ def read_manifest(bundle):
         bundle: path of the bundle's folder.
 
     Raises:
-        UserError: it is no bundle, or one of another version.
+        UserError: it is no bundle, one of another version, or its manifest is not as it was
+            written.
     """
-    manifest = read_json(Path(bundle) / MANIFEST, "an exported bundle")
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        received = manifest.get("format") if isinstance(manifest, dict) else manifest
+    path = Path(bundle) / MANIFEST
+    content = read_bytes(path, "an exported bundle")
+    manifest = parse_json(content, path)
+    version = manifest.get("format") if isinstance(manifest, dict) else manifest
+    if type(version) is not int or version not in FORMATS:
         raise BundleError(
-            f"{bundle} was exported by another version: expected format {FORMAT}. "
-            f"Received: format={received}"
+            f"{bundle} was exported by another version: expected format "
+            f"{' or '.join(map(str, FORMATS))}. Received: format={version!r}"
         )
+    if version > 1 or has_digest(manifest):
+        _check_digest(path, content, manifest)
+    wrong = mismatch(manifest, SHAPE)
+    if wrong:
+        raise BundleError(f"{path} is damaged: {wrong}.")
     return manifest
 
 
-def checksums(bundle):
+def _check_digest(path, content, manifest):
+    found = None
+    if _DIGEST.search(content):
+        found = hashlib.sha256(_with_digest(content, _NO_DIGEST)).hexdigest()
+    if found is None or manifest.get("digest") != found:
+        raise BundleError(f"{path} has changed: it is not what its own digest says.")
+
+
+def has_digest(manifest):
+    """Whether a manifest carries its own digest, so that no byte of it changes unnoticed."""
+    return "digest" in manifest
+
+
+def open_bundle(bundle, parts=LISTED):
+    """The manifest of a bundle whose files are as they were written.
+
+    All bytes of the files are read, at about 0.5 GB a second on one core.
+
+    Args:
+        bundle: path of the bundle's folder.
+        parts: sequence of str. Files and folders to check, such as `ONNX`.
+
+    Raises:
+        UserError: it is no bundle, or a file is missing, changed, or not in the manifest.
+    """
+    manifest = read_manifest(bundle)
+    check_files(bundle, manifest, parts)
+    return manifest
+
+
+def checksums(bundle, parts=None):
     """SHA-256 of every file of a bundle but the manifest.
 
     Args:
         bundle: path of the bundle's folder.
+        parts: sequence of str. Only these files, and what lies in these folders.
 
     Returns:
         A dict from path inside the bundle to hexadecimal digits.
@@ -50,21 +137,24 @@ def checksums(bundle):
     paths = sorted(path for path in bundle.rglob("*") if path.is_file())
     names = {path.relative_to(bundle).as_posix(): path for path in paths}
     names.pop(MANIFEST, None)
-    return {name: _sha256(path) for name, path in names.items()}
+    return {name: _sha256(path) for name, path in names.items() if _lies_in(name, parts)}
 
 
-def check_files(bundle, manifest):
+def check_files(bundle, manifest, parts=None):
     """Compares the files of a bundle with its manifest.
 
     Args:
         bundle: path of the bundle's folder.
         manifest: dict, as `read_manifest` returns it.
+        parts: sequence of str. Files and folders to check; the whole bundle if not given.
 
     Raises:
-        BundleError: a file is missing or changed; the message names the first.
+        BundleError: a file is missing, changed, or lies unlisted beside those that are served; the
+            message names the first.
     """
-    found = checksums(bundle)
-    for name, expected in manifest["files"].items():
+    found = checksums(bundle, parts)
+    listed = {name: digest for name, digest in manifest["files"].items() if _lies_in(name, parts)}
+    for name, expected in listed.items():
         if name not in found:
             raise BundleError(f"{bundle} is incomplete: {name} is missing.")
         if found[name] != expected:
@@ -72,6 +162,19 @@ def check_files(bundle, manifest):
                 f"{bundle} is not as it was exported: {name} has changed (its SHA-256 is "
                 f"{found[name][:12]}…, the manifest says {expected[:12]}…)."
             )
+    for name in found:
+        # Hidden files are those of file managers; nothing reads them.
+        if _lies_in(name, LISTED) and name not in listed and "/." not in name:
+            raise BundleError(
+                f"{bundle} is not as it was exported: its manifest does not list {name}."
+            )
+    for part in (SAVED_MODEL, ONNX, SOURCE_TOKENIZER, TARGET_TOKENIZER, ANSWERS):
+        if _lies_in(part, parts) and not any(_lies_in(name, [part]) for name in listed):
+            raise BundleError(f"{bundle} is incomplete: its manifest does not list {part}.")
+
+
+def _lies_in(name, parts):
+    return parts is None or any(name == part or name.startswith(f"{part}/") for part in parts)
 
 
 def _sha256(path):

@@ -9,7 +9,6 @@ import keras
 
 from keras_attention.files import read_json
 
-from . import layout
 from .signatures import SIGNATURES
 from .to_onnx import OPSET
 
@@ -27,7 +26,6 @@ def describe(translator, name, xla=False):
     model = translator.model
     tokenizers = {"source": translator.source_tokenizer, "target": translator.target_tokenizer}
     return {
-        "format": layout.FORMAT,
         "name": name,
         "versions": {
             "python": platform.python_version(),
@@ -87,7 +85,7 @@ def scores(source, search, report=print):
     path = Path(source) / "evaluation.json"
     if not path.exists():
         return {}
-    evaluation = read_json(path, "a run directory")
+    evaluation = read_json(path, "a run directory", dict)
     if evaluation.get("search") != repr(search):
         report(
             f"The manifest has no scores: those of {path} are of {evaluation.get('search')}, "

@@ -149,7 +149,10 @@ def compare(name, expected, answers):
     comparison = Comparison(ENDPOINTS[name])
     for batch_size, rows in answers.items():
         for position, (wanted, row) in enumerate(zip(expected, rows, strict=True)):
-            difference = comparison.difference(wanted, row)
+            try:
+                difference = comparison.difference(wanted, row)
+            except (TypeError, ValueError) as error:  # Arrays of another kind or rank.
+                difference = f"they cannot be compared: {error}"
             if difference:
                 raise ParityError(
                     f"{name} does not answer like the trained model. The first sentence that "

@@ -11,7 +11,8 @@ from keras_attention import text as tokenizers
 from keras_attention.decoding import SearchOptions, SearchResult, changed_search
 from keras_attention.errors import UserError
 from keras_attention.text.tokenizer import as_strings
-from keras_attention.translator import Explanation, Translator
+from keras_attention.translations import Explanation
+from keras_attention.translator import Translator
 
 from .layout import (
     MANIFEST,
@@ -20,11 +21,14 @@ from .layout import (
     SAVED_MODEL,
     SOURCE_TOKENIZER,
     TARGET_TOKENIZER,
+    TOKENIZERS,
+    open_bundle,
     read_manifest,
 )
 from .signatures import (
     ALIGNMENT,
     EXPLAIN,
+    FINISHED,
     NBEST,
     NO_SCORE,
     SCORE,
@@ -35,6 +39,7 @@ from .signatures import (
     TARGET_TOKENS,
     TEXT,
     TOKEN_SCORES,
+    check_ports,
 )
 from .to_onnx import open_session
 
@@ -107,6 +112,7 @@ class OnnxPredictor(KerasPredictor):
     file = ONNX
 
     def __init__(self, bundle, unknown=None):
+        open_bundle(bundle, (self.file, TOKENIZERS))
         super().__init__(BundleTranslator(bundle, onnx_search(bundle, self.file), unknown))
 
 
@@ -135,12 +141,15 @@ class RecordedSearch:
     """
 
     def __init__(self, config):
+        self.config = config
         self.max_length = config["max_length"]
-        self.finds_all = config.get("n_best", 1) == config.get("width", 1)
 
     def all_beams(self):
-        """The same search where it returns every hypothesis it keeps; None where not."""
-        return self if self.finds_all else None
+        """The search that returns every hypothesis it keeps: itself, or one that is in no file."""
+        width = self.config.get("width", 1)
+        if self.config.get("n_best", 1) == width:
+            return self
+        return RecordedSearch({**self.config, "n_best": width})
 
 
 class BundleTranslator(Translator):
@@ -165,6 +174,10 @@ class BundleTranslator(Translator):
         )
         self.find = find
 
+    def score(self, texts, translations):
+        """Not offered: see `Translator.score`."""
+        raise UserError("An exported file scores no given translations: ask the run it is made of.")
+
     def _compiled_search(self, search):
         if search is not self.search:
             raise UserError(
@@ -186,8 +199,10 @@ def recorded_unknown(manifest):
 
 def onnx_search(bundle, file=ONNX):
     """The function from source ids to a `SearchResult` that is an ONNX file of a bundle."""
-    session = _opened(open_session, Path(bundle) / file)
+    path = Path(bundle) / file
+    session = _opened(open_session, path)
     there = {output.name for output in session.get_outputs()}
+    check_ports(path, SEARCH, {port.name for port in session.get_inputs()}, there)
     # A bundle of version 0.1 has no scores of tokens.
     names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in there]
     return lambda source_ids: SearchResult(*session.run(names, {SOURCE_IDS: source_ids}))
@@ -203,10 +218,12 @@ class SavedModelPredictor(Predictor):
 
     def __init__(self, bundle, unknown=None):
         bundle = Path(bundle)
-        manifest = read_manifest(bundle)
+        manifest = open_bundle(bundle, (SAVED_MODEL, TOKENIZERS))
         if manifest["needs_tensorflow_text"]:
             import tensorflow_text  # noqa: F401  Registers the operations of SentencePiece.
         self.saved_model = _opened(tf.saved_model.load, bundle / SAVED_MODEL)
+        _check_endpoints(bundle / SAVED_MODEL, getattr(self.saved_model, "signatures", {}))
+        self.max_length = manifest["search"]["config"]["max_length"]
         unknown = recorded_unknown(manifest) if unknown is None else unknown
         # The endpoints that take strings keep unknown words, so the ids are asked for.
         self.by_ids = None
@@ -222,7 +239,7 @@ class SavedModelPredictor(Predictor):
         """See `Predictor.predict`."""
         if self.by_ids is not None:
             return self.by_ids.explain(list(texts))
-        return [_explanation(row) for row in self._rows(EXPLAIN, texts)]
+        return [_explanation(row, self.max_length) for row in self._rows(EXPLAIN, texts)]
 
     def nbest(self, texts):
         """See `Predictor.nbest`."""
@@ -244,7 +261,16 @@ class SavedModelPredictor(Predictor):
                 yield {name: value[row] for name, value in columns.items()}
 
 
-def _explanation(row):
+def _check_endpoints(path, signatures):
+    for endpoint in SIGNATURES:
+        inputs = outputs = None
+        if endpoint in signatures:
+            function = signatures[endpoint]
+            inputs, outputs = function.structured_input_signature[1], function.structured_outputs
+        check_ports(path, endpoint, inputs, outputs)
+
+
+def _explanation(row, max_length):
     source_tokens = [token.decode() for token in row[SOURCE_TOKENS] if token]
     target_length = max(np.flatnonzero(row[ALIGNMENT].any(axis=1)), default=-1) + 1
     return Explanation(
@@ -255,6 +281,8 @@ def _explanation(row):
         alignment=row[ALIGNMENT][:target_length, : len(source_tokens)],
         # A bundle of version 0.1 has none.
         token_scores=row[TOKEN_SCORES][:target_length] if TOKEN_SCORES in row else None,
+        # Nor this; a sentence that ended has a token less than the search makes.
+        finished=bool(row.get(FINISHED, target_length < max_length and row[SCORE] > NO_SCORE / 2)),
     )
 
 

@@ -61,7 +61,9 @@ def answer_batch(endpoints, texts, source_ids):
             "ids_score": found["scores"][row][0],
             "ids_alignment": found["alignments"][row][0][:length],
         }
-        # A bundle of version 0.1 has none.
+        # What an older bundle lacks.
+        if "finished" in explained:
+            answer["finished"] = explained["finished"][row]
         if "token_scores" in explained:
             answer["token_scores"] = explained["token_scores"][row]
         if "token_scores" in found:
@@ -75,6 +77,9 @@ def main(saved_model, request_file, answer_file):
     with open(request_file, encoding="utf-8") as file:
         request = json.load(file)
     endpoints = tf.saved_model.load(saved_model).signatures
+    missing = {"serving_default", "explain", "nbest", "search"} - set(endpoints)
+    if missing:
+        sys.exit(f"it has no endpoint {min(missing)}")
     texts, source_ids = request["texts"], request["source_ids"]
     answers = {}
     for size in request["batch_sizes"]:

@@ -6,12 +6,15 @@ import tensorflow as tf
 
 from keras_attention.translator import LENGTH_STEP
 
+from .errors import BundleError
+
 TEXT = "text"
 SCORE = "score"
 SOURCE_TOKENS = "source_tokens"
 TARGET_TOKENS = "target_tokens"
 ALIGNMENT = "alignment"
 TOKEN_SCORES = "token_scores"
+FINISHED = "finished"
 
 NO_SCORE = -1e30  # Of a hypothesis that does not exist: the search found fewer than were asked.
 
@@ -37,6 +40,7 @@ SIGNATURES = {
             TARGET_TOKENS: "string[batch, target]",
             ALIGNMENT: "float32[batch, target, source]",
             TOKEN_SCORES: "float32[batch, target]",
+            FINISHED: "bool[batch]",
         },
     },
     NBEST: {
@@ -54,6 +58,60 @@ SIGNATURES = {
         },
     },
 }
+
+# What the files of an older version lack.
+NEWER_OUTPUTS = {TOKEN_SCORES, FINISHED}
+
+
+def check_ports(file, endpoint, inputs, outputs):
+    """Compares the inputs and outputs of a file's endpoint with `SIGNATURES`.
+
+    Args:
+        file: path of the file, for the message of an error.
+        endpoint: str.
+        inputs, outputs: collections of the names that are there, or None where there is no such
+            endpoint.
+
+    Raises:
+        BundleError: one is missing that no version left out.
+    """
+    if inputs is None:
+        raise BundleError(f"{file} has no endpoint {endpoint}: it is not a file of this package.")
+    expected = SIGNATURES[endpoint]
+    required = set(expected["outputs"]) - NEWER_OUTPUTS
+    for kind, names, there in (
+        ("input", expected["inputs"], inputs),
+        ("output", sorted(required), outputs),
+    ):
+        missing = [name for name in names if name not in there]
+        if missing:
+            raise BundleError(
+                f"The endpoint {endpoint} of {file} has no {kind} {missing[0]}: "
+                "it is not a file of this package."
+            )
+
+
+def check_signatures(file, signatures):
+    """Compares what a manifest says of endpoints with `SIGNATURES`.
+
+    Args:
+        file: path of the manifest, for the message of an error.
+        signatures: dict, as the manifest has it.
+
+    Raises:
+        BundleError: they are those of no version.
+    """
+    for endpoint, expected in SIGNATURES.items():
+        recorded = signatures.get(endpoint, {"inputs": None, "outputs": None})
+        check_ports(file, endpoint, recorded["inputs"], recorded["outputs"])
+        for kind in ("inputs", "outputs"):
+            for name, port in recorded[kind].items():
+                named = isinstance(port, list) and name in expected[kind]  # As 0.1 wrote them.
+                if not named and port != expected[kind].get(name):
+                    raise BundleError(
+                        f"{file} says that {name} of the endpoint {endpoint} is {port!r}: "
+                        f"expected {expected[kind].get(name, 'no such name')!r}."
+                    )
 
 
 def axes(endpoint, name):
@@ -215,6 +273,7 @@ class ServedTranslator(tf.Module):
         batch = tf.shape(text)[0]
         source_ids, found = self._translate(text, self.find)
         ids, lengths = found[IDS][:batch, 0], found[LENGTHS][:batch, 0]
+        exists = found[SCORES][:batch, 0] > NO_SCORE / 2
         longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
         return {
             TEXT: self.target_tokenizer.decode(ids),  # (batch,)
@@ -223,6 +282,7 @@ class ServedTranslator(tf.Module):
             TARGET_TOKENS: self.target_tokenizer.tokens(ids[:, :longest]),  # (batch, target)
             ALIGNMENT: found[ALIGNMENTS][:batch, 0, :longest],  # (batch, target, source)
             TOKEN_SCORES: found[TOKEN_SCORES][:batch, 0, :longest],  # (batch, target)
+            FINISHED: exists & (lengths < tf.shape(ids)[1]),  # (batch,)
         }
 
     def _translate(self, text, find):

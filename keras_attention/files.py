@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from keras_attention.errors import UserError
+from keras_attention.json_shapes import mismatch
 
 
 @contextlib.contextmanager
@@ -65,23 +66,57 @@ def write_json(path, content):
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path, what):
+def read_json(path, what, shape=None):
     """Content of a JSON file.
 
     Args:
         path: path of the file.
         what: str. What the file is, for the message of an error, such as `"a run directory"`.
+        shape: what its content must be, as `keras_attention.json_shapes` describes it.
 
     Raises:
-        UserError: the file is missing or is not JSON.
+        UserError: the file is missing, is not JSON, or its content has another shape.
+    """
+    return parse_json(read_bytes(path, what), path, shape)
+
+
+def read_bytes(path, what):
+    """Content of a file.
+
+    Args:
+        path, what: see `read_json`.
+
+    Raises:
+        UserError: the file is missing or cannot be read.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # Notepad adds a mark.
+        return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{Path(path).parent} is not {what}: it has no {Path(path).name}."
         ) from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def parse_json(content, path, shape=None):
+    """What JSON says.
+
+    Args:
+        content: bytes.
+        path: path of the file they come from, for the message of an error.
+        shape: see `read_json`.
+
+    Raises:
+        UserError: the bytes are not JSON, or what they say has another shape.
+    """
+    try:
+        value = json.loads(content.decode("utf-8-sig"))  # Notepad adds a mark.
+    except RecursionError:
+        raise UserError(f"{path} is damaged: it is nested too deeply.") from None
     except ValueError as error:
         raise UserError(f"{path} is damaged: {error}.") from None
+    wrong = shape is not None and mismatch(value, shape)
+    if wrong:
+        raise UserError(f"{path} is damaged: {wrong}.")
+    return value

@@ -1,42 +1,50 @@
 """Strings in, strings out: a model, its tokenizers and a search."""
 
-import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
+from keras_attention.decoding import Beam, Greedy, Sample
 from keras_attention.decoding.search import search_from_config
 from keras_attention.errors import UserError
 from keras_attention.files import atomic_folder, read_json, write_json
+from keras_attention.json_shapes import AtLeast, Optional, mismatch
 from keras_attention.models import CompiledSearch
+from keras_attention.translations import Explanation, TranslationScore
 
 FORMAT = 1
+SHAPE = {  # Of translator.json.
+    "search": {"class_name": str, "config": dict},
+    "max_source_length": AtLeast(1),
+    "batch_size": AtLeast(1),
+    "unknown": Optional((str, {str: str})),
+}
 LENGTH_STEP = 8  # Source lengths are padded to multiples, so that few shapes are compiled.
 
 
-@dataclasses.dataclass(frozen=True)
-class Explanation:
-    """One translated text and why.
+class Found(NamedTuple):
+    """One text and what a search found for it.
 
     Attributes:
-        text: str. The translation.
-        score: float. What the search ranked it by: its log-probability, with the search's
-            penalties. -1e30 where the constraints of the search allow no translation: the text is
-            then empty, or as far as it came.
-        source_tokens: list of str, ending in the end token.
-        target_tokens: list of str.
-        alignment: float array `(target, source)`; row by row the attention over source tokens.
-        token_scores: float array `(target,)`, the log-probability of each target token; None where
-            an exported file does not tell it.
+        text: str.
+        source_ids: int32 array `(source,)`, ending in the end token.
+        result: `SearchResult` of one row, without the batch axis.
     """
 
     text: str
-    score: float
-    source_tokens: list
-    target_tokens: list
-    alignment: np.ndarray
-    token_scores: np.ndarray = None
+    source_ids: np.ndarray
+    result: object
+
+    @property
+    def is_empty(self):
+        """Whether the text has no token: its translation is empty, whatever the search found."""
+        return len(self.source_ids) == 1
+
+    def length(self, beam=0):
+        """Tokens of a hypothesis."""
+        return 0 if self.is_empty else int(self.result.lengths[beam])
 
 
 class Translator:
@@ -101,8 +109,7 @@ class Translator:
     def __call__(self, texts, prefixes=None):
         if isinstance(texts, str):
             return self([texts], _one(prefixes))[0]
-        rows = self._explain(texts, prefixes, with_tokens=False)
-        return [explanation.text for explanation in rows]
+        return self.texts_of(self.search_texts(texts, prefixes))
 
     def explain(self, texts, prefixes=None):
         """Translations with scores, tokens and alignments.
@@ -116,7 +123,7 @@ class Translator:
         """
         if isinstance(texts, str):
             return self.explain([texts], _one(prefixes))[0]
-        return self._explain(texts, prefixes, with_tokens=True)
+        return self.explanations(self.search_texts(texts, prefixes))
 
     def nbest(self, texts, prefixes=None):
         """All hypotheses that the search kept, best first.
@@ -131,20 +138,153 @@ class Translator:
         """
         if isinstance(texts, str):
             return self.nbest([texts], _one(prefixes))[0]
-        texts = list(texts)
+        return self.hypotheses(self.search_texts(texts, prefixes, self.search.all_beams()))
+
+    def score(self, texts, translations):
+        """How probable given translations are.
+
+        A translation is scored as the search scores it, token by token, so that what the search
+        found gets the score that the search gave it.
+
+        Args:
+            texts: list of str, or one str.
+            translations: list of str, or one str, one a text. The tokens of the target vocabulary
+                that they consist of are those that the target tokenizer reads them as.
+
+        Returns:
+            List of `TranslationScore`, or one.
+
+        Raises:
+            UserError: a text has more tokens than the model takes, or none; a translation has more
+                than the search makes, or a part that the target vocabulary lacks.
+        """
+        if isinstance(texts, str):
+            return self.score([texts], _one(translations))[0]
+        texts, translations = list(texts), list(translations)
         sources = self.source_ids(texts)
+        targets = self._target_ids("translation", translations, len(texts))
+        for number, (source, target) in enumerate(zip(sources, targets, strict=True), start=1):
+            if len(source) == 1 and target:
+                raise UserError(
+                    f"Text {number} has no token: its one translation is the empty one."
+                )
+        end, limit = [self.model.end_id], self.search.max_length
+        forced = [row + end if len(row) < limit else row for row in targets]
+        plain = self._search_all(sources, Greedy(limit), forced)
+        scored = plain
+        if not isinstance(self.search, Greedy | Sample):  # Whose score is the log-probability.
+            scored = self._search_all(sources, _for_one_path(self.search), forced)
+        rows = zip(texts, sources, translations, targets, plain, scored, strict=True)
+        return [self._translation_score(*row) for row in rows]
+
+    def _translation_score(self, _, source, translation, target, plain, scored):
+        if len(source) == 1:  # The empty translation of an empty text is certain.
+            return TranslationScore(translation, 0.0, 0.0, [], np.zeros(0, "float32"), True)
+        finished = len(target) < self.search.max_length
+        total = float(plain.scores[0])
+        token_scores = np.asarray(plain.token_scores[0, : len(target)])
+        tokens = target
+        if finished:
+            tokens = [*target, self.model.end_id]
+            token_scores = np.append(token_scores, np.float32(total - token_scores.sum()))
+        return TranslationScore(
+            text=translation,
+            score=float(scored.scores[0]),
+            log_probability=total,
+            target_tokens=self._tokens(self.target_tokenizer, [tokens])[0],
+            token_scores=token_scores,
+            finished=finished,
+        )
+
+    # From texts to what a search finds, and from that to answers -------------------------
+
+    def search_texts(self, texts, prefixes=None, search=None, source_ids=None):
+        """What a search finds for each text; `explanations` and `hypotheses` make answers of it.
+
+        Args:
+            texts: list of str.
+            prefixes: list of str, as in a call.
+            search: a search of `keras_attention.decoding`; the translator's if not given.
+            source_ids: what `source_ids` returned for the texts, if it is at hand.
+
+        Returns:
+            List of `Found`.
+        """
+        texts = list(texts)
+        sources = self.source_ids(texts) if source_ids is None else source_ids
         prefixes = self._prefix_ids(prefixes, len(texts))
-        results = self._search_all(sources, self.search.all_beams(), prefixes)
+        results = self._search_all(sources, self.search if search is None else search, prefixes)
+        return [Found(*row) for row in zip(texts, sources, results, strict=True)]
+
+    def texts_of(self, found):
+        """The best translation of each text.
+
+        Args:
+            found: list of `Found`.
+
+        Returns:
+            List of str.
+        """
+        if not found:
+            return []
+        decoded = self._decode(np.stack([row.result.ids[0] for row in found]))
+        return [
+            "" if row.is_empty else self._known(row, 0, text)[0]
+            for row, text in zip(found, decoded, strict=True)
+        ]
+
+    def explanations(self, found):
+        """The best translation of each text, and why.
+
+        Args:
+            found: list of `Found`.
+
+        Returns:
+            List of `Explanation`.
+        """
+        if not found:
+            return []
+        decoded = self._decode(np.stack([row.result.ids[0] for row in found]))
+        target_ids = [row.result.ids[0, : row.length()] for row in found]
+        target_tokens = self._tokens(self.target_tokenizer, target_ids)
+        source_tokens = self._tokens(self.source_tokenizer, [row.source_ids for row in found])
+        rows = zip(found, decoded, source_tokens, target_tokens, strict=True)
+        return [self._explanation(*row) for row in rows]
+
+    def _explanation(self, found, text, source_tokens, target_tokens):
+        result, length = found.result, found.length()
+        text, target_tokens = (
+            ("", []) if found.is_empty else self._known(found, 0, text, target_tokens)
+        )
+        scores = result.token_scores
+        return Explanation(
+            text=text,
+            score=0.0 if found.is_empty else float(result.scores[0]),
+            source_tokens=source_tokens,
+            target_tokens=target_tokens,
+            alignment=np.asarray(result.alignments[0, :length, : len(found.source_ids)]),
+            token_scores=None if scores is None else np.asarray(scores[0, :length]),
+            finished=found.is_empty or bool(result.finished[0]),
+        )
+
+    def hypotheses(self, found):
+        """The texts and scores of all hypotheses that were found of each text, best first.
+
+        Args:
+            found: list of `Found`.
+
+        Returns:
+            List of lists of `(text, score)`.
+        """
         rows = []
-        for source, ids, result in zip(texts, sources, results, strict=True):
-            if len(ids) == 1:
+        for row in found:
+            result = row.result
+            if row.is_empty:
                 rows.append([("", 0.0)] * len(result.ids))
                 continue
-            decoded = [
-                self._known(source, result, beam, text)[0]
-                for beam, text in enumerate(self._decode(result.ids))
-            ]
-            hypotheses = zip(decoded, map(float, result.scores), result.exists, strict=True)
+            decoded = self._decode(result.ids)
+            texts = [self._known(row, beam, text)[0] for beam, text in enumerate(decoded)]
+            hypotheses = zip(texts, map(float, result.scores), result.exists, strict=True)
             rows.append([(text, score) for text, score, exists in hypotheses if exists])
         return rows
 
@@ -160,70 +300,51 @@ class Translator:
         Raises:
             UserError: a text has more tokens than the model takes.
         """
+        rows = self.encoded(texts)
+        for number, row in enumerate(rows, start=1):
+            if len(row) > self.max_source_length:
+                raise UserError(f"Text {number} {too_long(len(row), self.max_source_length)}")
+        return rows
+
+    def encoded(self, texts):
+        """Ids of each text, however long, the end token included: see `source_ids`."""
         texts = list(texts)
-        for position, text in enumerate(texts):
+        for number, text in enumerate(texts, start=1):
             if not isinstance(text, str):
-                raise UserError(f"Text {position + 1} must be a string. Received: {text!r}")
+                raise UserError(f"Text {number} must be a string. Received: {text!r}")
         if not texts:
             return []
-        end = [self.model.end_id]
         rows = self.source_tokenizer.encode(texts).to_list()
-        rows = [np.asarray(row + end, "int32") for row in rows]
-        for position, row in enumerate(rows):
-            if len(row) > self.max_source_length:
-                raise UserError(
-                    f"Text {position + 1} has {len(row)} tokens with the end token; this model "
-                    f"takes at most {self.max_source_length}."
-                )
-        return rows
+        return [np.asarray([*row, self.model.end_id], "int32") for row in rows]
 
     def _prefix_ids(self, prefixes, count):
         """Ids of what each translation begins with, or None."""
-        if prefixes is None:
-            return None
-        prefixes = list(prefixes)
-        if len(prefixes) != count or not all(isinstance(prefix, str) for prefix in prefixes):
+        return None if prefixes is None else self._target_ids("prefix", prefixes, count)
+
+    def _target_ids(self, name, texts, count):
+        """Ids of given translations or of their beginnings, without the end token."""
+        from keras_attention.text.unknown_parts import listed, unknown_parts  # Needs TensorFlow.
+
+        texts = list(texts)
+        if len(texts) != count or not all(isinstance(text, str) for text in texts):
+            plural = "prefixes" if name == "prefix" else f"{name}s"
             raise UserError(
-                f"Expected `prefixes` to be {count} strings, one a text. "
-                f"Received: prefixes={prefixes!r}"
+                f"Expected `{plural}` to be {count} strings, one a text. "
+                f"Received: {plural}={texts!r}"
             )
-        rows = self.target_tokenizer.encode(prefixes).to_list() if prefixes else []
-        for position, row in enumerate(rows):
+        rows = self.target_tokenizer.encode(texts).to_list() if texts else []
+        for number, (text, row) in enumerate(zip(texts, rows, strict=True), start=1):
+            if self.target_tokenizer.unknown_id in row:
+                parts = listed(unknown_parts(self.target_tokenizer, text))
+                raise UserError(
+                    f"{name.capitalize()} {number} has what the target vocabulary lacks: {parts}."
+                )
             if len(row) > self.search.max_length:
                 raise UserError(
-                    f"Prefix {position + 1} has {len(row)} tokens; the search makes at most "
+                    f"{name.capitalize()} {number} has {len(row)} tokens; the search makes at most "
                     f"{self.search.max_length}."
                 )
         return rows
-
-    def _explain(self, texts, prefixes, with_tokens):
-        texts = list(texts)
-        sources = self.source_ids(texts)
-        prefixes = self._prefix_ids(prefixes, len(texts))
-        results = self._search_all(sources, self.search, prefixes)
-        best = [np.asarray(result.ids[0]) for result in results]
-        decoded = self._decode(pad(best, length=self.search.max_length)) if best else []
-        explanations = []
-        for source, ids, result, text in zip(texts, sources, results, decoded, strict=True):
-            empty = len(ids) == 1
-            length = 0 if empty else int(result.lengths[0])
-            tokens = []
-            if with_tokens:
-                tokens = self._tokens(self.target_tokenizer, result.ids[0, :length])
-            if not empty:
-                text, tokens = self._known(source, result, 0, text, tokens)
-            scores = result.token_scores
-            explanations.append(
-                Explanation(
-                    text="" if empty else text,
-                    score=0.0 if empty else float(result.scores[0]),
-                    source_tokens=self._tokens(self.source_tokenizer, ids) if with_tokens else [],
-                    target_tokens=tokens,
-                    alignment=np.asarray(result.alignments[0, :length, : len(ids)]),
-                    token_scores=None if scores is None else np.asarray(scores[0, :length]),
-                )
-            )
-        return explanations
 
     def _make_unknown_words(self, unknown):
         if unknown == "keep":
@@ -234,12 +355,12 @@ class Translator:
         dictionary = {} if check_unknown(unknown) == "copy" else unknown
         return UnknownWords(self.source_tokenizer, self.target_tokenizer, dictionary)
 
-    def _known(self, source, result, beam, text, tokens=()):
+    def _known(self, found, beam, text, tokens=()):
         """Text and tokens of a hypothesis without unknown words, if they are to be replaced."""
-        ids = result.ids[beam, : int(result.lengths[beam])]
+        ids = found.result.ids[beam, : found.length(beam)]
         if self.unknown == "keep" or self.target_tokenizer.unknown_id not in ids:
             return text, tokens
-        tokens = self._unknown_words.tokens(source, ids, result.alignments[beam])
+        tokens = self._unknown_words.tokens(found.text, ids, found.result.alignments[beam])
         return self._unknown_words.text(ids, tokens), tokens
 
     def _search_all(self, sources, search, prefixes=None):
@@ -269,8 +390,12 @@ class Translator:
     def _decode(self, ids):
         return [text.decode() for text in self.target_tokenizer.decode(np.asarray(ids)).numpy()]
 
-    def _tokens(self, tokenizer, ids):
-        return [token.decode() for token in tokenizer.tokens(np.asarray(ids)).numpy()]
+    def _tokens(self, tokenizer, rows):
+        """The names of the ids of each row, a list of lists of str."""
+        flat = np.concatenate([np.asarray(row, "int32") for row in rows])
+        names = [token.decode() for token in tokenizer.tokens(flat).numpy()]
+        ends = np.cumsum([len(row) for row in rows])
+        return [names[end - len(row) : end] for row, end in zip(rows, ends, strict=True)]
 
     def save(self, folder):
         """Writes model, tokenizers and search into `folder`, whole or not at all.
@@ -311,37 +436,68 @@ class Translator:
         from keras_attention import text  # Needs TensorFlow, which a user of the layers may lack.
 
         folder = Path(folder)
-        config = read_json(folder / "translator.json", "a saved translator")
+        path = folder / "translator.json"
+        config = read_json(path, "a saved translator")
         found = config.get("format") if isinstance(config, dict) else None
-        if found != FORMAT:
+        if type(found) is not int or found != FORMAT:
             raise UserError(
                 f"{folder} was written by another version: expected format {FORMAT}. "
                 f"Received: format={found}"
             )
+        wrong = mismatch(config, SHAPE)
+        if wrong:
+            raise UserError(f"{path} is damaged: {wrong}.")
         try:
             model = keras.saving.load_model(folder / "model.keras", compile=False)
         # A damaged archive fails in Keras, zipfile or h5py, each with errors of its own.
         except Exception as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise UserError(f"{folder / 'model.keras'} cannot be read: {reason}") from error
+            raise UserError(f"{folder / 'model.keras'} cannot be read: {_reason(error)}") from error
         try:
-            options = {
-                "search": search_from_config(config["search"]),
-                "max_source_length": config["max_source_length"],
-                "batch_size": config["batch_size"],
-                "unknown": config.get("unknown", "keep"),
-            }
+            search = search_from_config(config["search"])
         except UserError as error:
-            raise UserError(f"{folder / 'translator.json'} cannot be used: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:  # Not what `save` wrote.
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise UserError(f"{folder / 'translator.json'} is damaged: {reason}.") from error
+            raise UserError(f"{path} cannot be used: {error}") from error
+        # What `save` did not write fails in Keras or in the search, each with errors of its own.
+        except Exception as error:
+            raise UserError(f"{path} is damaged: {_reason(error)}.") from error
+        if not (callable(search) and hasattr(search, "max_length")):
+            raise UserError(f"{path} is damaged: expected a search. Received: {search!r}.")
+        options = {
+            "search": search,
+            "max_source_length": config["max_source_length"],
+            "batch_size": config["batch_size"],
+            "unknown": config.get("unknown", "keep"),
+        }
         return cls(
             model,
             text.load(folder / "source_tokenizer"),
             text.load(folder / "target_tokenizer"),
             **options,
         )
+
+
+def too_long(tokens, limit):
+    """What an error says of a text with too many tokens, after its name."""
+    return f"has {tokens} tokens with the end token; this model takes at most {limit}."
+
+
+def _for_one_path(search):
+    """A search with the same scores that keeps one hypothesis, where the kind of search is known.
+
+    It follows a given path, so that nothing else need be kept, and its constraints say nothing.
+    """
+    if not isinstance(search, Beam):
+        return search
+    return Beam(
+        width=1,
+        length_penalty=search.length_penalty,
+        coverage_penalty=search.coverage_penalty,
+        max_length=search.max_length,
+        length_normalization=search.length_normalization,
+    )
+
+
+def _reason(error):
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _one(prefix):

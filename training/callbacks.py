@@ -315,4 +315,4 @@ def read_history(path, epochs):
     """Entries of the first `epochs` epochs of a history file; empty without the file."""
     if not epochs or not Path(path).exists():
         return []
-    return read_json(path, "a run directory")[:epochs]
+    return read_json(path, "a run directory", [dict])[:epochs]

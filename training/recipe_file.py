@@ -5,6 +5,7 @@ from typing import get_args
 
 from keras_attention.errors import UserError
 from keras_attention.files import read_json
+from keras_attention.json_shapes import Optional
 
 from .recipe import Recipe
 
@@ -41,10 +42,8 @@ def read_recipe(path, what="a run directory"):
     Raises:
         UserError: the file is missing or damaged, or has an unknown option.
     """
-    content = read_json(path, what)
-    if not isinstance(content, dict):
-        raise UserError(f"{path} is damaged: it holds no recipe.")
-    if "versions" not in content:  # Written by hand, not recorded by a run.
+    content = read_json(path, what, {"recipe": Optional(dict)})
+    if not {"recipe", "versions"} <= set(content):  # Written by hand, not recorded by a run.
         return from_dict(content.get("recipe", content))
     recipe = from_dict(content["recipe"])
     return dataclasses.replace(recipe, data=_data(content["recipe"].get("data", {}), recipe.data))

@@ -19,6 +19,8 @@ def read_config(folder):
         raise UserError(
             f"No tokenizer in {str(folder)!r}: cannot read {CONFIG_FILE} ({error.strerror})."
         ) from error
+    except RecursionError:
+        raise broken(path, "it is nested too deeply") from None
     except ValueError as error:
         raise broken(path, error) from error
     if not isinstance(config, dict) or not isinstance(config.get("kind"), str):

@@ -15,7 +15,7 @@ from tiny_translators import TEXTS
 
 from keras_attention import UserError
 from keras_attention.decoding import Beam, Greedy, SearchResult
-from keras_attention.export import BundleError, ParityError, bundle, export, verify
+from keras_attention.export import BundleError, ParityError, bundle, export, layout, verify
 from keras_attention.export.manifest import scores
 from keras_attention.export.to_onnx import write_onnx
 from keras_attention.locks import lock
@@ -52,7 +52,7 @@ def sign(folder, name):
     """Makes the manifest agree with a changed file."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    layout.write_manifest(folder, manifest)
 
 
 def snapshot(folder):
@@ -86,7 +86,9 @@ def test_verify_refuses_what_is_no_bundle(tmp_path):
     with pytest.raises(UserError, match="is not an exported bundle"):
         verify(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": 0}')
-    with pytest.raises(BundleError, match="another version: expected format 1. Received: format=0"):
+    with pytest.raises(
+        BundleError, match="another version: expected format 1 or 2. Received: format=0"
+    ):
         verify(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(UserError, match="is damaged"):

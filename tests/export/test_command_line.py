@@ -11,7 +11,7 @@ from tiny_translators import TEXTS
 from keras_attention import UserError
 from keras_attention.__main__ import main
 from keras_attention.decoding import SearchOptions, changed_search
-from keras_attention.export import bundle, cli
+from keras_attention.export import bundle, cli, layout
 
 
 class Lines(io.BytesIO):
@@ -110,7 +110,7 @@ def test_a_bundle_whose_search_is_of_a_class_that_is_not_known(lstm, tmp_path, c
     bundle = shutil.copytree(lstm.bundle, tmp_path / "bundle")
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["search"]["registered_name"] = manifest["search"]["class_name"] = "theirs>Search"
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    layout.write_manifest(bundle, manifest)
     assert main(["translate", str(bundle), "mei", "--format", "onnx"]) == 0
     assert capsys.readouterr().out.splitlines() == lstm.translator(["mei"])
 

@@ -8,7 +8,8 @@ from keras import ops
 
 from keras_attention import Translator, decoding
 from keras_attention.__main__ import main
-from keras_attention.export import open_predictor, write_onnx, write_saved_model
+from keras_attention.export import layout, open_predictor, write_onnx, write_saved_model
+from keras_attention.export.signatures import SIGNATURES
 from keras_attention.text import WordTokenizer
 
 GERMAN = ["das", "Haus", "in", "ist"]
@@ -53,14 +54,16 @@ def bundle(tmp_path_factory):
     source.save(bundle / "tokenizer/source")
     target.save(bundle / "tokenizer/target")
     manifest = {
-        "format": 1,
+        "name": "words",
         "special_ids": {"end": 3},
         "search": keras.saving.serialize_keras_object(search),
         "max_source_length": 9,
         "needs_tensorflow_text": False,
         "unknown": DICTIONARY,
+        "signatures": SIGNATURES,
+        "files": layout.checksums(bundle),
     }
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    layout.write_manifest(bundle, manifest)
     return bundle
 
 

@@ -1,0 +1,82 @@
+"""Lines of a stream in batches: full where lines come fast, at once where they do not."""
+
+import queue
+import threading
+import time
+from typing import NamedTuple
+
+LINES_AT_A_TIME = 256
+WAIT = 0.1  # Seconds that a line waits for others to share its batch.
+_CHUNK = 1 << 16
+
+
+def batches_of_lines(stream, size=LINES_AT_A_TIME, wait=WAIT):
+    """Lists of the lines of a stream, as they come.
+
+    A thread reads ahead, so that lines which come while a batch is answered make the next one full.
+
+    Args:
+        stream: binary file. Invalid UTF-8 is read with U+FFFD in place of what is broken.
+        size: int. The most lines of a batch.
+        wait: float. The most seconds that the first line of a batch waits for the others.
+
+    Yields:
+        Lists of str; of one line each from a keyboard.
+    """
+    size = 1 if stream.isatty() else size
+    lines = queue.Queue(maxsize=4 * size)  # No more of a large file than is soon answered.
+    # A daemon: it may wait for a line that never comes when everything else has ended.
+    threading.Thread(target=_read, args=(stream, lines), daemon=True).start()
+    ended = None
+    while ended is None:
+        batch, ended = _batch(lines, size, wait)
+        if batch:
+            yield batch
+    if ended.error is not None:
+        raise ended.error
+
+
+class _Ended(NamedTuple):
+    """What stands behind the last line: the error that reading ended with, if it did."""
+
+    error: OSError | None = None
+
+
+def _batch(lines, size, wait):
+    """The next batch, and `_Ended` if there is nothing behind it."""
+    batch, until = [], None
+    while len(batch) < size:
+        try:
+            line = lines.get(timeout=until and max(until - time.monotonic(), 0))
+        except queue.Empty:
+            break
+        if isinstance(line, _Ended):
+            return batch, line
+        until = until or time.monotonic() + wait
+        batch.append(line)
+    return batch, None
+
+
+def _read(stream, lines):
+    try:
+        for line in _lines(stream):
+            lines.put(line.decode("utf-8", "replace").rstrip("\r"))
+    except OSError as error:  # Told by the reader of the queue, in the main thread.
+        lines.put(_Ended(error))
+    else:
+        lines.put(_Ended())
+
+
+def _lines(stream):
+    """The lines of a binary stream without their ends."""
+    # Not its buffer: that one is locked while it waits, and the end of the process waits for it.
+    stream = getattr(stream, "raw", stream)
+    rest = []
+    while chunk := stream.read(_CHUNK):
+        *whole, last = chunk.split(b"\n")
+        for line in whole:
+            yield b"".join([*rest, line])
+            rest = []
+        rest.append(last)
+    if any(rest):
+        yield b"".join(rest)

@@ -1,0 +1,70 @@
+"""What a translator answers: translations and why, and how probable given ones are."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """One translated text and why.
+
+    Attributes:
+        text: str. The translation.
+        score: float. What the search ranked it by: its log-probability, with the search's
+            penalties. -1e30 where the constraints of the search allow no translation: the text is
+            then empty, or as far as it came.
+        source_tokens: list of str, ending in the end token.
+        target_tokens: list of str.
+        alignment: float array `(target, source)`; row by row the attention over source tokens.
+        token_scores: float array `(target,)`, the log-probability of each target token; None where
+            an exported file does not tell it.
+        finished: bool. Whether the translation ended by itself. False where it was cut off at the
+            most tokens that the search makes, and where there is none.
+    """
+
+    text: str
+    score: float
+    source_tokens: list
+    target_tokens: list
+    alignment: np.ndarray
+    token_scores: np.ndarray = None
+    finished: bool = True
+
+    @property
+    def token_probability(self):
+        """The geometric mean of the probabilities of the target tokens, a number from 0 to 1.
+
+            exp(1 / T * sum_t log P(y_t | y_<t, X))
+
+        The end token is not counted. It does not depend on the search's penalties and hardly on the
+        length, so it tells what a model is sure of. 1 for an empty translation; None where there
+        are no `token_scores`.
+        """
+        if self.token_scores is None:
+            return None
+        return math.exp(np.mean(self.token_scores)) if len(self.token_scores) else 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TranslationScore:
+    """How probable a given translation of a text is.
+
+    Attributes:
+        text: str. The translation.
+        score: float. What the search would rank it by: its log-probability, divided and corrected
+            by the penalties of the search.
+        log_probability: float. The sum of `token_scores`.
+        target_tokens: list of str, ending in the end token; without it where the translation has as
+            many tokens as the search makes at most, which then cuts it off.
+        token_scores: float array `(target,)`, the log-probability of each of these tokens.
+        finished: bool. Whether the end token is one of them.
+    """
+
+    text: str
+    score: float
+    log_probability: float
+    target_tokens: list
+    token_scores: np.ndarray
+    finished: bool
