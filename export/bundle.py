@@ -22,7 +22,7 @@ from .manifest import describe, needs_tensorflow_text, origin, scores
 from .parity import agreement, prove
 from .portable import without_cudnn
 from .precision import half_policies, in_float32
-from .predictor import translator_folder
+from .predictor import recorded_rejection, translator_folder
 from .quantize import write_int8
 from .readme import readme
 from .saved_model import write_saved_model
@@ -95,6 +95,7 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
             "unknown": unknown,
             "from": origin(source),
             "scores": scores(source, translator.search, report),
+            "rejection": recorded_rejection(source),
             "parity": parity,
             "int8": agreement(moved, answers) if int8 else None,
             "files": layout.checksums(moved),

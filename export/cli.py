@@ -1,7 +1,6 @@
 """`keras-attention export`, `verify` and `translate`."""
 
 import dataclasses
-import itertools
 import json
 import sys
 from pathlib import Path
@@ -17,9 +16,10 @@ from keras_attention.errors import UserError
 from keras_attention.files import read_json
 from keras_attention.user_files import expand_home, read_lines
 
-from .quiet import quiet
+from . import score_pairs
+from .answering import Answering, Judge
+from .lines import LINES_AT_A_TIME, batches_of_lines
 
-LINES_AT_A_TIME = 256
 FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
 
 
@@ -77,11 +77,47 @@ class TranslateArguments:
     unknown: str | None = None
     """What becomes of unknown words: `copy` puts the source word there, a JSON file of target word
     by source word translates it, `keep` shows them as such; as recorded if not given."""
+    prefix: str = ""
+    """What every translation begins with, in whole tokens of the target. Not for a bundle, whose
+    files take none."""
+    probability: bool = False
+    """Print before each translation how sure the model is of it: the geometric mean of the
+    probabilities of its tokens, from 0 to 1."""
+    reject: bool = False
+    """Leave the line empty, and say so on standard error, where this probability is below the
+    threshold that the evaluation of the run recorded: of a hundred answers to texts like those of
+    the validation, one is; of those to other texts, more."""
+    reject_below: float | None = None
+    """The same with this threshold, such as 0.9, in place of the recorded one."""
+    skip_too_long: bool = False
+    """Exit with code 0 although a text has more tokens than the model takes. Its line is empty
+    with or without this option."""
     picture: Path | None = None
     """Draw the alignment into this file (.png, .svg, .pdf); several texts give numbered files."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print one JSON object for each text."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreArguments:
+    """Scores given translations as the search scores its own; one line for each pair: its score,
+    with the penalties of the search, and its log-probability."""
+
+    model: Annotated[Path, tyro.conf.Positional]
+    """Folder of a run, or of a saved translator."""
+    pairs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Texts and translations, each text before its translation; without any, and without --source,
+    the lines of standard input, a text, a tab and a translation."""
+    source: Path | None = None
+    """Text file with one text a line."""
+    target: Path | None = None
+    """Text file with the translation of each line of --source."""
+    tokens: bool = False
+    """Print the log-probability of each token too, the end token included."""
+    search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
+    json: bool = False
+    """Print one JSON object for each pair."""
 
 
 def export_options(arguments):
@@ -155,21 +191,82 @@ def translate_command(options):
     if unknown not in (None, "keep", "copy"):
         unknown = read_json(expand_home(unknown), "a dictionary of words")
     predictor = open_predictor(options.model, options.format, options.search, unknown)
-    blocks = [_readable(options.texts)] if options.texts else blocks_of_lines(sys.stdin.buffer)
-    many = len(options.texts) != 1
+    texts = [_readable(options.texts)] if options.texts else _standard_input()
+    prefix = _readable([options.prefix])[0]
+    ask = predictor.nbest if options.nbest else predictor.predict
+    answering = Answering(
+        ask=lambda batch: ask(batch, prefix),
+        refusals=predictor.too_long,
+        tell=_tell,
+        name="Text" if options.texts else "Line",
+    )
     if options.nbest:
-        if options.explain or options.picture is not None:
-            raise UserError("--nbest goes with neither --explain nor --picture.")
-        for source, hypotheses in _answers(predictor.nbest, blocks):
-            print(_printed_nbest(source, hypotheses, options.json), flush=True)
-        return
-    answers = _answers(predictor.predict, blocks)
-    for number, (source, explanation) in enumerate(answers, start=1):
-        print(_printed(source, explanation, options), flush=True)
-        if options.picture is not None:
-            path = options.picture
-            path = path.with_stem(f"{path.stem}-{number}") if many else path
-            _draw(path, source, explanation)
+        others = (options.explain, options.probability, options.picture is not None)
+        if any(others) or options.reject or options.reject_below is not None:
+            raise UserError(
+                "--nbest goes with neither --explain nor --picture, --probability or --reject."
+            )
+        for _, source, hypotheses, why_not in answering(texts):
+            print(_printed_nbest(source, hypotheses, why_not, options.json), flush=True)
+    else:
+        judge = Judge(options, predictor, _tell)
+        for number, source, explanation, why_not in answering(texts):
+            judged = explanation and judge(f"{answering.name} {number}", explanation)
+            print(_printed(source, judged, why_not, options), flush=True)
+            if options.picture is not None and explanation is not None:
+                path, many = options.picture, len(options.texts) != 1
+                path = path.with_stem(f"{path.stem}-{number}") if many else path
+                _draw(path, source, explanation)
+    return 2 if answering.refused and not options.skip_too_long else 0
+
+
+def score_options(arguments):
+    """Reads the arguments of `keras-attention score`."""
+    return parse(ScoreArguments, arguments, "score")
+
+
+def score_command(options):
+    """Does what `keras-attention score RUN TEXT TRANSLATION ...` asks for.
+
+    Args:
+        options: `ScoreArguments`.
+    """
+    from .predictor import open_translator
+
+    batches = _pairs(options)
+    translator = open_translator(options.model, options.search)
+    answering = Answering(
+        ask=lambda pairs: score_pairs.scores(translator, pairs),
+        refusals=lambda pairs: score_pairs.refusals(translator, pairs),
+        tell=_tell,
+        name="Pair" if options.pairs else "Line",
+    )
+    for _, pair, score, why_not in answering(batches):
+        line = score_pairs.printed(pair, score, why_not, options.tokens, options.json)
+        print(line, flush=True)
+    return 2 if answering.refused else 0
+
+
+def _pairs(options):
+    """Batches of pairs, from where they are."""
+    files = options.source, options.target
+    if options.pairs and any(files):
+        raise UserError("Pairs come as arguments or from --source and --target, not from both.")
+    if any(files) and not all(files):
+        raise UserError("--source and --target go together.")
+    if options.pairs:
+        return score_pairs.given_pairs(_readable(options.pairs))
+    if all(files):
+        return score_pairs.pairs_of_files(*(read_lines(file, _tell) for file in files))
+    return score_pairs.pairs_of_stream(sys.stdin.buffer)
+
+
+def _standard_input():
+    return batches_of_lines(sys.stdin.buffer, LINES_AT_A_TIME)
+
+
+def _tell(sentence):
+    print(f"keras-attention: {sentence}", file=sys.stderr, flush=True)
 
 
 def parity_table(parity):
@@ -205,41 +302,25 @@ def _tell_agreement(console, int8):
         )
 
 
-def blocks_of_lines(stream):
-    """Lists of the lines of a stream, as they come.
-
-    Args:
-        stream: binary file. Invalid UTF-8 is read with U+FFFD in place of what is broken.
-
-    Yields:
-        Lists of str; of one line each from a keyboard.
-    """
-    size = 1 if stream.isatty() else LINES_AT_A_TIME
-    lines = (line.decode("utf-8", "replace").rstrip("\r\n") for line in stream)
-    while block := list(itertools.islice(lines, size)):
-        yield block
-
-
-def _answers(predict, blocks):
-    before = 0
-    for block in blocks:
-        try:
-            with quiet():  # TensorFlow warns of every new shape.
-                answers = predict(block)
-        except UserError as error:
-            if not before:
-                raise
-            raise UserError(f"Counted from line {before + 1}: {error}") from error
-        yield from zip(block, answers, strict=True)
-        before += len(block)
-
-
-def _printed(source, explanation, options):
+def _printed(source, judged, why_not, options):
     if options.json:
-        fields = {"source": source, **dataclasses.asdict(explanation)}
-        kept = fields if options.explain else {key: fields[key] for key in list(fields)[:3]}
-        return json.dumps(kept, ensure_ascii=False, default=lambda array: array.tolist())
-    text = " ".join(explanation.text.splitlines())
+        if judged is None:
+            return _as_json({"source": source, "error": why_not})
+        explanation = judged.explanation
+        fields = dataclasses.asdict(explanation)
+        shown = fields if options.explain else {name: fields[name] for name in ("text", "score")}
+        shown = {"source": source, **shown, "finished": explanation.finished}
+        if options.probability:
+            shown["probability"] = explanation.token_probability
+        if judged.threshold is not None:
+            shown["rejected"] = judged.rejected
+        return _as_json(shown)
+    if judged is None:
+        return ""
+    explanation = judged.explanation
+    text = "" if judged.rejected else " ".join(explanation.text.splitlines())
+    if options.probability:
+        text = f"{explanation.token_probability:.4f}\t{text}"
     if not options.explain:
         return text
     lines = [source, text, f"score {explanation.score:.4f}"]
@@ -249,12 +330,19 @@ def _printed(source, explanation, options):
     return "\n".join([*lines, _alignment_text(explanation), ""])
 
 
-def _printed_nbest(source, hypotheses, as_json):
+def _printed_nbest(source, hypotheses, why_not, as_json):
     if as_json:
+        if hypotheses is None:
+            return _as_json({"source": source, "error": why_not})
         rows = [{"text": text, "score": score} for text, score in hypotheses]
-        return json.dumps({"source": source, "nbest": rows}, ensure_ascii=False)
-    lines = [f"{score:.4f}\t{' '.join(text.splitlines())}" for text, score in hypotheses]
+        return _as_json({"source": source, "nbest": rows})
+    rows = hypotheses or ()
+    lines = [f"{score:.4f}\t{' '.join(text.splitlines())}" for text, score in rows]
     return "\n".join([*lines, ""])
+
+
+def _as_json(fields):
+    return json.dumps(fields, ensure_ascii=False, default=lambda array: array.tolist())
 
 
 def _alignment_text(explanation):

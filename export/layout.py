@@ -25,6 +25,7 @@ TARGET_TOKENIZER = f"{TOKENIZERS}/target"
 # Folders whose files are all in the manifest: a server that finds another one there serves it.
 LISTED = ("saved_model", "onnx", TOKENIZERS)
 
+REJECTION = ({"threshold": float, "quantile": float}, type(None))
 SHAPE = {
     "name": str,
     "needs_tensorflow_text": bool,
@@ -33,7 +34,7 @@ SHAPE = {
     "search": {"config": {"max_length": AtLeast(1)}},
     "signatures": {str: {"inputs": {str: (str, list)}, "outputs": {str: (str, list)}}},
     "unknown": Optional((str, {str: str})),
-    "rejection": Optional(({"threshold": float, "quantile": float}, type(None))),
+    "rejection": Optional(REJECTION),
     "files": {str: str},
 }
 

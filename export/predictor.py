@@ -10,14 +10,17 @@ import tensorflow as tf
 from keras_attention import text as tokenizers
 from keras_attention.decoding import SearchOptions, SearchResult, changed_search
 from keras_attention.errors import UserError
+from keras_attention.files import read_json
+from keras_attention.json_shapes import Optional
 from keras_attention.text.tokenizer import as_strings
 from keras_attention.translations import Explanation
-from keras_attention.translator import Translator
+from keras_attention.translator import Translator, too_long
 
 from .layout import (
     MANIFEST,
     ONNX,
     ONNX_INT8,
+    REJECTION,
     SAVED_MODEL,
     SOURCE_TOKENIZER,
     TARGET_TOKENIZER,
@@ -44,42 +47,62 @@ from .signatures import (
 from .to_onnx import open_session
 
 BATCH_SIZE = 64
+NO_PREFIX = "An exported file takes no prefixes: ask the run that it was made of."
 
 
 class Predictor:
     """What answers texts with translations.
 
+    Attributes:
+        rejection: dict with `threshold` and `quantile`, as `evaluation.json` and the manifest hold
+            it; None where the run or the bundle records none.
+
     Call arguments:
         texts: list of str.
+        prefix: str, what each translation begins with. Exported files take none.
     """
 
-    def predict(self, texts):
+    rejection = None
+
+    def predict(self, texts, prefix=""):
         """The translation of each text, and why.
 
         Args:
-            texts: list of str.
+            texts, prefix: see the class.
 
         Returns:
             List of `keras_attention.Explanation`.
 
         Raises:
-            UserError: a text has more tokens than the model takes.
+            UserError: a text has more tokens than the model takes, or the prefix cannot be had.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `predict`.")
 
-    def nbest(self, texts):
+    def nbest(self, texts, prefix=""):
         """All hypotheses of each text, best first.
 
         Args:
-            texts: list of str.
+            texts, prefix: see the class.
 
         Returns:
             For each text a list of `(text, score)`.
 
         Raises:
-            UserError: a text has more tokens than the model takes, or the file does not hold them.
+            UserError: a text has more tokens than the model takes, the prefix cannot be had, or the
+                file does not hold them.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `nbest`.")
+
+    def too_long(self, texts):
+        """The texts that have more tokens than the model takes.
+
+        Args:
+            texts: list of str.
+
+        Returns:
+            Dict of phrases by position, such as `"has 18 tokens with the end token; ..."`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `too_long`.")
 
 
 class KerasPredictor(Predictor):
@@ -87,18 +110,35 @@ class KerasPredictor(Predictor):
 
     Args:
         translator: `keras_attention.Translator`.
+        rejection: see `Predictor`.
     """
 
-    def __init__(self, translator):
+    def __init__(self, translator, rejection=None):
         self.translator = translator
+        self.rejection = rejection
 
-    def predict(self, texts):
+    def predict(self, texts, prefix=""):
         """See `Predictor.predict`."""
-        return self.translator.explain(list(texts))
+        return self.translator.explain(list(texts), _for_each(prefix, texts))
 
-    def nbest(self, texts):
+    def nbest(self, texts, prefix=""):
         """See `Predictor.nbest`."""
-        return self.translator.nbest(list(texts))
+        return self.translator.nbest(list(texts), _for_each(prefix, texts))
+
+    def too_long(self, texts):
+        """See `Predictor.too_long`."""
+        lengths = [len(ids) for ids in self.translator.encoded(texts)]
+        return _too_long_ones(lengths, self.translator.max_source_length)
+
+
+def _for_each(prefix, texts):
+    return [prefix] * len(texts) if prefix else None
+
+
+def _too_long_ones(lengths, limit):
+    return {
+        place: too_long(length, limit) for place, length in enumerate(lengths) if length > limit
+    }
 
 
 class OnnxPredictor(KerasPredictor):
@@ -112,8 +152,9 @@ class OnnxPredictor(KerasPredictor):
     file = ONNX
 
     def __init__(self, bundle, unknown=None):
-        open_bundle(bundle, (self.file, TOKENIZERS))
-        super().__init__(BundleTranslator(bundle, onnx_search(bundle, self.file), unknown))
+        manifest = open_bundle(bundle, (self.file, TOKENIZERS))
+        translator = BundleTranslator(bundle, onnx_search(bundle, self.file), unknown)
+        super().__init__(translator, manifest.get("rejection"))
 
 
 class OnnxInt8Predictor(OnnxPredictor):
@@ -188,7 +229,7 @@ class BundleTranslator(Translator):
 
     def _generate(self, source_ids, prefix=None):
         if prefix is not None:
-            raise UserError("An exported file takes no prefixes: ask the run that it was made of.")
+            raise UserError(NO_PREFIX)
         return self.find(np.asarray(source_ids))
 
 
@@ -224,6 +265,9 @@ class SavedModelPredictor(Predictor):
         self.saved_model = _opened(tf.saved_model.load, bundle / SAVED_MODEL)
         _check_endpoints(bundle / SAVED_MODEL, getattr(self.saved_model, "signatures", {}))
         self.max_length = manifest["search"]["config"]["max_length"]
+        self.max_source_length = manifest["max_source_length"]
+        self.rejection = manifest.get("rejection")
+        self.source_tokenizer = tokenizers.load(bundle / SOURCE_TOKENIZER)
         unknown = recorded_unknown(manifest) if unknown is None else unknown
         # The endpoints that take strings keep unknown words, so the ids are asked for.
         self.by_ids = None
@@ -235,17 +279,26 @@ class SavedModelPredictor(Predictor):
         names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in outputs]
         return SearchResult(*(outputs[name].numpy() for name in names))
 
-    def predict(self, texts):
+    def predict(self, texts, prefix=""):
         """See `Predictor.predict`."""
+        if prefix:
+            raise UserError(NO_PREFIX)
         if self.by_ids is not None:
             return self.by_ids.explain(list(texts))
         return [_explanation(row, self.max_length) for row in self._rows(EXPLAIN, texts)]
 
-    def nbest(self, texts):
+    def nbest(self, texts, prefix=""):
         """See `Predictor.nbest`."""
+        if prefix:
+            raise UserError(NO_PREFIX)
         if self.by_ids is not None:
             return self.by_ids.nbest(list(texts))
         return [_hypotheses(row) for row in self._rows(NBEST, texts)]
+
+    def too_long(self, texts):
+        """See `Predictor.too_long`."""
+        rows = self.source_tokenizer.encode(list(texts)).to_list() if len(texts) else []
+        return _too_long_ones([len(row) + 1 for row in rows], self.max_source_length)
 
     def _rows(self, endpoint, texts):
         """What an endpoint says of each text, a dict of its outputs."""
@@ -255,7 +308,7 @@ class SavedModelPredictor(Predictor):
             try:
                 outputs = self.saved_model.signatures[endpoint](text=as_strings(batch))
             except tf.errors.InvalidArgumentError as error:
-                raise _too_long(error, begin) or error from error
+                raise _told_too_long(error, begin) or error from error
             columns = {name: value.numpy() for name, value in outputs.items()}
             for row in range(len(batch)):
                 yield {name: value[row] for name, value in columns.items()}
@@ -292,7 +345,7 @@ def _hypotheses(row):
     return [(text.decode(), float(score)) for text, score in pairs if score > NO_SCORE / 2]
 
 
-def _too_long(error, begin):
+def _told_too_long(error, begin):
     """The one sentence the graph says, counted from the first text of all."""
     sentence = re.search(r"Text (\d+) (has \d+ tokens .* takes at most \d+\.)", error.message)
     return sentence and UserError(f"Text {begin + int(sentence[1])} {sentence[2]}")
@@ -344,11 +397,43 @@ def open_predictor(path, format=None, search=None, unknown=None):
         return FORMATS[format or "saved_model"](path, unknown)
     if format is not None:
         raise UserError(f"{path} is not an exported bundle: it has no {MANIFEST}.")
-    translator = Translator.load(translator_folder(path))
-    translator.search = changed_search(translator.search, search)
+    translator = open_translator(path, search)
     if unknown is not None:
         translator.unknown = unknown
-    return KerasPredictor(translator)
+    return KerasPredictor(translator, recorded_rejection(path))
+
+
+def open_translator(path, search=None):
+    """The translator of a run, or the one that lies in a folder of its own.
+
+    Args:
+        path: path of a run directory, or of a translator's folder.
+        search: `SearchOptions` in place of recorded ones.
+
+    Raises:
+        UserError: there is none at `path`, or it takes no such search.
+    """
+    if (Path(path) / MANIFEST).exists():
+        raise UserError(
+            f"{path} is an exported bundle, whose files score no given translations: name the run "
+            "that it was made of."
+        )
+    translator = Translator.load(translator_folder(path))
+    translator.search = changed_search(translator.search, search or SearchOptions())
+    return translator
+
+
+def recorded_rejection(run):
+    """The threshold of rejection that the evaluation of a run recorded; None where there is none.
+
+    Args:
+        run: path of a run directory, or of another folder that holds no `evaluation.json`.
+    """
+    path = Path(run) / "evaluation.json"
+    if not path.exists():
+        return None
+    shape = {"validation": Optional({"rejection": Optional(REJECTION)})}
+    return read_json(path, "a run directory", shape).get("validation", {}).get("rejection")
 
 
 def translator_folder(path):

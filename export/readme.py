@@ -28,10 +28,11 @@ like; nothing in it names a path.
         -v "$PWD/saved_model:/models/{name}" tensorflow/serving
     curl http://localhost:8501/v1/models/{name}:predict -d {shell_request}
 
-`"signature_name": "explain"` adds tokens, their scores and the alignment, `"nbest"` gives all
-hypotheses, `"search"` takes ids. A score of -1e30 is that of no hypothesis: the search found fewer
-than there is room for, or allows no translation of the text. More than {max_source_length} tokens
-in a text, the end token included, are an error.
+`"signature_name": "explain"` adds tokens, their scores, the alignment, and whether the translation
+is finished (false where it is cut off at the most tokens that the search makes), `"nbest"` gives
+all hypotheses, `"search"` takes ids. A score of -1e30 is that of no hypothesis: the search found
+fewer than there is room for, or allows no translation of the text. More than {max_source_length}
+tokens in a text, the end token included, are an error.
 {text_note}{xla_note}
 ## Python, with TensorFlow only
 
@@ -59,7 +60,8 @@ print(ids[0, 0, : lengths[0, 0]], scores[0, 0])
 
 Outputs: `ids` int32 `(batch, beams, target)`, `scores` float32 `(batch, beams)`, `lengths` int32
 `(batch, beams)`, `alignments` float32 `(batch, beams, target, source)`, `token_scores` float32
-`(batch, beams, target)`, best beam first; a score of -1e30 is that of no sentence.
+`(batch, beams, target)`, best beam first; a score of -1e30 is that of no sentence. A sentence as
+long as the axis `target` is cut off there, a shorter one is finished.
 {int8_note}
 With the tokenizers, in Python:
 

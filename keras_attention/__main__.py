@@ -13,6 +13,7 @@ COMMANDS = {
     "train": ("training", "train a recipe in a run directory, or go on with one"),
     "evaluate": ("training", "score a run on its validation and test pairs"),
     "translate": ("export", "translate texts with a run or a bundle"),
+    "score": ("export", "score given translations with a run"),
     "export": ("export", "turn a run into a bundle that others serve"),
     "verify": ("export", "repeat the parity check of a bundle"),
 }

@@ -38,13 +38,13 @@ class Explanation:
 
             exp(1 / T * sum_t log P(y_t | y_<t, X))
 
-        The end token is not counted. It does not depend on the search's penalties and hardly on the
-        length, so it tells what a model is sure of. 1 for an empty translation; None where there
-        are no `token_scores`.
+        The end token is not counted; an empty translation has nothing but it, and its probability.
+        It does not depend on the penalties of the search and hardly on the length, so it tells how
+        sure the model is. None where there are no `token_scores`.
         """
         if self.token_scores is None:
             return None
-        return math.exp(np.mean(self.token_scores)) if len(self.token_scores) else 1.0
+        return math.exp(np.mean(self.token_scores) if len(self.token_scores) else self.score)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -161,23 +161,42 @@ class Translator:
         if isinstance(texts, str):
             return self.score([texts], _one(translations))[0]
         texts, translations = list(texts), list(translations)
-        sources = self.source_ids(texts)
-        targets = self._target_ids("translation", translations, len(texts))
-        for number, (source, target) in enumerate(zip(sources, targets, strict=True), start=1):
-            if len(source) == 1 and target:
-                raise UserError(
-                    f"Text {number} has no token: its one translation is the empty one."
-                )
+        _check_strings("translations", translations, len(texts))
+        for place, (side, phrase) in self.unscorable(texts, translations).items():
+            raise UserError(f"{side} {place + 1} {phrase}")
+        sources, targets = self.source_ids(texts), self._encoded_targets(translations)
         end, limit = [self.model.end_id], self.search.max_length
         forced = [row + end if len(row) < limit else row for row in targets]
         plain = self._search_all(sources, Greedy(limit), forced)
         scored = plain
         if not isinstance(self.search, Greedy | Sample):  # Whose score is the log-probability.
             scored = self._search_all(sources, _for_one_path(self.search), forced)
-        rows = zip(texts, sources, translations, targets, plain, scored, strict=True)
+        rows = zip(sources, translations, targets, plain, scored, strict=True)
         return [self._translation_score(*row) for row in rows]
 
-    def _translation_score(self, _, source, translation, target, plain, scored):
+    def unscorable(self, texts, translations):
+        """The pairs that `score` refuses, and why.
+
+        Args:
+            texts, translations: lists of str, as long as each other.
+
+        Returns:
+            Dict by position of `(side, phrase)`, such as `("Text", "has 18 tokens ...")`.
+        """
+        found = {}
+        sources, targets = self.encoded(texts), self._encoded_targets(translations)
+        for place, row in enumerate(zip(sources, translations, targets, strict=True)):
+            source, translation, target = row
+            phrase = self._target_problem(translation, target)
+            if len(source) > self.max_source_length:
+                found[place] = "Text", too_long(len(source), self.max_source_length)
+            elif phrase:
+                found[place] = "Translation", phrase
+            elif len(source) == 1 and target:
+                found[place] = "Text", "has no token: its one translation is the empty one."
+        return found
+
+    def _translation_score(self, source, translation, target, plain, scored):
         if len(source) == 1:  # The empty translation of an empty text is certain.
             return TranslationScore(translation, 0.0, 0.0, [], np.zeros(0, "float32"), True)
         finished = len(target) < self.search.max_length
@@ -319,32 +338,31 @@ class Translator:
 
     def _prefix_ids(self, prefixes, count):
         """Ids of what each translation begins with, or None."""
-        return None if prefixes is None else self._target_ids("prefix", prefixes, count)
+        if prefixes is None:
+            return None
+        prefixes = list(prefixes)
+        _check_strings("prefixes", prefixes, count)
+        rows = self._encoded_targets(prefixes)
+        for number, (prefix, row) in enumerate(zip(prefixes, rows, strict=True), start=1):
+            phrase = self._target_problem(prefix, row)
+            if phrase:
+                raise UserError(f"Prefix {number} {phrase}")
+        return rows
 
-    def _target_ids(self, name, texts, count):
+    def _encoded_targets(self, texts):
         """Ids of given translations or of their beginnings, without the end token."""
+        return self.target_tokenizer.encode(texts).to_list() if texts else []
+
+    def _target_problem(self, text, ids):
+        """Why the search cannot make a given text, or None."""
         from keras_attention.text.unknown_parts import listed, unknown_parts  # Needs TensorFlow.
 
-        texts = list(texts)
-        if len(texts) != count or not all(isinstance(text, str) for text in texts):
-            plural = "prefixes" if name == "prefix" else f"{name}s"
-            raise UserError(
-                f"Expected `{plural}` to be {count} strings, one a text. "
-                f"Received: {plural}={texts!r}"
-            )
-        rows = self.target_tokenizer.encode(texts).to_list() if texts else []
-        for number, (text, row) in enumerate(zip(texts, rows, strict=True), start=1):
-            if self.target_tokenizer.unknown_id in row:
-                parts = listed(unknown_parts(self.target_tokenizer, text))
-                raise UserError(
-                    f"{name.capitalize()} {number} has what the target vocabulary lacks: {parts}."
-                )
-            if len(row) > self.search.max_length:
-                raise UserError(
-                    f"{name.capitalize()} {number} has {len(row)} tokens; the search makes at most "
-                    f"{self.search.max_length}."
-                )
-        return rows
+        if self.target_tokenizer.unknown_id in ids:
+            parts = listed(unknown_parts(self.target_tokenizer, text))
+            return f"has what the target vocabulary lacks: {parts}."
+        if len(ids) > self.search.max_length:
+            return f"has {len(ids)} tokens; the search makes at most {self.search.max_length}."
+        return None
 
     def _make_unknown_words(self, unknown):
         if unknown == "keep":
@@ -498,6 +516,13 @@ def _for_one_path(search):
 
 def _reason(error):
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _check_strings(name, texts, count):
+    if len(texts) != count or not all(isinstance(text, str) for text in texts):
+        raise UserError(
+            f"Expected `{name}` to be {count} strings, one a text. Received: {name}={texts!r}"
+        )
 
 
 def _one(prefix):

@@ -15,6 +15,7 @@ from .digests import check_digests, digests, recorded_digests
 from .pipeline import encode_all
 from .recipe_file import read_recipe
 from .rehearsal import check_scores
+from .rejection import rejection
 from .run_directory import claimed
 from .scores import exact_match, score_texts
 from .splits import given_options, load_splits, other_splits
@@ -49,11 +50,11 @@ def evaluate_pairs(translator, pairs, options):
     """
     fits = fitting(pairs, translator.source_tokenizer, translator.max_source_length)
     began = time.perf_counter()
-    decoded = translator([pairs.sources[row] for row in fits])
+    explanations = translator.explain([pairs.sources[row] for row in fits])
     seconds = time.perf_counter() - began
     translations = [""] * len(pairs)
-    for row, translation in zip(fits, decoded, strict=True):
-        translations[row] = translation
+    for row, explanation in zip(fits, explanations, strict=True):
+        translations[row] = explanation.text
     result = {
         "pairs": len(pairs),
         "too_long": len(pairs) - len(fits),
@@ -61,6 +62,7 @@ def evaluate_pairs(translator, pairs, options):
         **score_texts(translations, pairs.targets, options.bleu_tokenizer),
         "sentences_per_second": len(fits) / seconds if fits else 0.0,
     }
+    result["rejection"] = rejection(explanations)
     if pairs.groups is not None:
         result["groups"] = _by_group(translations, pairs)
     rows = zip(pairs.sources, pairs.targets, translations, strict=True)

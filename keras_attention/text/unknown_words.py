@@ -10,9 +10,12 @@ Reference:
     (https://arxiv.org/abs/1410.8206).
 """
 
+import warnings
+
 import numpy as np
 
 from keras_attention.errors import UserError
+from keras_attention.text.unknown_parts import listed
 from keras_attention.text.words import JOINER, join_words, split_at_spaces, split_words
 
 
@@ -21,8 +24,9 @@ class UnknownWords:
 
     Args:
         source_tokenizer, target_tokenizer: `WordTokenizer`.
-        dictionary: dict of target word by source word, both as `str`, source words as the tokenizer
-            reads them (its case and normalisation). A word that is not in it is copied.
+        dictionary: dict of target word by source word, both as `str`; source words are read as the
+            tokenizer reads texts (its case and normalisation). A word that is not in it is copied.
+            Of a source word that no text can hold, such as one with a space, a warning tells.
 
     Raises:
         UserError: a tokenizer is not one of words.
@@ -47,7 +51,19 @@ class UnknownWords:
                 )
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
-        self.dictionary = dict(dictionary or {})
+        self.dictionary = self._as_read(dictionary or {})
+
+    def _as_read(self, dictionary):
+        """The dictionary, its source words as the tokenizer reads them in a text."""
+        read = {word: self._source_words(word) for word in dictionary}
+        unusable = [word for word, words in read.items() if len(words) != 1]
+        if unusable:
+            warnings.warn(
+                "The dictionary of unknown words has what no text holds as one word: "
+                f"{listed(unusable)}.",
+                stacklevel=5,
+            )
+        return {words[0]: dictionary[word] for word, words in read.items() if len(words) == 1}
 
     def tokens(self, text, ids, alignment):
         """The tokens of a translation, each unknown one replaced.

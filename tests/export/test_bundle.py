@@ -19,6 +19,8 @@ from keras_attention.export import BundleError, ParityError, bundle, export, lay
 from keras_attention.export.manifest import scores
 from keras_attention.export.to_onnx import write_onnx
 from keras_attention.locks import lock
+from keras_attention.models import CompiledSearch
+from keras_attention.text import CharacterTokenizer
 
 
 @pytest.fixture
@@ -140,6 +142,28 @@ def test_export_replaces_a_bundle(run_dir, copied, without_conversion):
     assert manifest["parity"]["onnx"]["sentences"] == 4
     assert not (copied / "stale").exists()
     assert os.listdir(copied.parent) == ["copied"]
+
+
+def test_an_export_encodes_and_searches_its_sentences_once(
+    run_dir, tmp_path, without_conversion, monkeypatch
+):
+    """However many of its answers are kept: the search has several beams and tells one."""
+    calls = {"encode": 0, "generate": 0}
+
+    def counted(owner, name):
+        method = getattr(owner, name)
+
+        def count(*arguments, **options):
+            calls[name] += 1
+            return method(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, count)
+
+    counted(CharacterTokenizer, "encode")
+    counted(CompiledSearch, "generate")
+    monkeypatch.setattr(bundle, "prove", lambda *arguments: {})
+    export(run_dir, tmp_path / "exports" / "tiny", texts=TEXTS)
+    assert calls == {"encode": 1, "generate": 1}
 
 
 def test_export_refuses(run_dir, tmp_path):

@@ -48,20 +48,9 @@ def test_translate_reads_standard_input(lstm, capsys, standard_input, monkeypatc
     assert capsys.readouterr().out.splitlines() == expected
 
 
-def test_translate_says_in_which_lines_a_text_is_too_long(
-    lstm, capsys, standard_input, monkeypatch
-):
-    monkeypatch.setattr(cli, "LINES_AT_A_TIME", 2)
-    standard_input(b"mei\n7\nx\n" + b"x" * 99)
-    assert main(["translate", str(lstm.bundle)]) == 2
-    captured = capsys.readouterr()
-    assert len(captured.out.splitlines()) == 2
-    assert "Counted from line 3: Text 2 has 100 tokens" in captured.err
-
-
 def test_keyboard_is_answered_line_by_line():
-    blocks = cli.blocks_of_lines(Lines(b"a\nb\n", keyboard=True))
-    assert list(blocks) == [["a"], ["b"]]
+    batches = cli.batches_of_lines(Lines(b"a\nb\n", keyboard=True))
+    assert list(batches) == [["a"], ["b"]]
 
 
 def test_translate_explains_and_draws(lstm, capsys, tmp_path):
@@ -85,7 +74,7 @@ def test_translate_prints_json(lstm, capsys):
     assert main(["translate", str(lstm.bundle), "mei", "7", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["text"] for row in rows] == lstm.translator(["mei", "7"])
-    assert [set(row) for row in rows] == [{"source", "text", "score"}] * 2
+    assert [set(row) for row in rows] == [{"source", "text", "score", "finished"}] * 2
     assert main(["translate", str(lstm.bundle), "mei", "--json", "--explain"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert len(row["alignment"]) == len(row["target_tokens"])
@@ -147,7 +136,12 @@ def test_text_of_a_broken_terminal(lstm, capsys):
     [
         (["translate", "nowhere", "x"], "nowhere does not exist"),
         (["translate", "RUN", "x", "--format", "onnx"], "not an exported bundle"),
-        (["translate", "RUN", "x" * 99], "Text 1 has 100 tokens"),
+        (["translate", "BUNDLE", "x", "--prefix", "m"], "An exported file takes no prefixes"),
+        (["translate", "RUN", "x", "--prefix", "ZZ"], "Prefix 1 has what the target vocabulary"),
+        (["translate", "RUN", "x", "--reject"], "No threshold of rejection is recorded"),
+        (["score", "BUNDLE", "x", "x"], "is an exported bundle, whose files score no"),
+        (["score", "RUN", "x"], "a text and its translation, one after the other. Received: 1"),
+        (["score", "RUN", "--source", "EMPTY"], "--source and --target go together"),
         (["translate", "RUN", "x", "--beam-width", "3", "--top-k", "2"], "No search knows all of"),
         (["translate", "RUN", "x", "--nbest", "--explain"], "--nbest goes with neither --explain"),
         (["export", "RUN", "--to", "TO", "--search", "greedy", "--n-best", "2"], "does not fit"),
@@ -162,9 +156,16 @@ def test_text_of_a_broken_terminal(lstm, capsys):
         (["export", "RUN", "--to", "TO", "--held-out", "EMPTY"], "is empty"),
     ],
 )
-def test_errors_are_one_sentence_and_exit_code_2(run_dir, tmp_path, capsys, arguments, message):
+def test_errors_are_one_sentence_and_exit_code_2(
+    run_dir, lstm, tmp_path, capsys, arguments, message
+):
     (tmp_path / "empty.txt").touch()
-    places = {"RUN": run_dir, "TO": tmp_path / "to", "EMPTY": tmp_path / "empty.txt"}
+    places = {
+        "RUN": run_dir,
+        "BUNDLE": lstm.bundle,
+        "TO": tmp_path / "to",
+        "EMPTY": tmp_path / "empty.txt",
+    }
     assert main([str(places.get(argument, argument)) for argument in arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

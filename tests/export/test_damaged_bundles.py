@@ -19,6 +19,7 @@ from keras_attention.export import BundleError, bundle, layout, open_predictor, 
 from keras_attention.export.answers import read_answers
 from keras_attention.export.manifest import origin, scores
 from keras_attention.export.parity import compare
+from keras_attention.export.predictor import recorded_rejection
 from keras_attention.export.signatures import SIGNATURES
 from keras_attention.training.recipe_file import read_recipe
 
@@ -260,7 +261,9 @@ def test_fuzzed_run(run_dir, lstm, tmp_path):
     recipe = {"recipe": {"name": "t", "fit": {"epochs": 1}, "search": {"beam_width": 2}}}
     (run / "recipe.json").write_text(json.dumps(recipe))
     fuzz(run / "recipe.json", lambda: (read_recipe(run / "recipe.json"), origin(run)))
-    fuzz(run / "evaluation.json", lambda: scores(run, search, str))
+    evaluation = {"search": search, "validation": {"rejection": {"threshold": 0.5, "quantile": 0}}}
+    (run / "evaluation.json").write_text(json.dumps(evaluation))
+    fuzz(run / "evaluation.json", lambda: (scores(run, search, str), recorded_rejection(run)))
     fuzz(run / "samples.json", lambda: bundle.proof_texts(lstm.translator, run))
 
 

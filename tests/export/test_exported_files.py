@@ -49,6 +49,7 @@ def test_same_answers_at_other_batch_sizes(exported, format, count):
         assert got.score == pytest.approx(wanted.score, abs=1e-4)
         assert got.source_tokens == wanted.source_tokens
         assert got.target_tokens == wanted.target_tokens
+        assert got.finished == wanted.finished
         assert got.alignment.shape == wanted.alignment.shape
         np.testing.assert_allclose(got.alignment, wanted.alignment, atol=1e-4)
         np.testing.assert_allclose(got.token_scores, wanted.token_scores, atol=1e-4)

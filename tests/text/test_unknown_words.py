@@ -80,6 +80,17 @@ def test_what_the_tokenizer_reads_is_copied():
     assert found("das A\u0308O\u0308 in ﬁn") == "the Ä in fin"
 
 
+def test_a_dictionary_is_read_as_texts_are():
+    found = translator({"A\u0308O\u0308": "Ä"}, normalization="nfkc")
+    assert found("das ÄÖ in Wien") == "the Ä in Wien"
+
+
+def test_what_no_text_holds_as_one_word_is_told():
+    with pytest.warns(UserWarning, match="no text holds as one word: 'New York', ''"):
+        found = translator({"New York": "York", "": "x", "Wien": "Vienna"})
+    assert found("das Wien") == "the Vienna"
+
+
 def test_text_that_is_split_at_spaces():
     options = {"split_punctuation": False}
     assert translator("copy", **options)("das (Wien) ##x") == "the (Wien) ##x"
