@@ -204,7 +204,7 @@ def _check_backend():
 
 def _check_destination(to):
     if to.is_dir() and (to / layout.MANIFEST).exists():
-        layout.read_manifest(to)  # Another program's manifest is not ours to replace.
+        layout.read_format(to)  # Another program's manifest is not ours to replace.
         return
     if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise UserError(f"{to} exists and is not an exported bundle: it would be overwritten.")

@@ -27,11 +27,19 @@ def run(capsys, monkeypatch):
     return run
 
 
+@pytest.fixture(scope="module")
+def threshold(lstm):
+    """Between the probabilities of two answers, far from both."""
+    found = sorted(row.token_probability for row in lstm.translator.explain(TEXTS))
+    gaps = np.diff(found)
+    return found[np.argmax(gaps)] + gaps.max() / 2
+
+
 @pytest.fixture
-def evaluated(run_dir, tmp_path):
+def evaluated(run_dir, tmp_path, threshold):
     """A run whose evaluation recorded a threshold."""
     folder = shutil.copytree(run_dir, tmp_path / "run")
-    evaluation = {"validation": {"rejection": {"quantile": 0.01, "threshold": 0.5}}}
+    evaluation = {"validation": {"rejection": {"quantile": 0.01, "threshold": threshold}}}
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
     return folder
 
@@ -79,15 +87,15 @@ def test_probability_and_the_mark_of_what_was_cut_off(lstm, run):
     assert [json.loads(line)["finished"] for line in out] == [row.finished for row in expected]
 
 
-def test_rejected_answers_leave_an_empty_line(lstm, evaluated, run):
+def test_rejected_answers_leave_an_empty_line(lstm, evaluated, threshold, run):
     expected = lstm.translator.explain(TEXTS)
-    rejected = [row.token_probability < 0.5 for row in expected]
+    rejected = [row.token_probability < threshold for row in expected]
     assert len(set(rejected)) == 2
     code, out, err = run("translate", evaluated, *TEXTS, "--reject")
     wanted = ["" if bad else row.text for row, bad in zip(expected, rejected, strict=True)]
     assert (code, out) == (0, wanted)
     assert sum("is rejected, its probability is 0." in line for line in err) == sum(rejected)
-    code, out, _ = run("translate", lstm.bundle, *TEXTS, "--reject-below", "0.5", "--json")
+    code, out, _ = run("translate", lstm.bundle, *TEXTS, "--reject-below", str(threshold), "--json")
     rows = [json.loads(line) for line in out]
     assert [row["rejected"] for row in rows] == rejected
     assert [row["text"] for row in rows] == [row.text for row in expected]
