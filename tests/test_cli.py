@@ -280,4 +280,4 @@ def test_a_recipe_in_the_home_folder(capsys, tmp_path, monkeypatch):
     assert f"There is no file {tmp_path}/recipe.json." in capsys.readouterr().err
     (tmp_path / "recipe.json").write_text("[]")
     assert main(["train", "~/recipe.json"]) == 2
-    assert "holds no recipe" in capsys.readouterr().err
+    assert "is damaged: expected it to be an object" in capsys.readouterr().err
