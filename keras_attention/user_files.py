@@ -99,6 +99,40 @@ def read_lines(path, report=print, encoding="auto"):
     return read_text(path, report, encoding).removesuffix("\n").split("\n")
 
 
+def decode_lines(lines, report, name="Standard input"):
+    """The lines of a stream of UTF-8 as text, each as soon as it comes.
+
+    What is not UTF-8 becomes U+FFFD, and the first such line is reported; a byte-order mark at the
+    beginning is no text.
+
+    Args:
+        lines: iterable of bytes.
+        report: function that tells the user one line.
+        name: what the stream is called in reports.
+
+    Yields:
+        str.
+
+    Raises:
+        UserError: a byte-order mark says that the stream is UTF-16 or UTF-32.
+    """
+    is_sound = True
+    for number, line in enumerate(lines, start=1):
+        if number == 1 and line.startswith(tuple(_BYTE_ORDER_MARKS)):
+            raise UserError(
+                f"{name} is UTF-16 or UTF-32, as its byte-order mark says. Convert it, for example "
+                "with iconv -f utf-16 -t utf-8."
+            )
+        text = line.decode("utf-8", "replace")
+        if is_sound and text.encode("utf-8") != line:
+            is_sound = False
+            report(
+                f"{name} is not valid UTF-8 in line {number:,}: U+FFFD takes the place of what is "
+                "not, there and in later lines."
+            )
+        yield text.removeprefix("\ufeff") if number == 1 else text
+
+
 def _read_bytes(path):
     """The bytes of a file and whether it is a pipe."""
     try:

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from keras_attention.errors import UserError
-from keras_attention.user_files import read_lines, read_text
+from keras_attention.user_files import decode_lines, read_lines, read_text
 
 TEXT = "eins\nzwölf 跑\n"
 
@@ -202,3 +202,23 @@ def test_process_substitutions(tmp_path):
 def test_what_cannot_be_read(tmp_path):
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         read_text(tmp_path)
+
+
+def test_lines_of_a_stream():
+    reported = []
+    lines = [
+        b"\xef\xbb\xbfone",
+        "zw\u00f6lf\ufffd".encode(),
+        b"zw\xf6lf",
+        b"\xff",
+        b"\xef\xbb\xbfx",
+    ]
+    expected = ["one", "zw\u00f6lf\ufffd", "zw\ufffdlf", "\ufffd", "\ufeffx"]
+    stream = iter(lines)
+    found = decode_lines(stream, reported.append)
+    assert next(found) == "one" and next(stream) == lines[1]  # It does not read ahead.
+    assert list(decode_lines(lines, reported.append, "a")) == expected
+    (line,) = reported
+    assert line.startswith("a is not valid UTF-8 in line 3: U+FFFD")
+    with pytest.raises(UserError, match="^Standard input is UTF-16 or UTF-32"):
+        list(decode_lines("eins\n".encode("utf-16").split(b"\n"), reported.append))
