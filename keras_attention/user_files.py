@@ -31,6 +31,11 @@ _DAMAGE = (
     ),
     ("\r", " ", "carriage returns inside of lines became spaces"),
     ("\ufffd", "\ufffd", "U+FFFD stands for characters that an earlier conversion lost"),
+    (
+        "[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac.",
+        r"\g<0>",
+        "what looks like UTF-8 that was once read as Windows-1252, as Ã¼ for ü, is kept",
+    ),
 )
 _ADVICE = (
     "Convert it, for example with iconv -f windows-1252 -t utf-8; training takes --encoding too"

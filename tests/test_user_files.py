@@ -147,6 +147,13 @@ def test_utf_16_without_a_mark(read):
             "a: U+FFFD stands for characters that an earlier conversion lost (1, the first in "
             "line 2).",
         ),
+        (
+            "zw\u00f6lf\nzw\u00c3\u00b6lf \u00e2\u20ac\u0153\n",
+            "zw\u00f6lf\nzw\u00c3\u00b6lf \u00e2\u20ac\u0153\n",
+            "a: what looks like UTF-8 that was once read as Windows-1252, as Ã¼ for ü, is "
+            "kept (2, the first in line 2).",
+        ),
+        ("N\u00c3O \u00c2ge \u00e2ge 5 \u20ac\n", "N\u00c3O \u00c2ge \u00e2ge 5 \u20ac\n", None),
         ("zwei\u2028drei\x0bvier\x85\n", "zwei\u2028drei\x0bvier\x85\n", None),
     ],
 )
