@@ -258,11 +258,11 @@ def _pairs(options):
         return score_pairs.given_pairs(_readable(options.pairs))
     if all(files):
         return score_pairs.pairs_of_files(*(read_lines(file, _tell) for file in files))
-    return score_pairs.pairs_of_stream(sys.stdin.buffer)
+    return score_pairs.pairs_of_stream(sys.stdin.buffer, _tell)
 
 
 def _standard_input():
-    return batches_of_lines(sys.stdin.buffer, LINES_AT_A_TIME)
+    return batches_of_lines(sys.stdin.buffer, _tell, LINES_AT_A_TIME)
 
 
 def _tell(sentence):

@@ -5,28 +5,36 @@ import threading
 import time
 from typing import NamedTuple
 
+from keras_attention.errors import UserError
+from keras_attention.user_files import decode_lines
+
 LINES_AT_A_TIME = 256
 WAIT = 0.1  # Seconds that a line waits for others to share its batch.
 _CHUNK = 1 << 16
 
 
-def batches_of_lines(stream, size=LINES_AT_A_TIME, wait=WAIT):
+def batches_of_lines(stream, report, size=LINES_AT_A_TIME, wait=WAIT):
     """Lists of the lines of a stream, as they come.
 
     A thread reads ahead, so that lines which come while a batch is answered make the next one full.
 
     Args:
-        stream: binary file. Invalid UTF-8 is read with U+FFFD in place of what is broken.
+        stream: binary file. Invalid UTF-8 is reported and read with U+FFFD in place of what is
+            broken; a byte-order mark at the beginning is no text.
+        report: function that tells the user one line.
         size: int. The most lines of a batch.
         wait: float. The most seconds that the first line of a batch waits for the others.
 
     Yields:
         Lists of str; of one line each from a keyboard.
+
+    Raises:
+        UserError: the stream is UTF-16 or UTF-32.
     """
     size = 1 if stream.isatty() else size
     lines = queue.Queue(maxsize=4 * size)  # No more of a large file than is soon answered.
     # A daemon: it may wait for a line that never comes when everything else has ended.
-    threading.Thread(target=_read, args=(stream, lines), daemon=True).start()
+    threading.Thread(target=_read, args=(stream, lines, report), daemon=True).start()
     ended = None
     while ended is None:
         batch, ended = _batch(lines, size, wait)
@@ -39,7 +47,7 @@ def batches_of_lines(stream, size=LINES_AT_A_TIME, wait=WAIT):
 class _Ended(NamedTuple):
     """What stands behind the last line: the error that reading ended with, if it did."""
 
-    error: OSError | None = None
+    error: Exception | None = None
 
 
 def _batch(lines, size, wait):
@@ -57,11 +65,11 @@ def _batch(lines, size, wait):
     return batch, None
 
 
-def _read(stream, lines):
+def _read(stream, lines, report):
     try:
-        for line in _lines(stream):
-            lines.put(line.decode("utf-8", "replace").rstrip("\r"))
-    except OSError as error:  # Told by the reader of the queue, in the main thread.
+        for line in decode_lines(_lines(stream), report):
+            lines.put(line.rstrip("\r"))
+    except (OSError, UserError) as error:  # Told by the reader of the queue, in the main thread.
         lines.put(_Ended(error))
     else:
         lines.put(_Ended())

@@ -47,16 +47,17 @@ def pairs_of_files(sources, targets):
     return iter(lambda: list(itertools.islice(pairs, LINES_AT_A_TIME)), [])
 
 
-def pairs_of_stream(stream):
+def pairs_of_stream(stream, report):
     """Batches of pairs that are the two columns of a table, with a tab between them.
 
     Args:
         stream: binary file.
+        report: function that tells the user one line.
 
     Yields:
         Lists of pairs; `Unreadable` stands for a line that has not two columns.
     """
-    for batch in batches_of_lines(stream, LINES_AT_A_TIME):
+    for batch in batches_of_lines(stream, report, LINES_AT_A_TIME):
         rows = [line.split("\t") for line in batch]
         yield [tuple(row) if len(row) == 2 else Unreadable("\t".join(row)) for row in rows]
 

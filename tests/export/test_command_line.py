@@ -49,7 +49,7 @@ def test_translate_reads_standard_input(lstm, capsys, standard_input, monkeypatc
 
 
 def test_keyboard_is_answered_line_by_line():
-    batches = cli.batches_of_lines(Lines(b"a\nb\n", keyboard=True))
+    batches = cli.batches_of_lines(Lines(b"a\nb\n", keyboard=True), print)
     assert list(batches) == [["a"], ["b"]]
 
 

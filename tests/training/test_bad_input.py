@@ -329,7 +329,7 @@ def test_translate_of_odd_texts(run, capsys, monkeypatch):
     assert main(["translate", str(run.folder), "", "1 May 2001", "\U0001f600"]) == 0
     lines = capsys.readouterr().out.split("\n")
     assert lines == ["", *translator(["1 May 2001", "\U0001f600"]), ""]
-    standard_input = io.TextIOWrapper(io.BytesIO(b"\xff\xfe 3\n"))
+    standard_input = io.TextIOWrapper(io.BytesIO(b"\xff\xff 3\n"))
     monkeypatch.setattr(sys, "stdin", standard_input)
     assert main(["translate", str(run.folder)]) == 0
     assert capsys.readouterr().out.splitlines() == translator(["\ufffd\ufffd 3"])
