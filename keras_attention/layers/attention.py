@@ -9,6 +9,7 @@ from keras_attention.layers.call_checks import (
     check_attention_inputs,
     check_attention_masks,
 )
+from keras_attention.layers.number_checks import check_dropout
 from keras_attention.ops import NO_MASKS, Masks, normalizers, weighted_sum
 
 
@@ -80,8 +81,7 @@ class Attention(CheckedCall, keras.layers.Layer):
 
     def __init__(self, normalizer="softmax", dropout=0.0, seed=None, attention_axes=None, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"Expected 0 <= dropout < 1. Received: dropout={dropout}")
+        check_dropout(dropout)
         self.normalizer = normalizers.get(normalizer)
         self.dropout = dropout
         self.seed = seed

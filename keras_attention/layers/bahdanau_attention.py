@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops import additive_scores
 from keras_attention.ops.precision import direction
 
@@ -66,8 +67,7 @@ class BahdanauAttention(WithKernels, Attention):
         self, units, normalize=False, normalizer="softmax", dropout=0.0, seed=None, **kwargs
     ):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        if units < 1:
-            raise ValueError(f"Expected `units` to be positive. Received: units={units}")
+        check_count("units", units)
         self.units = units
         self.normalize = normalize
         self.g = None

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
 from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.number_checks import check_count, check_dropout
 from keras_attention.ops import combine_masks, dot_product_scores, normalizers
 from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
@@ -68,10 +69,8 @@ class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
 
     def __init__(self, units, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if units < 1:
-            raise ValueError(f"Expected `units` to be positive. Received: units={units}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"Expected 0 <= dropout < 1. Received: dropout={dropout}")
+        check_count("units", units)
+        check_dropout(dropout)
         self.units = units
         self.normalizer = normalizers.get(normalizer)
         self.dropout = dropout

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.building import check_same_size
+from keras_attention.layers.number_checks import check_number
 from keras_attention.ops import dot_product_scores
 from keras_attention.ops.precision import direction
 
@@ -64,10 +65,8 @@ class CosineAttention(Attention):
 
     def __init__(self, temperature=None, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        if temperature is not None and temperature <= 0:
-            raise ValueError(
-                f"Expected `temperature` to be positive. Received: temperature={temperature}"
-            )
+        if temperature is not None:
+            check_number("temperature", temperature)
         self.temperature = temperature
 
     def build(self, query_shape, value_shape, key_shape=None):

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
 from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops.fitting import as_bool
 
 
@@ -59,8 +60,7 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
-        if units < 1:
-            raise ValueError(f"Expected `units` to be positive. Received: units={units}")
+        check_count("units", units)
         self.units = units
         self.with_mask = _WithMask(dtype=self.dtype_policy)
         self.with_mask.quantize = self.quantize  # Keras asks the innermost layers alone

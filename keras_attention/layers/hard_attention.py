@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.choice_attention import ChoiceAttention
+from keras_attention.layers.number_checks import check_number
 from keras_attention.ops.choices import gumbel_noise
 from keras_attention.ops.precision import at_least_float32
 
@@ -68,12 +69,8 @@ class HardAttention(ChoiceAttention):
 
     def __init__(self, attention, temperature=1.0, noise=1.0, dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer="hardmax", dropout=dropout, seed=seed, **kwargs)
-        if temperature <= 0:
-            raise ValueError(
-                f"Expected `temperature` to be positive. Received: temperature={temperature}"
-            )
-        if noise < 0:
-            raise ValueError(f"Expected `noise` not to be negative. Received: noise={noise}")
+        check_number("temperature", temperature)
+        check_number("noise", noise, zero=True)
         self.temperature = temperature
         self.noise = noise
         if noise > 0 and not dropout:  # otherwise the base class has made one

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops import Masks
 from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
@@ -83,8 +84,7 @@ class LinformerAttention(MultiHeadAttention):
             num_heads, key_dim, normalizer=normalizer, dropout=dropout, seed=seed, **kwargs
         )
         for name, number in (("max_length", max_length), ("projected_length", projected_length)):
-            if number < 1:
-                raise ValueError(f"Expected `{name}` to be positive. Received: {name}={number}")
+            check_count(name, number)
         if self.position is not None and self.position.needs_weights:
             raise ValueError(
                 "Expected a position that rotates: projected keys stand at no position. "

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.choice_attention import ChoiceAttention
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops import NO_MASKS, weighted_sum
 from keras_attention.ops.choices import positions_in_window
 
@@ -63,8 +64,7 @@ class LocalAttention(ChoiceAttention):
 
     def __init__(self, attention, window, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        if window < 0:
-            raise ValueError(f"Expected `window` not to be negative. Received: window={window}")
+        check_count("window", window, lowest=0)
         self.window = window
 
     def attend(self, query, memory, masks=NO_MASKS, training=None):

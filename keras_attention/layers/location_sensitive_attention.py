@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.number_checks import check_count
 from keras_attention.layers.recursive_attention import RecursiveAttention
 from keras_attention.ops.precision import at_least_float32
 
@@ -74,11 +75,9 @@ class LocationSensitiveAttention(WithKernels, RecursiveAttention):
         **kwargs,
     ):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        if min(units, filters, kernel_size) < 1:
-            raise ValueError(
-                "Expected `units`, `filters` and `kernel_size` to be positive. "
-                f"Received: units={units}, filters={filters}, kernel_size={kernel_size}"
-            )
+        sizes = {"units": units, "filters": filters, "kernel_size": kernel_size}
+        for name, number in sizes.items():
+            check_count(name, number)
         self.units = units
         self.filters = filters
         self.kernel_size = kernel_size

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops.precision import at_least_float32
 
 
@@ -63,10 +64,7 @@ class LuongLocationAttention(WithKernels, Attention):
 
     def __init__(self, max_length, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        if max_length < 1:
-            raise ValueError(
-                f"Expected `max_length` to be positive. Received: max_length={max_length}"
-            )
+        check_count("max_length", max_length)
         self.max_length = max_length
 
     def build(self, query_shape, value_shape, key_shape=None):

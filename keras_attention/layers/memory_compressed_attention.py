@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops import Masks
 from keras_attention.ops.fitting import as_bool
 
@@ -89,8 +90,7 @@ class MemoryCompressedAttention(MultiHeadAttention):
             seed=seed,
             **kwargs,
         )
-        if stride < 1:
-            raise ValueError(f"Expected `stride` to be positive. Received: stride={stride}")
+        check_count("stride", stride)
         if self.position is not None and self.position.needs_weights:
             raise ValueError(
                 "Expected a position that rotates: a window stands at no one position. "

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.choice_attention import ChoiceAttention
+from keras_attention.layers.number_checks import check_number
 from keras_attention.layers.recursive_attention import RecursiveAttention
 from keras_attention.ops.monotonic import expected_alignment, hard_alignment
 from keras_attention.ops.precision import at_least_float32
@@ -74,8 +75,7 @@ class MonotonicAttention(RecursiveAttention, ChoiceAttention):
 
     def __init__(self, attention, noise=0.0, initial_offset=-4.0, dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer="sigmoid", dropout=dropout, seed=seed, **kwargs)
-        if noise < 0:
-            raise ValueError(f"Expected `noise` not to be negative. Received: noise={noise}")
+        check_number("noise", noise, zero=True)
         self.noise = noise
         self.initial_offset = initial_offset
         if noise > 0 and dropout == 0:  # otherwise the base class has made one

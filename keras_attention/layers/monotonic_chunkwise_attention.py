@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers.monotonic_attention import MonotonicAttention
 from keras_attention.layers.nested import build_once
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops.monotonic import chunkwise_weights
 from keras_attention.ops.precision import at_least_float32
 
@@ -81,10 +82,7 @@ class MonotonicChunkwiseAttention(MonotonicAttention):
             seed=seed,
             **kwargs,
         )
-        if chunk_size < 1:
-            raise ValueError(
-                f"Expected `chunk_size` to be positive. Received: chunk_size={chunk_size}"
-            )
+        check_count("chunk_size", chunk_size)
         self.chunk_size = chunk_size
         config = attention.get_config()
         name = f"{config['name']}_chunk"

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.linear_attention import LinearAttention
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.random_features import (
@@ -84,10 +85,7 @@ class PerformerAttention(LinearAttention):
         seed=None,
         **kwargs,
     ):
-        if num_features < 1:
-            raise ValueError(
-                f"Expected `num_features` to be positive. Received: num_features={num_features}"
-            )
+        check_count("num_features", num_features)
         super().__init__(
             num_heads,
             key_dim,

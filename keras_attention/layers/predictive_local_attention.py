@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.choice_attention import ChoiceAttention
 from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.number_checks import check_count, check_number
 from keras_attention.ops import NO_MASKS, weighted_sum
 from keras_attention.ops.choices import gaussian, positions_in_window, real_positions
 from keras_attention.ops.precision import at_least_float32
@@ -77,10 +78,9 @@ class PredictiveLocalAttention(WithKernels, ChoiceAttention):
         **kwargs,
     ):
         super().__init__(attention, normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        if window <= 0:
-            raise ValueError(f"Expected `window` to be positive. Received: window={window}")
-        if units is not None and units < 1:
-            raise ValueError(f"Expected `units` to be positive. Received: units={units}")
+        check_number("window", window)
+        if units is not None:
+            check_count("units", units)
         self.window = window
         self.units = units
 

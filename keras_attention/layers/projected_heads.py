@@ -11,6 +11,7 @@ from keras_attention.layers.keras_weights import copy_weights
 from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.named import get_parts, get_position
 from keras_attention.layers.nested import build_once
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops import join_heads, repeat_heads, split_heads
 from keras_attention.ops.projection import project
 
@@ -61,11 +62,7 @@ class ProjectedHeads(WithKernels, Attention):
 
     def _check_arguments(self):
         for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
-            number = getattr(self, name)
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(
-                    f"Expected `{name}` to be positive, an integer. Received: {name}={number!r}"
-                )
+            check_count(name, getattr(self, name))
         if self.num_heads % self.num_key_value_heads:
             raise ValueError(
                 "Expected `num_key_value_heads` to divide `num_heads`. Received: "

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops.fitting import as_bool
 
 
@@ -63,8 +64,7 @@ class SegmentMemory(CheckedCall, keras.layers.Layer):
 
     def __init__(self, length, **kwargs):
         super().__init__(**kwargs)
-        if length < 1:
-            raise ValueError(f"Expected `length` to be positive. Received: length={length}")
+        check_count("length", length)
         self.length = length
         self.supports_masking = True
 

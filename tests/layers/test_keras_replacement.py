@@ -1,5 +1,8 @@
 """Our layers in the place of Keras': its arguments, its weights, and names of objects."""
 
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -187,6 +190,40 @@ def test_keras_own_arguments(case):
         case.make(kernel_initialiser="zeros")
 
 
+NEW = {*ARGUMENTS, "activity_regularizer", "output_shape", "attention_axes", "ramp"}
+
+
+def without(config, names):
+    """A configuration as it was before there were some of its names."""
+    if isinstance(config, dict):
+        return {name: without(x, names) for name, x in config.items() if name not in names}
+    return [without(x, names) for x in config] if isinstance(config, list) else config
+
+
+def test_files_of_older_versions(tmp_path):
+    """Without the new arguments in it a file gives what the model gave that was saved."""
+    scaling = layers.YaRNScaling(4.0, original_length=64, ramp="turns")
+    rotary = layers.RotaryPosition(base=100.0, scaling=scaling)
+    inputs = keras.Input((None, DIM))
+    attend = layers.MultiHeadAttention(2, 8, position=rotary, parts=["talking_heads"])
+    x = layers.BahdanauAttention(5)(inputs, attend(inputs, inputs))
+    model = keras.Model(inputs, layers.AttentionPooling(5)(layers.SqueezeExcite(2)(x)))
+    randomized(model)
+    model.save(tmp_path / "model.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "model.keras") as new,
+        zipfile.ZipFile(tmp_path / "old.keras", "w") as old,
+    ):
+        for name in new.namelist():
+            content = new.read(name)
+            if name == "config.json":
+                old_config = without(json.loads(content), NEW)
+                content = json.dumps(old_config)
+            old.writestr(name, content)
+    x = np.random.default_rng(3).normal(size=(2, 11, DIM)).astype("float32")
+    assert_close(keras.models.load_model(tmp_path / "old.keras")(x), model(x), atol=1e-6)
+
+
 WRONG = {
     "position": (lambda x: layers.MultiHeadAttention(2, 4, position=x), "'rotary'"),
     "parts": (lambda x: layers.MultiHeadAttention(2, 4, parts=x), "list of instances"),
@@ -208,7 +245,14 @@ WRONG = {
     "cell": (lambda x: models.BahdanauDecoder(5, cell=x), "'lstm'"),
     "encoder cell": (lambda x: models.RecurrentEncoder(5, cell=x), "'lstm'"),
     "encoder position": (lambda x: models.TransformerEncoder(1, 1, 5, position=x), "'sinusoidal'"),
-    "number": (lambda x: layers.MultiHeadAttention(x, 4), "an integer"),
+    "num_heads": (lambda x: layers.MultiHeadAttention(x, 4), "an integer"),
+    "units": (layers.BahdanauAttention, "`units` to be an integer"),
+    "units of pooling": (layers.AttentionPooling, "`units` to be an integer"),
+    "filters": (lambda x: layers.LocationSensitiveAttention(3, x), "`filters` to be an integer"),
+    "stride": (lambda x: layers.StridedAttention(2, 3, x), "`stride` to be an integer"),
+    "max_length": (layers.LearnedPosition, "`max_length` to be an integer"),
+    "dropout": (lambda x: layers.DotProductAttention(dropout=x), "0 <= dropout < 1"),
+    "dropout of two": (lambda x: layers.CoAttention(3, dropout=x), "0 <= dropout < 1"),
     "output_shape": (lambda x: layers.MultiHeadAttention(2, 4, output_shape=x), "an? .*integer"),
 }
 

@@ -126,9 +126,8 @@ def test_scores_start_neither_flat_nor_saturated():
     assert shift.std() < spread.mean()
 
 
-@pytest.mark.parametrize("sizes", [(0, 2, 3), (2, 0, 3), (2, 3, 0)])
-def test_sizes_must_be_positive(sizes):
-    units, filters, kernel_size = sizes
-    received = f"Received: units={units}, filters={filters}, kernel_size={kernel_size}"
-    with pytest.raises(ValueError, match=f"to be positive. {received}"):
-        LocationSensitiveAttention(*sizes)
+@pytest.mark.parametrize("name", ["units", "filters", "kernel_size"])
+def test_sizes_must_be_positive(name):
+    sizes = {"units": 2, "filters": 3, "kernel_size": 5, name: 0}
+    with pytest.raises(ValueError, match=f"`{name}` to be positive. Received: {name}=0"):
+        LocationSensitiveAttention(**sizes)

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.number_checks import check_count
 from keras_attention.layers.patterns.pattern import Pattern
 from keras_attention.ops.patterns import window_allowed, window_reach
 from keras_attention.ops.window import window_attention
@@ -25,11 +26,7 @@ class SlidingWindow(Pattern):
 
     def __init__(self, window, global_tokens=0):
         reach = window_reach(window)
-        if global_tokens < 0:
-            raise ValueError(
-                "Expected `global_tokens` not to be negative. "
-                f"Received: global_tokens={global_tokens}"
-            )
+        check_count("global_tokens", global_tokens, lowest=0)
         # A list comes back from a saved configuration as it was.
         self.window = window if isinstance(window, int) else list(reach)
         self.global_tokens = global_tokens

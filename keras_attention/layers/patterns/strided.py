@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.number_checks import check_count
 from keras_attention.layers.patterns.pattern import Pattern
 from keras_attention.ops.patterns import strided_allowed
 from keras_attention.ops.strided import strided_attention
@@ -22,8 +23,7 @@ class Strided(Pattern):
     """
 
     def __init__(self, stride):
-        if stride < 1:
-            raise ValueError(f"Expected `stride` to be positive. Received: stride={stride}")
+        check_count("stride", stride)
         self.stride = stride
 
     def allowed(self, query_positions, key_positions):

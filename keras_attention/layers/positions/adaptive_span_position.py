@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.nested import build_once
+from keras_attention.layers.number_checks import check_count, check_number
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.relative_positions import relative_positions
@@ -51,18 +52,16 @@ class AdaptiveSpanPosition(Position):
         self, max_span, ramp=32, initial_span=0.0, span_penalty=2e-6, position=None, **kwargs
     ):
         super().__init__(**kwargs)
-        for name, number in (("max_span", max_span), ("ramp", ramp)):
-            if number < 1:
-                raise ValueError(f"Expected `{name}` to be positive. Received: {name}={number}")
+        check_count("max_span", max_span)
+        check_number("ramp", ramp)
+        if ramp < 1:
+            raise ValueError(f"Expected `ramp` of at least 1. Received: ramp={ramp}")
         if not 0 <= initial_span <= 1:
             raise ValueError(
                 "Expected `initial_span`, a share of `max_span`, between 0 and 1. "
                 f"Received: initial_span={initial_span}"
             )
-        if span_penalty < 0:
-            raise ValueError(
-                f"Expected `span_penalty` not to be negative. Received: span_penalty={span_penalty}"
-            )
+        check_number("span_penalty", span_penalty, zero=True)
         self.max_span = max_span
         self.ramp = ramp
         self.initial_span = initial_span

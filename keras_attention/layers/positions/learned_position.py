@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_input, check_width
+from keras_attention.layers.number_checks import check_count
 from keras_attention.ops.positions import count_from
 
 
@@ -53,8 +54,7 @@ class LearnedPosition(CheckedCall, keras.layers.Layer):
 
     def __init__(self, max_length, initializer=None, **kwargs):
         super().__init__(**kwargs)
-        if max_length < 1:
-            raise ValueError(f"Expected `max_length` to be positive. Received: {max_length=}")
+        check_count("max_length", max_length)
         self.max_length = max_length
         if initializer is None:
             initializer = keras.initializers.RandomNormal(stddev=0.1)

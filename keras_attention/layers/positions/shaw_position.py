@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.number_checks import check_count
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.projection import project
@@ -49,10 +50,7 @@ class ShawPosition(Position):
 
     def __init__(self, max_distance, relative_values=True, **kwargs):
         super().__init__(**kwargs)
-        if max_distance < 1:
-            raise ValueError(
-                f"Expected `max_distance` to be positive. Received: max_distance={max_distance}"
-            )
+        check_count("max_distance", max_distance)
         self.max_distance = max_distance
         self.relative_values = relative_values
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.number_checks import check_count
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.positions import rotate, sinusoid_frequencies, sinusoids
 from keras_attention.ops.precision import at_least_float32
@@ -50,8 +51,8 @@ class TransformerXLPosition(Position):
 
     def __init__(self, dim=None, base=10000.0, **kwargs):
         super().__init__(**kwargs)
-        if dim is not None and dim < 1:
-            raise ValueError(f"Expected `dim` to be positive. Received: dim={dim}")
+        if dim is not None:
+            check_count("dim", dim)
         if base <= 1:
             raise ValueError(f"Expected `base` above 1. Received: base={base}")
         self.dim = dim
