@@ -90,3 +90,41 @@ def test_axes_that_are_not_there():
     assert layers.MultiHeadAttention.from_config(config).attention_axes == (2,)
     del config["attention_axes"]  # as older versions wrote it
     assert layers.MultiHeadAttention.from_config(config).attention_axes is None
+
+
+def image(dim=7, seed=23):
+    shape = (BATCH, HEIGHT, WIDTH, dim)
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def flat(x):
+    return x.reshape(BATCH, HEIGHT * WIDTH, -1)
+
+
+def test_other_layers_over_the_places_of_an_image():
+    """Of the layers that are no `Attention`: each place counts, wherever it stands."""
+    x, y = image(), image(11, seed=29)
+    mask = np.random.default_rng(31).random((BATCH, HEIGHT, WIDTH)) < 0.7
+    masks = mask.reshape(BATCH, -1)
+    residual = layers.ResidualAttention(layers.MultiHeadAttention(2, 3))
+    context, weights = residual(x, mask=mask, return_attention_scores=True)
+    expected = residual(flat(x), mask=masks, return_attention_scores=True)
+    assert_close((flat(to_numpy(context)), to_numpy(weights).reshape(expected[1].shape)), expected)
+    for layer in (layers.CrossModalAttention(2, 3), layers.GatedFusion(5)):
+        found = layer(x, y, first_mask=mask)
+        expected = layer(flat(x), flat(y), first_mask=masks)
+        for one, other in zip(keras.tree.flatten(found), keras.tree.flatten(expected), strict=True):
+            assert_close(flat(to_numpy(one)), other)
+
+
+def test_other_layers_that_take_no_image():
+    x = image()
+    for layer in (
+        layers.CoAttention(3),
+        layers.SinusoidalPosition(),
+        layers.LearnedPosition(11),
+    ):
+        rest = [x] if isinstance(layer, layers.CoAttention) else []
+        refuses(layer, x, *rest, match=r"of shape \(batch, \w+, \w+\)")
+    memory = layers.SegmentMemory(3)
+    refuses(memory, x, memory.start(x[:, 0]), match="of shape")
