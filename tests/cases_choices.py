@@ -21,7 +21,7 @@ def general(**options):
 
 
 def location(**options):
-    return LuongLocationAttention(61, **options)
+    return LuongLocationAttention(157, **options)
 
 
 def choice_case(layer, inner, settings=None, **rest):

@@ -69,7 +69,7 @@ CASES = {
     ),
     "linformer": head_case(
         LinformerAttention,
-        max_length=61,
+        max_length=157,
         projected_length=2,
         multiply=multiply_mixed,
         weights_of_keys=False,

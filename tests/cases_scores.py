@@ -39,7 +39,7 @@ CASES = {
     ),
     "cosine": LayerCase(CosineAttention, query_dim=7, key_dim=7),
     "luong_location": LayerCase(
-        lambda **options: LuongLocationAttention(61, **options),
+        lambda **options: LuongLocationAttention(157, **options),
         query_dim=7,
         key_dim=11,
         leaves_out={"gradients": "the score does not look at the key; see test_more_scores.py"},

@@ -44,8 +44,6 @@ COLUMNS = {
     "SavedModel": ("saved_model",),
     "ONNX": ("onnx",),
 }
-# What the tests do on TensorFlow alone: it has double precision at hand, and exports.
-ON_TENSORFLOW = ("finite_differences", "saved_model", "onnx")
 HEAD = f"""# Conformance
 
 What each layer can do, found out by running. `{COMMAND}` makes this page: each row is a case of
@@ -160,36 +158,29 @@ def plain(pattern):
     return re.sub(r"\\(.)", r"\1", pattern).replace(".*", " ... ")
 
 
-def unexpected(outcomes, skipped):
-    """The checks that did not pass, or that were skipped without being among `skipped`."""
-    return [
-        check
-        for check, outcome in outcomes.items()
-        if outcome != ("skipped" if check in skipped else "passed")
-    ]
+def unexpected(outcomes):
+    """The checks that did not pass."""
+    return [check for check, outcome in outcomes.items() if outcome != "passed"]
 
 
 def cell(case, checks, outcomes):
     """A cell's word and the texts of its notes."""
-    checks = [check for check in checks if check in outcomes]
-    wrong = unexpected({check: outcomes[check] for check in checks}, case.leaves_out)
+    ran = [check for check in checks if check in outcomes]
+    wrong = unexpected({check: outcomes[check] for check in ran})
     if wrong:
         return f"fails: {', '.join(wrong)}", []
-    if not checks:
-        return "-", [case.nothing]
-    refused = [check for check in checks if check in case.refuses]
+    refused = [check for check in ran if check in case.refuses]
     if refused:
         return "no", list(dict.fromkeys(plain(case.refuses[check]) for check in refused))
-    left_out = [check for check in checks if check in case.leaves_out]
-    notes = [f"`{check}`: {case.leaves_out[check]}" for check in left_out]
-    return "yes" if len(left_out) < len(checks) else "-", notes
+    notes = [f"`{check}`: {case.leaves_out[check]}" for check in checks if check in case.leaves_out]
+    return "yes" if ran else "-", notes or ([] if ran else [case.nothing])
 
 
 def row(name, case, found):
     """A row's cells, each a word and the texts of its notes."""
     outcomes, on_jax = (found[backend][name] for backend in BACKENDS)
     cells = [cell(case, checks, outcomes) for checks in COLUMNS.values()]
-    wrong = unexpected(on_jax, (*case.leaves_out, *ON_TENSORFLOW))
+    wrong = unexpected(on_jax)
     word = f"fails: {', '.join(wrong)}" if wrong else "yes"
     cells[list(COLUMNS).index("JAX")] = word, []
     return [*cells, found["memory"][name]]

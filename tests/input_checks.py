@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 import keras
 import numpy as np
-import pytest
-from keras import ops
-from layer_checks import (
+from comparisons import (
     assert_close,
-    check_config,
+    assert_compiled_equals_eager,
     gradients,
     half_precision,
     to_numpy,
 )
+from keras import ops
+from layer_checks import check_config
 
 __all__ = ["CHECKS", "InputCase"]
 BATCH = 2
@@ -98,6 +98,11 @@ class InputCase:
         outputs = self.make(**options)(inputs, mask=mask, return_attention_scores=True)
         return keras.Model([inputs, mask], outputs)
 
+    def batches(self):
+        """Inputs of the model: of two batch sizes and lengths."""
+        sizes = (BATCH, self.shape), (3, self.other_shape)
+        return [[self.array(*size), self.mask(*size)] for size in sizes]
+
 
 class Marked(keras.layers.Layer):
     """Passes its input on, with a Keras mask."""
@@ -110,15 +115,7 @@ class Marked(keras.layers.Layer):
         return inputs
 
 
-def check_keras_file(case, tmp_path):
-    model = case.model()
-    inputs = [case.array(), case.mask()]
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")  # no custom_objects
-    assert_close(again(inputs), model(inputs), atol=1e-6)
-
-
-def check_symbolic_shape(case, tmp_path):
+def check_symbolic_shape(case, exports):
     inputs = case.array()
     layer = case.make()
     for options in ({}, {"return_attention_scores": True}):
@@ -130,7 +127,7 @@ def check_symbolic_shape(case, tmp_path):
     assert layer.compute_output_shape(inputs.shape) == tuple(layer(inputs).shape)
 
 
-def check_fit_step(case, tmp_path):
+def check_fit_step(case, exports):
     inputs = keras.Input(case.shape)
     model = keras.Model(inputs, case.make()(inputs))
     model.compile(keras.optimizers.SGD(0.1), loss="mse")
@@ -143,7 +140,7 @@ def check_fit_step(case, tmp_path):
         assert (one != other).any()
 
 
-def check_mixed_precision(case, tmp_path):
+def check_mixed_precision(case, exports):
     inputs, mask = case.array(), case.mask()
     single = case.make()
     expected = single(inputs, mask=mask, return_attention_scores=True)
@@ -158,13 +155,13 @@ def check_mixed_precision(case, tmp_path):
         assert_close([ops.cast(output, "float32") for output in outputs], expected, atol=atol)
 
 
-def check_overflow(case, tmp_path):
+def check_overflow(case, exports):
     # 3000 is harmless in float16, and the sum of 30 of them is not.
     inputs = 3000 * np.abs(case.array())
     half_precision(case.make, [inputs], return_attention_scores=True)
 
 
-def check_masks(case, tmp_path):
+def check_masks(case, exports):
     inputs, mask = case.array(), case.mask()
     layer = case.make()
     output, *weights = to_numpy(layer(inputs, mask=mask, return_attention_scores=True))
@@ -197,7 +194,7 @@ def _check_masks_of_residuals(case):
     assert_close(to_numpy(alone)[~mask], output[~mask])
 
 
-def check_explicit_mask(case, tmp_path):
+def check_explicit_mask(case, exports):
     inputs, mask = case.array(), case.mask()
     layer, length = case.make(), inputs.shape[1]
     full = np.broadcast_to(mask[:, None], (BATCH, length, length))
@@ -207,7 +204,7 @@ def check_explicit_mask(case, tmp_path):
     assert_close(layer(inputs, attention_mask=causal), layer(inputs, use_causal_mask=True))
 
 
-def check_all_masks(case, tmp_path):
+def check_all_masks(case, exports):
     """Padding, causal and explicit masks together are one explicit mask."""
     inputs, mask = case.array(), case.mask()
     layer, length = case.make(), inputs.shape[1]
@@ -218,7 +215,7 @@ def check_all_masks(case, tmp_path):
     assert_close(found, layer(inputs, attention_mask=one))
 
 
-def check_causal(case, tmp_path):
+def check_causal(case, exports):
     inputs, late = case.array(), case.array(seed=83)
     layer = case.make()
     expected = to_numpy(layer(inputs, use_causal_mask=True))
@@ -228,7 +225,7 @@ def check_causal(case, tmp_path):
         assert_close(found[:, : position + 1], expected[:, : position + 1])
 
 
-def check_padding_might_as_well_not_be_there(case, tmp_path):
+def check_padding_might_as_well_not_be_there(case, exports):
     inputs, mask = case.array(), case.mask()
     layer = case.make()
     outputs = to_numpy(layer(inputs, mask=mask))
@@ -240,7 +237,7 @@ def check_padding_might_as_well_not_be_there(case, tmp_path):
         assert_close(layer(inputs[here]), expected)
 
 
-def check_implicit_masks(case, tmp_path):
+def check_implicit_masks(case, exports):
     inputs, mask = case.array(), case.mask()
     layer = case.make()
     output = layer(Marked()(inputs, mask=mask))
@@ -251,7 +248,7 @@ def check_implicit_masks(case, tmp_path):
         assert getattr(output, "_keras_mask", None) is None
 
 
-def check_gradients(case, tmp_path):
+def check_gradients(case, exports):
     inputs, mask = case.array(), case.mask()
     layer = case.make()
     direction = np.random.default_rng(71).normal(size=layer(inputs).shape)
@@ -267,9 +264,7 @@ def check_gradients(case, tmp_path):
     assert (result[alive] != 0).all()
 
 
-def check_finite_differences(case, tmp_path):
-    if keras.backend.backend() == "jax":
-        pytest.skip("JAX has no float64 unless the whole process asks for it")
+def check_finite_differences(case, exports):
     inputs, mask = case.array().astype("float64"), case.mask()
     layer = case.make(dtype="float64")
     generator = np.random.default_rng(73)
@@ -285,58 +280,11 @@ def check_finite_differences(case, tmp_path):
     np.testing.assert_allclose((result * along).sum(), slope, rtol=1e-5, atol=1e-7)
 
 
-def check_compiled(case, tmp_path):
-    inputs, mask = case.array(), case.mask()
-    layer = case.make()
-    eager = layer(inputs, mask=mask, return_attention_scores=True)
-
-    def call(inputs):
-        return layer(inputs, mask=mask, return_attention_scores=True)
-
-    if keras.backend.backend() == "jax":
-        import jax
-
-        assert_close(jax.jit(call)(inputs), eager)
-        return
-    import tensorflow as tf
-
-    for jit_compile in (False, True):
-        assert_close(tf.function(call, jit_compile=jit_compile)(inputs), eager)
-
-
-def check_saved_model(case, tmp_path):
-    tf = _tensorflow()
-    model = case.model()
-    model.export(tmp_path / "saved_model", verbose=False)
-    loaded = tf.saved_model.load(tmp_path / "saved_model")
-    for inputs in _two_shapes(case):
-        assert_close(loaded.serve([tf.constant(array) for array in inputs]), model(inputs))
-
-
-def check_onnx(case, tmp_path):
-    _tensorflow()
-    onnxruntime = pytest.importorskip("onnxruntime")
-    model = case.model()
-    first, second = _two_shapes(case)
-    model(first)  # Keras exports a functional model only after it was called
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    names = [node.name for node in session.get_inputs()]
-    for inputs in (first, second):
-        assert_close(session.run(None, dict(zip(names, inputs, strict=True))), model(inputs))
-
-
-def _two_shapes(case):
-    return [
-        [case.array(batch, shape), case.mask(batch, shape)]
-        for batch, shape in ((BATCH, case.shape), (3, case.other_shape))
-    ]
-
-
-def _tensorflow():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("exported from the TensorFlow backend only")
-    return pytest.importorskip("tensorflow")
+def check_compiled(case, exports):
+    layer, mask = case.make(), case.mask()
+    assert_compiled_equals_eager(
+        lambda inputs: layer(inputs, mask=mask, return_attention_scores=True), case.array()
+    )
 
 
 CHECKS = [check_config] + [

@@ -2,7 +2,7 @@
 
 The `CASES` of the files `tests/cases_*.py` say how to make each layer and which sizes its query and
 key have; `tests/layers/test_checklist.py` runs all `CHECKS` over all of them, and the table of
-`docs/conformance.md` is made from the outcome.
+`docs/conformance.md` is made from the outcome. A check is called with the case and its `Exports`.
 
 Every size is a different prime, so that a swapped axis cannot pass.
 """
@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 
 import keras
 import numpy as np
-import pytest
+from comparisons import (
+    assert_close,
+    assert_compiled_equals_eager,
+    gradients,
+    half_precision,
+    to_numpy,
+)
 from keras import ops
 
 from keras_attention.ops import Masks
@@ -94,15 +100,39 @@ class LayerCase:
     def apply(self, layer, *arrays):
         return layer(*arrays)
 
+    def forms(self):
+        """The ways to call the layer, as options; each may take a path of its own.
+
+        The one with two outputs comes first: Keras 3.15 cannot make a model of it behind another.
+        """
+        forms = [{"return_attention_scores": True}, {}]
+        return forms if "causal" in self.refuses else [*forms, {"use_causal_mask": True}]
+
     def model(self, **options):
-        """A functional model of this one layer, of free lengths, with a mask as an input."""
+        """A functional model of this one layer, of free lengths, with a mask as an input.
+
+        Its outputs are those of all `forms`, one after the other.
+        """
         query = keras.Input((None, self.query_dim), name="query")
         value = keras.Input((None, VALUE_DIM), name="value")
         key = keras.Input((None, self.key_dim), name="key")
         mask = keras.Input((None,), dtype="bool", name="mask")
         layer = self.make(**options)
-        outputs = layer(query, value, key, value_mask=mask, return_attention_scores=True)
-        return keras.Model([query, value, key, mask], outputs)
+        outputs = [layer(query, value, key, value_mask=mask, **form) for form in self.forms()]
+        return keras.Model([query, value, key, mask], keras.tree.flatten(outputs))
+
+    def batches(self):
+        """Inputs of the model: short ones, a single query, and more than a chunk of any layer.
+
+        The last sentence of the last batch has no key.
+        """
+        sizes = (BATCH, QUERY, KEY), (3, 1, 7), (BATCH, 149, 151)
+        batches = [
+            [*self.arrays(batch, None if self.self_attention else query, key), key_mask(batch, key)]
+            for batch, query, key in sizes
+        ]
+        batches[-1][-1][-1] = False
+        return batches
 
 
 def key_mask(batch=BATCH, key=KEY):
@@ -112,93 +142,7 @@ def key_mask(batch=BATCH, key=KEY):
     return np.arange(key) < lengths[:, None]  # (batch, key)
 
 
-def to_numpy(tree):
-    return keras.tree.map_structure(ops.convert_to_numpy, tree)
-
-
-def assert_close(actual, expected, atol=1e-5):
-    for one, other in zip(keras.tree.flatten(actual), keras.tree.flatten(expected), strict=True):
-        one, other = to_numpy(one), to_numpy(other)
-        assert one.shape == other.shape
-        np.testing.assert_allclose(one, other, atol=atol, rtol=atol)
-
-
-def gradients(function, *arrays):
-    """The gradients of a scalar function of arrays, on whichever backend runs."""
-    tensors = [ops.convert_to_tensor(array) for array in arrays]
-    if keras.backend.backend() == "jax":
-        import jax
-
-        # Compiled as a whole, in a tenth of the time of its operations one by one.
-        return to_numpy(jax.jit(jax.grad(function, argnums=tuple(range(len(tensors)))))(*tensors))
-    if keras.backend.backend() == "torch":
-        import torch
-
-        tensors = [x.detach().requires_grad_() for x in tensors]
-        return to_numpy(list(torch.autograd.grad(function(*tensors), tensors)))
-    import tensorflow as tf
-
-    with tf.GradientTape() as tape:
-        tape.watch(tensors)
-        result = function(*tensors)
-    return to_numpy(tape.gradient(result, tensors, unconnected_gradients="zero"))
-
-
-# The policies of half precision, and how far apart its numbers around one are.
-HALF = {"mixed_float16": 2**-10, "mixed_bfloat16": 2**-7}
-
-
-def half_precision(make, inputs, **options):
-    """A layer in half precision gives what it gives in single, with finite gradients.
-
-    Large scores that lie close together may be told apart either way once they are rounded. Rows
-    that single precision itself changes where weights and inputs are moved as far as rounding
-    moves them are therefore not compared.
-
-    Args:
-        make: Function of keyword arguments that makes the layer.
-        inputs: The layer's float inputs, arrays.
-        **options: Of the call.
-    """
-    single = make()
-    expected = keras.tree.flatten(to_numpy(single(*inputs, **options)))
-    weights = single.get_weights()
-    generator, compared = np.random.default_rng(67), 0
-    for policy, step in HALF.items():
-        moved = [np.zeros(output.shape[:-1]) for output in expected]
-        for _ in range(5):
-            single.set_weights([_moved(weight, step, generator) for weight in weights])
-            around = single(*(_moved(array, step, generator) for array in inputs), **options)
-            for distance, output, other in zip(
-                moved, expected, keras.tree.flatten(to_numpy(around)), strict=True
-            ):
-                np.maximum(distance, np.abs(output - other).max(axis=-1), out=distance)
-        layer = make(dtype=policy)
-        layer.build(*(array.shape for array in inputs))
-        layer.set_weights(weights)
-        found = keras.tree.flatten(layer(*inputs, **options))
-        for output, other, distance in zip(found, expected, moved, strict=True):
-            size = max(np.abs(other).max(), 1)
-            clear = distance <= 4 * step * size
-            compared += clear.sum()
-            output = to_numpy(ops.cast(output, "float32"))
-            assert np.isfinite(output).all()
-            assert_close(output[clear], other[clear], atol=8 * step * size)
-
-        def loss(*inputs, layer=layer):
-            outputs = keras.tree.flatten(layer(*inputs))
-            return sum(ops.mean(ops.cast(output, "float32")) for output in outputs)
-
-        assert all(np.isfinite(result).all() for result in gradients(loss, *inputs))
-    assert compared
-
-
-def _moved(array, step, generator):
-    """The array with each number moved up or down, as far as a few roundings would."""
-    return (array * (1 + 2 * step * generator.uniform(-1, 1, array.shape))).astype(array.dtype)
-
-
-def check_config(case, tmp_path):
+def check_config(case, exports):
     layer = case.make(**case.options, name="attention")
     config = json.loads(json.dumps(layer.get_config()))
     again = type(layer).from_config(config)
@@ -207,15 +151,7 @@ def check_config(case, tmp_path):
     assert arguments <= set(config)
 
 
-def check_keras_file(case, tmp_path):
-    model = case.model()
-    inputs = [*case.arrays(), key_mask()]
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")  # no custom_objects
-    assert_close(again(inputs), model(inputs), atol=1e-6)
-
-
-def check_symbolic_shape(case, tmp_path):
+def check_symbolic_shape(case, exports):
     query, value, key = case.arrays()
     layer = case.make()
     for options in ({}, {"return_attention_scores": True}):
@@ -234,9 +170,9 @@ def check_symbolic_shape(case, tmp_path):
     )
 
 
-def check_fit_step(case, tmp_path):
+def check_fit_step(case, exports):
     attention = case.model(dropout=0.1)
-    context, _ = attention.outputs
+    _, _, context, *_ = attention.outputs
     # Not every attention has weights; the model always has some to train.
     model = keras.Model(attention.inputs, keras.layers.Dense(1)(context))
     model.compile(keras.optimizers.SGD(0.1), loss="mse")
@@ -249,7 +185,7 @@ def check_fit_step(case, tmp_path):
         assert (one != other).any()
 
 
-def check_mixed_precision(case, tmp_path):
+def check_mixed_precision(case, exports):
     inputs = case.arrays()
     single = case.make()
     expected = single(*inputs, value_mask=key_mask(), return_attention_scores=True)
@@ -264,14 +200,14 @@ def check_mixed_precision(case, tmp_path):
         assert_close([ops.cast(output, "float32") for output in outputs], expected, atol=atol)
 
 
-def check_overflow(case, tmp_path):
+def check_overflow(case, exports):
     query, value, key = case.arrays()
     # 300 is harmless in float16, and the products of 300 times 300 are not.
     inputs = 300 * query, value, 300 * key
     half_precision(case.make, inputs, return_attention_scores=True)
 
 
-def check_masks(case, tmp_path):
+def check_masks(case, exports):
     query, value, key = case.arrays()
     layer = case.make()
     mask = key_mask()
@@ -291,7 +227,7 @@ def check_masks(case, tmp_path):
         assert (to_numpy(output) == 0).all()
 
 
-def check_explicit_mask(case, tmp_path):
+def check_explicit_mask(case, exports):
     query, value, key = case.arrays()
     layer = case.make()
     mask = key_mask()
@@ -308,7 +244,7 @@ def check_explicit_mask(case, tmp_path):
     )
 
 
-def check_all_masks(case, tmp_path):
+def check_all_masks(case, exports):
     """Padding, causal and explicit masks together are one explicit mask."""
     query, value, key = case.arrays()
     layer = case.make()
@@ -331,7 +267,7 @@ def check_all_masks(case, tmp_path):
     assert (weights[np.broadcast_to(case.of_head(~one), weights.shape)] == 0).all()
 
 
-def check_padding_might_as_well_not_be_there(case, tmp_path):
+def check_padding_might_as_well_not_be_there(case, exports):
     query, value, key = case.arrays()
     layer = case.make()
     mask = key_mask()
@@ -344,7 +280,7 @@ def check_padding_might_as_well_not_be_there(case, tmp_path):
         assert_close(alone, context[row : row + 1, :rows])
 
 
-def check_causal(case, tmp_path):
+def check_causal(case, exports):
     query, value, key = case.arrays()
     layer = case.make()
     causal = layer(query, value, key, use_causal_mask=True, return_attention_scores=True)
@@ -360,7 +296,7 @@ def check_causal(case, tmp_path):
         assert_close(changed[:, position], context[:, position])
 
 
-def check_implicit_masks(case, tmp_path):
+def check_implicit_masks(case, exports):
     query, value, key = case.arrays()
     mask = key_mask()
     query_mask = case.query_mask()
@@ -376,7 +312,7 @@ def check_implicit_masks(case, tmp_path):
     np.testing.assert_array_equal(to_numpy(context._keras_mask), query_mask)
 
 
-def check_gradients(case, tmp_path):
+def check_gradients(case, exports):
     query, value, key = case.arrays()
     mask = key_mask()
     query_mask = case.query_mask()
@@ -400,9 +336,7 @@ def check_gradients(case, tmp_path):
         assert (result[alive] != 0).any(axis=-1).all()
 
 
-def check_finite_differences(case, tmp_path):
-    if keras.backend.backend() == "jax":
-        pytest.skip("JAX has no float64 unless the whole process asks for it")
+def check_finite_differences(case, exports):
     arrays = [array.astype("float64") for array in case.arrays()]
     mask = key_mask()
     layer = case.make(dtype="float64")
@@ -423,26 +357,18 @@ def check_finite_differences(case, tmp_path):
         np.testing.assert_allclose((result * along).sum(), slope, rtol=1e-5, atol=1e-7)
 
 
-def check_compiled(case, tmp_path):
+def check_compiled(case, exports):
     arrays = case.arrays()
     mask = key_mask()
     layer = case.make()
-    eager = layer(*arrays, value_mask=mask, return_attention_scores=True)
 
     def call(*inputs):
-        return layer(*inputs, value_mask=mask, return_attention_scores=True)
+        return [layer(*inputs, value_mask=mask, **form) for form in case.forms()]
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        assert_close(jax.jit(call)(*arrays), eager)
-        return
-    tf = _tensorflow()
-    for jit_compile in (False, True):
-        assert_close(tf.function(call, jit_compile=jit_compile)(*arrays), eager)
+    assert_compiled_equals_eager(call, *arrays)
 
 
-def check_stepping(case, tmp_path):
+def check_stepping(case, exports):
     query, value, key = case.arrays()
     mask = key_mask()
     layer = case.make()
@@ -455,7 +381,7 @@ def check_stepping(case, tmp_path):
         assert_close(stepped, (context[:, here], weights[..., here, :]))
 
 
-def check_dropout(case, tmp_path):
+def check_dropout(case, exports):
     """The mean context of many draws is that without dropout."""
     draws, share = 3001, 0.4
     inputs = [np.tile(array[:1], (draws, 1, 1)) for array in case.arrays()]
@@ -474,7 +400,7 @@ def check_dropout(case, tmp_path):
     assert (share * np.abs(means[0]) > 2 * bound).any()
 
 
-def check_weights_are_what_was_multiplied(case, tmp_path):
+def check_weights_are_what_was_multiplied(case, exports):
     query, value, key = case.arrays(key=59)
     layer = case.make(dropout=0.5, seed=37)
     context, weights = layer(query, value, key, return_attention_scores=True, training=True)
@@ -486,59 +412,4 @@ def check_weights_are_what_was_multiplied(case, tmp_path):
     assert_close(context, expected)
 
 
-def check_saved_model(case, tmp_path):
-    tf = _tensorflow()
-    model = case.model()
-    model.export(tmp_path / "saved_model", verbose=False)
-    loaded = tf.saved_model.load(tmp_path / "saved_model")
-    for inputs in _two_shapes(case):
-        assert_close(loaded.serve([tf.constant(array) for array in inputs]), model(inputs))
-
-
-def check_onnx(case, tmp_path):
-    _tensorflow()
-    onnxruntime = pytest.importorskip("onnxruntime")
-    model = case.model()
-    first, second = _two_shapes(case)
-    model(first)  # Keras exports a functional model only after it was called
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    names = [node.name for node in session.get_inputs()]
-    for inputs in (first, second):
-        assert_close(session.run(None, dict(zip(names, inputs, strict=True))), model(inputs))
-
-
-def _two_shapes(case):
-    return (
-        [*case.arrays(), key_mask()],
-        [*case.arrays(batch=3, query=7 if case.self_attention else 1, key=7), key_mask(3, 7)],
-    )
-
-
-def _tensorflow():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("exported from the TensorFlow backend only")
-    return pytest.importorskip("tensorflow")
-
-
-def run_check(check, case, tmp_path):
-    """Runs a check, or proves that the layer refuses what is checked with the right words."""
-    name = check_name(check)
-    if name in case.leaves_out:
-        pytest.skip(case.leaves_out[name])
-    if name in case.refuses:
-        with pytest.raises((ValueError, NotImplementedError), match=case.refuses[name]):
-            check(case, tmp_path)
-    else:
-        check(case, tmp_path)
-
-
-def check_name(check):
-    return check.__name__.removeprefix("check_")
-
-
-CHECKS = [
-    function
-    for name, function in list(globals().items())
-    if name.startswith("check_") and name != "check_name"
-]
+CHECKS = [function for name, function in list(globals().items()) if name.startswith("check_")]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import keras
 import numpy as np
-import pytest
+from comparisons import assert_close, assert_compiled_equals_eager, gradients, to_numpy
 from keras import ops
-from layer_checks import assert_close, check_config, gradients, to_numpy
+from layer_checks import check_config
 
 __all__ = ["CHECKS", "OrderCase"]
 BATCH, LENGTH, DIM = 2, 5, 11
@@ -46,6 +46,10 @@ class OrderCase:
         x = np.random.default_rng(89).normal(size=(batch, length, DIM)).astype("float32")
         return [x, *(np.ones((batch, *shape), dtype) for shape, dtype in self.sizes)]
 
+    def batches(self):
+        """Inputs of the model: of two batch sizes and lengths."""
+        return [self.arrays(), self.arrays(3, 7)]
+
     def shapes(self, length):
         """Of the embeddings, one example of this length."""
         return [(1, length, DIM)]
@@ -66,14 +70,7 @@ def flat(outputs):
     return keras.tree.flatten(outputs)
 
 
-def check_keras_file(case, tmp_path):
-    model, inputs = case.model(), case.arrays()
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")  # no custom_objects
-    assert_close(again(inputs), model(inputs), atol=1e-6)
-
-
-def check_mixed_precision(case, tmp_path):
+def check_mixed_precision(case, exports):
     inputs, single = case.arrays(), case.make()
     expected = flat(case.call(single, *inputs))
     for policy, atol in (("mixed_float16", 5e-3), ("mixed_bfloat16", 5e-2)):
@@ -86,19 +83,19 @@ def check_mixed_precision(case, tmp_path):
             assert_close(ops.cast(output, "float32"), ops.cast(other, "float32"), atol=atol)
 
 
-def check_implicit_masks(case, tmp_path):
+def check_implicit_masks(case, exports):
     mask = np.array([[True] * LENGTH, [True] * 3 + [False] * (LENGTH - 3)])
     x, *rest = case.arrays()
     masked = keras.layers.Masking()(x * mask[..., None])
     np.testing.assert_array_equal(to_numpy(case.mask(case.call(case.make(), masked, *rest))), mask)
 
 
-def check_stepping(case, tmp_path):
+def check_stepping(case, exports):
     x, *_ = case.arrays()
     assert_close(*case.step(case.make(), x))
 
 
-def check_gradients(case, tmp_path):
+def check_gradients(case, exports):
     x, *rest = case.arrays()
     layer = case.make()
     direction = np.random.default_rng(97).normal(size=x.shape).astype("float32")
@@ -111,50 +108,9 @@ def check_gradients(case, tmp_path):
     assert_close(result, direction)  # what is added does not change it
 
 
-def check_compiled(case, tmp_path):
-    inputs, layer = case.arrays(), case.make()
-    eager = flat(case.call(layer, *inputs))
-
-    def call(*inputs):
-        return flat(case.call(layer, *inputs))
-
-    if keras.backend.backend() == "jax":
-        import jax
-
-        assert_close(jax.jit(call)(*inputs), eager)
-        return
-    tf = _tensorflow()
-    for jit_compile in (False, True):
-        assert_close(tf.function(call, jit_compile=jit_compile)(*inputs), eager)
-
-
-def check_saved_model(case, tmp_path):
-    tf = _tensorflow()
-    model = case.model()
-    model.export(tmp_path / "saved_model", verbose=False)
-    loaded = tf.saved_model.load(tmp_path / "saved_model")
-    for inputs in (case.arrays(), case.arrays(3, 7)):
-        found = loaded.serve([tf.constant(array) for array in inputs])
-        assert_close(found, model(inputs))
-
-
-def check_onnx(case, tmp_path):
-    _tensorflow()
-    onnxruntime = pytest.importorskip("onnxruntime")
-    model = case.model()
-    model(case.arrays())  # Keras exports a functional model only then
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    names = [node.name for node in session.get_inputs()]
-    for inputs in (case.arrays(), case.arrays(3, 7)):
-        found = session.run(None, dict(zip(names, inputs, strict=True)))
-        assert_close(found, model(inputs))
-
-
-def _tensorflow():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("exported from the TensorFlow backend only")
-    return pytest.importorskip("tensorflow")
+def check_compiled(case, exports):
+    layer = case.make()
+    assert_compiled_equals_eager(lambda *inputs: flat(case.call(layer, *inputs)), *case.arrays())
 
 
 CHECKS = [check_config] + [

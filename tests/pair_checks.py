@@ -12,9 +12,15 @@ from dataclasses import dataclass, field
 
 import keras
 import numpy as np
-import pytest
+from comparisons import (
+    assert_close,
+    assert_compiled_equals_eager,
+    gradients,
+    half_precision,
+    to_numpy,
+)
 from keras import ops
-from layer_checks import assert_close, check_config, gradients, half_precision, to_numpy
+from layer_checks import check_config
 
 __all__ = ["CHECKS", "PairCase"]
 BATCH, FIRST, SECOND, FIRST_DIM, SECOND_DIM = 3, 5, 7, 11, 13
@@ -66,6 +72,11 @@ class PairCase:
         )
         return keras.Model([*inputs, *masks], outputs)
 
+    def batches(self):
+        """Inputs of the model: of several lengths."""
+        lengths = self.lengths(), self.lengths(2, 17)
+        return [[*self.arrays(lengths=some), *self.masks(some)] for some in lengths]
+
     def call(self, layer, arrays, masks=(None, None), **options):
         return layer(*arrays, first_mask=masks[0], second_mask=masks[1], **options)
 
@@ -90,20 +101,7 @@ def single(outputs):
     return [ops.cast(output, "float32") for output in flat(outputs)]
 
 
-def _tensorflow():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("exported from the TensorFlow backend only")
-    return pytest.importorskip("tensorflow")
-
-
-def check_keras_file(case, tmp_path):
-    model, inputs = case.model(), [*case.arrays(), *case.masks()]
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")  # no custom_objects
-    assert_close(again(inputs), model(inputs), atol=1e-6)
-
-
-def check_symbolic_shape(case, tmp_path):
+def check_symbolic_shape(case, exports):
     layer, arrays = case.make(), case.arrays()
     tensors = [keras.KerasTensor(x.shape) for x in arrays]
     for scores in (False, True):
@@ -117,7 +115,7 @@ def check_symbolic_shape(case, tmp_path):
     assert ([shapes] if len(expected) == 1 else list(shapes)) == expected
 
 
-def check_fit_step(case, tmp_path):
+def check_fit_step(case, exports):
     model = case.model(**case.training)
     outputs = [keras.layers.Dense(1)(x) for x in contexts(model.outputs)]
     model = keras.Model(model.inputs, outputs)
@@ -132,7 +130,7 @@ def check_fit_step(case, tmp_path):
         assert (one != other).any() or weight.name == "key_bias"
 
 
-def check_mixed_precision(case, tmp_path):
+def check_mixed_precision(case, exports):
     arrays, masks = case.arrays(), case.masks()
     full = case.make()
     expected = case.call(full, arrays, masks, return_attention_scores=True)
@@ -146,11 +144,11 @@ def check_mixed_precision(case, tmp_path):
         assert_close(single(outputs), single(expected), atol=atol)
 
 
-def check_overflow(case, tmp_path):
+def check_overflow(case, exports):
     half_precision(case.make, [60 * x for x in case.arrays()], return_attention_scores=True)
 
 
-def check_masks(case, tmp_path):
+def check_masks(case, exports):
     arrays, masks = case.arrays(), case.masks()
     layer = case.make()
     expected = case.call(layer, arrays, masks, return_attention_scores=True)
@@ -166,7 +164,7 @@ def check_masks(case, tmp_path):
         assert (to_numpy(output) == 0).all()
 
 
-def check_padding_might_as_well_not_be_there(case, tmp_path):
+def check_padding_might_as_well_not_be_there(case, exports):
     arrays, masks = case.arrays(), case.masks()
     if case.aligned:  # otherwise a position of one may be missing in the other
         masks = [masks[0], masks[0]]
@@ -180,7 +178,7 @@ def check_padding_might_as_well_not_be_there(case, tmp_path):
             assert_close(one[0], other[row, :length] if case.keeps_positions else other[row])
 
 
-def check_implicit_masks(case, tmp_path):
+def check_implicit_masks(case, exports):
     masks = case.masks()
     arrays = [x * mask[..., None] for x, mask in zip(case.arrays(), masks, strict=True)]
     layer, masking = case.make(), keras.layers.Masking()
@@ -210,7 +208,7 @@ def _check_masks_of_embeddings(case):
     assert_close(flat(model(ids)), flat(case.call(layer, vectors, masks)))
 
 
-def check_gradients(case, tmp_path):
+def check_gradients(case, exports):
     arrays, masks = case.arrays(), case.masks()
     layer = case.make()
     shapes = [x.shape for x in contexts(case.call(layer, arrays, return_attention_scores=True))]
@@ -228,8 +226,7 @@ def check_gradients(case, tmp_path):
         assert (result[mask] != 0).any(axis=-1).all()
 
 
-def check_finite_differences(case, tmp_path):
-    _tensorflow()  # JAX has no float64 unless the whole process asks for it
+def check_finite_differences(case, exports):
     arrays = [x.astype("float64") for x in case.arrays()]
     layer, masks = case.make(dtype="float64"), case.masks()
     layer.build(*(x.shape for x in arrays))
@@ -248,44 +245,13 @@ def check_finite_differences(case, tmp_path):
         np.testing.assert_allclose((result * along).sum(), slope, rtol=1e-6, atol=1e-8)
 
 
-def check_compiled(case, tmp_path):
+def check_compiled(case, exports):
     layer, masks = case.make(), case.masks()
-    eager = case.call(layer, case.arrays(), masks, return_attention_scores=True)
 
     def call(*arrays):
         return case.call(layer, arrays, masks, return_attention_scores=True)
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        assert_close(jax.jit(call)(*case.arrays()), eager)
-        return
-    tf = _tensorflow()
-    for jit_compile in (False, True):
-        assert_close(tf.function(call, jit_compile=jit_compile)(*case.arrays()), eager)
-
-
-def check_saved_model(case, tmp_path):
-    tf = _tensorflow()
-    model = case.model()
-    model.export(tmp_path / "saved_model", verbose=False)
-    loaded = tf.saved_model.load(tmp_path / "saved_model")
-    for lengths in (case.lengths(), case.lengths(2, 17)):
-        inputs = [*case.arrays(lengths=lengths), *case.masks(lengths)]
-        assert_close(flat(loaded.serve([tf.constant(x) for x in inputs])), flat(model(inputs)))
-
-
-def check_onnx(case, tmp_path):
-    _tensorflow()
-    onnxruntime = pytest.importorskip("onnxruntime")
-    model = case.model()
-    model([*case.arrays(), *case.masks()])  # Keras exports a functional model only then
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    names = [node.name for node in session.get_inputs()]
-    for lengths in (case.lengths(), case.lengths(3, 17)):
-        inputs = [*case.arrays(lengths=lengths), *case.masks(lengths)]
-        assert_close(session.run(None, dict(zip(names, inputs, strict=True))), model(inputs))
+    assert_compiled_equals_eager(call, *case.arrays())
 
 
 CHECKS = [check_config] + [

@@ -4,7 +4,7 @@ import numpy as np
 from keras import backend, ops
 from layer_checks import assert_close, gradients, to_numpy
 
-from keras_attention.ops import Masks
+from keras_attention.ops import Masks, stretches, window
 
 BATCH, HEADS, DIM, VALUE_DIM, SCALE = 2, 3, 5, 7, 0.4
 # Shorter than a block, several blocks and a rest, more queries than keys, more keys than queries.
@@ -20,6 +20,25 @@ MASKS = {
 LENGTHS_AND_MASKS = [(lengths, "query and key") for lengths in LENGTHS] + [
     ((23, 23), names) for names in MASKS if names != "query and key"
 ]
+
+
+def take_small_blocks(monkeypatch, stretch_bytes=2000):
+    """Makes blocks as small as a window and chunks as small as a block: short sequences have many.
+
+    Returns:
+        A list that grows with each call of known length: how many blocks were computed at a time,
+        or None where all were.
+    """
+    taken, blocks_at_once = [], stretches.blocks_at_once
+
+    def record(*arguments):
+        taken.append(blocks_at_once(*arguments))
+        return taken[-1]
+
+    monkeypatch.setattr(window, "SMALLEST_BLOCK", 1)
+    monkeypatch.setattr(stretches, "STRETCH_BYTES", stretch_bytes)
+    monkeypatch.setattr(stretches, "blocks_at_once", record)
+    return taken
 
 
 def random_inputs(queries, keys, dim=DIM, seed=211):

@@ -72,15 +72,19 @@ def prefix_step(token_ids, state):
 
 
 def search_prefixes(search, end_id, **options):
-    """The search as a function of the arrays of a `Problem`; `options` of its call."""
+    """The search as a function of the arrays of a `Problem`; `options` of its call.
 
-    def run(logits, alignments, source_mask):
+    Tensors of its call, such as `prefix`, may also be given to the function, by name: one program
+    then runs with all of them.
+    """
+
+    def run(logits, alignments, source_mask, **tensors):
         state = {
             "logits": logits,
             "alignments": alignments,
             "node": ops.zeros((ops.shape(logits)[0],), dtype="int32"),
         }
-        return search(prefix_step, state, source_mask, START, end_id, **options)
+        return search(prefix_step, state, source_mask, START, end_id, **options, **tensors)
 
     return run
 
@@ -91,7 +95,11 @@ def arrays(result):
 
 
 def eager(function):
-    return lambda problem: arrays(function(*(ops.convert_to_tensor(x) for x in problem)))
+    def run(problem, **tensors):
+        tensors = {name: ops.convert_to_tensor(x) for name, x in tensors.items()}
+        return arrays(function(*(ops.convert_to_tensor(x) for x in problem), **tensors))
+
+    return run
 
 
 def tensorflow_graph(function, **options):
@@ -99,15 +107,26 @@ def tensorflow_graph(function, **options):
     import tensorflow as tf
 
     @functools.cache
-    def traced(nodes, vocabulary):
+    def traced(nodes, vocabulary, tensors):
+        names = [name for name, _ in tensors]
         signature = [
             tf.TensorSpec((None, nodes, vocabulary), tf.float32, name="logits"),
             tf.TensorSpec((None, nodes, None), tf.float32, name="alignments"),
             tf.TensorSpec((None, None), tf.bool, name="source_mask"),
+            *(tf.TensorSpec((None,) * rank, tf.int32, name=name) for name, rank in tensors),
         ]
-        return tf.function(function, input_signature=signature, **options)
 
-    return lambda problem: arrays(traced(*problem.logits.shape[1:])(*problem))
+        @tf.function(input_signature=signature, **options)
+        def run(*inputs):
+            return function(*inputs[:3], **dict(zip(names, inputs[3:], strict=True)))
+
+        return run
+
+    def run(problem, **tensors):
+        ranks = tuple((name, np.ndim(x)) for name, x in tensors.items())
+        return arrays(traced(*problem.logits.shape[1:], ranks)(*problem, *tensors.values()))
+
+    return run
 
 
 def tensorflow_xla(function):
@@ -118,7 +137,7 @@ def jax_jit(function):
     import jax
 
     jitted = jax.jit(function)
-    return lambda problem: arrays(jitted(*problem))
+    return lambda problem, **tensors: arrays(jitted(*problem, **tensors))
 
 
 # Each makes a function of a `Problem` from one of its arrays.
@@ -126,3 +145,5 @@ RUNNERS = {
     "tensorflow": [eager, tensorflow_graph, tensorflow_xla],
     "jax": [eager, jax_jit],
 }.get(keras.backend.backend(), [eager])
+# Those that take a batch of no rows: XLA on TensorFlow refuses to scatter into an empty tensor.
+RUNNERS_OF_NO_ROWS = [runner for runner in RUNNERS if runner is not tensorflow_xla]

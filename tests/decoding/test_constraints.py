@@ -16,6 +16,7 @@ from fake_steps import (
     search_prefixes,
     spelling_state,
     spelling_step,
+    tensorflow_graph,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -162,8 +163,8 @@ def test_the_prefix_comes_first_and_counts(constraints, runner):
 
     greedy = Greedy(max_length=LENGTH, constraints=constraints)
     beam = Beam(3, 0.6, n_best=3, max_length=LENGTH, constraints=constraints)
-    greedy = runner(search_prefixes(greedy, END, prefix=PREFIX))(problem)
-    beam = runner(search_prefixes(beam, END, prefix=PREFIX))(problem)
+    greedy = runner(search_prefixes(greedy, END))(problem, prefix=PREFIX)
+    beam = runner(search_prefixes(beam, END))(problem, prefix=PREFIX)
     for row in range(5):
         options = (row_of(problem, row), END, LENGTH)
         reference.assert_found(greedy, row, [reference.greedy(*options, permits_of(row))])
@@ -188,22 +189,17 @@ def test_a_prefix_is_spelled_on():
         np.testing.assert_allclose(result.scores[:, 0], np.sum(expected, axis=1) + each, 1e-5)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only a TensorFlow graph has unknown sizes"
+)
 def test_the_prefix_of_a_graph_may_have_any_length():
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("only a TensorFlow graph has unknown sizes")
-    import tensorflow as tf
-
     problem = problem_of(seed=6)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
-    def run(prefix):
-        search = Beam(3, max_length=LENGTH)
-        return search_prefixes(search, END, prefix=prefix)(*map(tf.constant, problem))
-
+    find = search_prefixes(Beam(3, max_length=LENGTH), END)
+    run = tensorflow_graph(find)
     for prefix in (PREFIX, PREFIX[:, :1], PREFIX[:, :0], np.pad(PREFIX, ((0, 0), (0, 7)))):
-        expected = Beam(3, max_length=LENGTH)
-        expected = eager(search_prefixes(expected, END, prefix=prefix[:, :LENGTH]))(problem)
-        np.testing.assert_array_equal(arrays(run(prefix)).ids, expected.ids)
+        expected = eager(find)(problem, prefix=prefix[:, :LENGTH])
+        np.testing.assert_array_equal(run(problem, prefix=prefix).ids, expected.ids)
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
@@ -219,11 +215,11 @@ def test_the_prefix_of_a_graph_may_have_any_length():
 )
 def test_a_row_does_not_depend_on_its_neighbours(search, runner):
     problem = problem_of(seed=5)
-    together = runner(search_prefixes(search, END, prefix=PREFIX))(problem)
+    run = runner(search_prefixes(search, END))
+    together = run(problem, prefix=PREFIX)
     for row in range(0, 5, 2):
         copies = Problem(*(np.repeat(x[row : row + 1], 5, axis=0) for x in problem))
-        prefix = np.repeat(PREFIX[row : row + 1], 5, axis=0)
-        copied = runner(search_prefixes(search, END, prefix=prefix))(copies)
+        copied = run(copies, prefix=np.repeat(PREFIX[row : row + 1], 5, axis=0))
         for whole, same in zip(together, copied, strict=True):
             np.testing.assert_array_equal(whole[row], same[row])
 

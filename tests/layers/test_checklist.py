@@ -4,7 +4,9 @@ import importlib
 from pathlib import Path
 
 import pytest
-from layer_checks import CHECKS, check_name, run_check
+from checklist import cases_and_checks, run_check
+from layer_checks import CHECKS
+from pattern_reference import take_small_blocks
 
 CASES = {
     name: case
@@ -13,7 +15,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=check_name)
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_checklist(case, check, tmp_path):
-    run_check(check, case, tmp_path)
+@pytest.mark.parametrize(("case", "check"), cases_and_checks(CASES, lambda case: CHECKS))
+def test_checklist(case, check, exports, monkeypatch):
+    take_small_blocks(monkeypatch)
+    run_check(check, case, exports)

@@ -216,27 +216,6 @@ def test_symbolic_number_of_windows(key, windows):
     assert weights.shape == (BATCH, HEADS, QUERY, windows)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exported from TensorFlow")
-def test_export_of_causal_windows(tmp_path):
-    import tensorflow as tf
-
-    onnxruntime = pytest.importorskip("onnxruntime")
-    x = keras.Input((None, 7), name="x")
-    layer = LAYERS["memory_compressed"]()
-    model = keras.Model(x, layer(x, x, use_causal_mask=True))
-    model(inputs()[0])
-    model.export(tmp_path / "saved_model", verbose=False)
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    loaded = tf.saved_model.load(tmp_path / "saved_model")
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    name = session.get_inputs()[0].name
-    for length in (1, 6, 11):
-        array = inputs(query=length)[0]
-        expected = model(array)
-        assert_close(loaded.serve(tf.constant(array)), expected)
-        assert_close(session.run(None, {name: array})[0], expected)
-
-
 @every_layer
 def test_compiled_gradients(make):
     """Under XLA, with all masks the layer takes; in double precision where there is one."""

@@ -1,18 +1,11 @@
 """Every layer with one input passes the checklist of `tests/input_checks.py`."""
 
 import pytest
+from checklist import cases_and_checks, run_check
 from input_cases import CASES
 from input_checks import checks_of
-from layer_checks import check_name, run_check
 
 
-@pytest.mark.parametrize(
-    ("case", "check"),
-    [
-        pytest.param(case, check, id=f"{name}-{check_name(check)}")
-        for name, case in CASES.items()
-        for check in checks_of(case)
-    ],
-)
-def test_input_checklist(case, check, tmp_path):
-    run_check(check, case, tmp_path)
+@pytest.mark.parametrize(("case", "check"), cases_and_checks(CASES, checks_of))
+def test_input_checklist(case, check, exports):
+    run_check(check, case, exports)

@@ -200,29 +200,6 @@ def test_what_comes_later_changes_nothing(make):
     assert_close(after[:, :31], before[:, :31])
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exported from TensorFlow")
-@every_layer
-@pytest.mark.parametrize("causal", [False, True])
-def test_export_of_free_lengths(make, causal, tmp_path):
-    """Lengths below, between and above whole numbers of chunks and of groups of chunks."""
-    import tensorflow as tf
-
-    onnxruntime = pytest.importorskip("onnxruntime")
-    x = keras.Input((None, 7), name="x")
-    model = keras.Model(x, make()(x, x, use_causal_mask=causal))
-    model(inputs()[0])
-    model.export(tmp_path / "saved_model", verbose=False)
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    loaded = tf.saved_model.load(tmp_path / "saved_model")
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    name = session.get_inputs()[0].name
-    for length in (1, 11, 151):
-        array = inputs(query=length)[0]
-        expected = model(array)
-        assert_close(loaded.serve(tf.constant(array)), expected)
-        assert_close(session.run(None, {name: array})[0], expected)
-
-
 @every_layer
 def test_a_bias_has_no_place(make):
     query, value, key = inputs()

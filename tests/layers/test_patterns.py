@@ -1,10 +1,18 @@
-"""The cheap way through each pattern is the dense way, whatever else multi-head attention does."""
+"""The cheap way through each pattern is the dense way, whatever else multi-head attention does.
+
+Compiled by XLA, saved and exported they are in the checklist, which calls the layers both ways.
+"""
+
+import itertools
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from comparisons import assert_close, compiled, to_numpy
+from exports import Exports
 from keras import backend, ops
-from layer_checks import assert_close, to_numpy
+from pattern_reference import take_small_blocks
 
 from keras_attention import layers
 from keras_attention.layers import positions
@@ -20,7 +28,7 @@ from keras_attention.layers.patterns import (
 )
 from keras_attention.layers.sliding_window_attention import SlidingWindowAttention
 from keras_attention.layers.strided_attention import StridedAttention
-from keras_attention.ops import Masks, block_sparse_mask, stretches, window
+from keras_attention.ops import Masks, block_sparse_mask
 
 BATCH, LENGTH, DIM, HEADS, KEY_DIM = 2, 23, 7, 6, 10
 PATTERNS = {
@@ -44,9 +52,8 @@ ON_TENSORFLOW = backend.backend() == "tensorflow"
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    """Blocks as small as the window and stretches of a few: short sequences have many."""
-    monkeypatch.setattr(window, "SMALLEST_BLOCK", 1)
-    monkeypatch.setattr(stretches, "STRETCH_BYTES", 2000)
+    """Short sequences have many blocks and chunks; a list of how many blocks a chunk had."""
+    return take_small_blocks(monkeypatch)
 
 
 def inputs(length=LENGTH, dim=DIM, seed=239):
@@ -74,16 +81,22 @@ def with_random_weights(layer, x):
 
 
 @pytest.fixture
-def cheap(monkeypatch):
-    """Calls a layer; fails where it makes the whole block of weights."""
+def cheap(monkeypatch, small_blocks):
+    """Calls a layer as one program; fails where it makes the whole block of weights.
+
+    In inference it also fails where the queries were not taken in chunks.
+    """
 
     def call(layer, *args, **options):
         def refuse(*_, **__):
             raise AssertionError("the whole block was computed")
 
+        small_blocks.clear()
         with monkeypatch.context() as patch:
             patch.setattr(layers.MultiHeadAttention, "attend", refuse)
-            return layer(*args, **options)
+            context = compiled(lambda *args: layer(*args, **options))(*args)
+        assert options.get("training") or any(small_blocks)
+        return context
 
     return call
 
@@ -140,9 +153,17 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("settings", PARTS.values(), ids=PARTS.keys())
-@pytest.mark.parametrize("name", ["global", "strided", "fixed", "blocks"])
-def test_parts_positions_and_normalizers_on_the_cheap_path(name, settings, cheap):
+# All settings on one pattern, and each on one of the others.
+OTHERS = itertools.cycle(["strided", "fixed", "global"])
+SETTINGS_AND_PATTERNS = [
+    *((setting, "blocks") for setting in PARTS),
+    *zip(PARTS, OTHERS, strict=False),
+]
+
+
+@pytest.mark.parametrize(("setting", "name"), SETTINGS_AND_PATTERNS)
+def test_parts_positions_and_normalizers_on_the_cheap_path(setting, name, cheap):
+    settings = PARTS[setting]
     made = {key: value() if callable(value) else value for key, value in settings.items()}
     x = inputs()
     layer = with_random_weights(PatternAttention(HEADS, KEY_DIM, PATTERNS[name], **made), x)
@@ -185,7 +206,7 @@ def test_gradients_of_the_cheap_path(pattern):
         entry = keras.Input((LENGTH, DIM))
         bias = np.zeros((1, 1, 1, 1), "float32") if dense else None  # makes the whole block
         model = keras.Model(entry, layer(entry, entry, use_causal_mask=True, bias=bias))
-        model.compile(keras.optimizers.SGD(1.0), "mse")
+        model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=False)
         model.train_on_batch(x, np.ones(x.shape))
         results.append(model.get_weights())
     assert_close(*results)
@@ -203,9 +224,10 @@ def test_dropout_on_the_cheap_path(pattern, cheap):
     expected = to_numpy(cheap(layer(), x, x))
     plain = with_random_weights(PatternAttention(HEADS, KEY_DIM, pattern), x)
     assert_close(expected, plain(x, x))
-    one = layer()
-    dropped = np.stack([to_numpy(cheap(one, x, x, training=True)) for _ in range(31)])
-    assert_close(cheap(layer(), x, x, training=True), dropped[0])
+    draws = np.tile(x, (31, 1, 1))
+    first, second = (to_numpy(layer()(draws, draws, training=True)) for _ in range(2))
+    assert_close(first, second)
+    dropped = first.reshape(31, *x.shape)
     assert np.abs(dropped[0] - expected).max() > 0.1
     error = np.abs(dropped.mean(axis=0) - expected)
     assert (error < 6 * dropped.std(axis=0) / np.sqrt(31) + 1e-5).all()
@@ -252,94 +274,23 @@ def test_mixed_precision_on_the_cheap_path(make, cheap):
         assert_close(ops.cast(context, "float32"), expected, atol=atol)
 
 
-@every_preset
-def test_compiled(make, cheap):
-    x = inputs()
-    layer = with_random_weights(make(), x)
-    eager = layer(x, x, **masks(), use_causal_mask=True)
-
-    def call(x):
-        return cheap(layer, x, x, **masks(), use_causal_mask=True)
-
-    if not ON_TENSORFLOW:
-        import jax
-
-        assert_close(jax.jit(call)(x), eager)
-        return
-    import tensorflow as tf
-
-    for jit_compile in (False, True):
-        assert_close(tf.function(call, jit_compile=jit_compile)(x), eager)
-
-
-def free_model(make, length=None):
-    """Lengths are known only in the run; no weights are asked for."""
-    query, mask = keras.Input((length, DIM)), keras.Input((length,), dtype="bool")
-    layer = make()
-    context = layer(query, query, value_mask=mask, use_causal_mask=True)
-    model = keras.Model([query, mask], context)
-    with_random_weights(layer, inputs())
-    return model
-
-
-def free_inputs():
-    for length in (LENGTH, 3, 31):
-        yield [inputs(length), masks(length)["value_mask"]]
-
-
-def through_the_block(model, x, mask):
-    layer = model.layers[-1]
-    options = {"value_mask": mask, "use_causal_mask": True, "return_attention_scores": True}
-    return layer(x, x, **options)[0]
-
-
-@every_preset
-def test_keras_file(make, tmp_path):
-    model = free_model(make)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    for given in free_inputs():
-        assert_close(again(given), through_the_block(model, *given))
-
-
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="exported from the TensorFlow backend only")
-@every_preset
-def test_saved_model(make, tmp_path):
-    import tensorflow as tf
+def test_chunks_of_a_known_length_in_onnx(tmp_path, small_blocks):
+    """Free lengths, where there are blocks but no chunks, are exported by the checklist."""
 
-    model = free_model(make)
-    model.export(tmp_path / "saved_model", verbose=False)
-    loaded = tf.saved_model.load(tmp_path / "saved_model")
-    for given in free_inputs():
-        result = loaded.serve([tf.constant(array) for array in given])
-        assert_close(result, through_the_block(model, *given))
+    def model():
+        query, mask = keras.Input((LENGTH, DIM)), keras.Input((LENGTH,), dtype="bool")
+        layer = PRESETS["window"]()
+        forms = {"return_attention_scores": True}, {}
+        outputs = [layer(query, query, value_mask=mask, **form) for form in forms]
+        return keras.Model([query, mask], keras.tree.flatten(outputs))
 
-
-@pytest.mark.skipif(not ON_TENSORFLOW, reason="exported from the TensorFlow backend only")
-@every_preset
-def test_onnx(make, tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    model = free_model(make)
-    model(next(free_inputs()))  # Keras exports a functional model only after it was called
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    names = [node.name for node in session.get_inputs()]
-    for given in free_inputs():
-        result = session.run(None, dict(zip(names, given, strict=True)))[0]
-        assert_close(result, through_the_block(model, *given))
-
-
-@pytest.mark.skipif(not ON_TENSORFLOW, reason="exported from the TensorFlow backend only")
-def test_stretches_of_a_known_length_in_onnx(tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    model = free_model(PRESETS["window"], LENGTH)
-    given = next(free_inputs())
-    model(given)
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    names = [node.name for node in session.get_inputs()]
-    result = session.run(None, dict(zip(names, given, strict=True)))[0]
-    assert_close(result, through_the_block(model, *given))
+    batches = [[inputs(), masks()["value_mask"]]]
+    exports = Exports(SimpleNamespace(model=model, batches=lambda: batches), tmp_path)
+    (found,) = exports.from_onnx()
+    assert any(small_blocks)
+    assert_close([found], exports.expected)
+    assert_close(found[2], found[0])
 
 
 def test_a_pattern_of_ones_own_survives_saving(tmp_path):

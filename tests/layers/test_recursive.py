@@ -110,21 +110,6 @@ def test_gradients_where_no_length_is_known(case, jit_compile):
         assert_close(list(results), list(gradients(square, *arrays)), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["recursive_location_sensitive", "recursive_monotonic"])
-def test_onnx_of_more_than_a_block(name, tmp_path):
-    case = CASES[name]
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("exported from the TensorFlow backend only")
-    onnxruntime = pytest.importorskip("onnxruntime")
-    model, mask = case.model(), key_mask()
-    arrays = [*case.arrays(query=2 * BLOCK + 5), mask]
-    expected = model(arrays)
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False, opset_version=18)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    names = [node.name for node in session.get_inputs()]
-    assert_close(session.run(None, dict(zip(names, arrays, strict=True))), expected)
-
-
 @every_layer
 def test_a_query_that_may_attend_to_nothing_is_passed_over(case):
     """As if it were not there: the others have the weights they have without it."""

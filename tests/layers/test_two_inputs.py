@@ -4,12 +4,11 @@ The proofs from the papers are in `test_two_inputs_papers.py`.
 """
 
 import pytest
-from layer_checks import check_name, run_check
+from checklist import cases_and_checks, run_check
 from pair_cases import CASES
 from pair_checks import CHECKS
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=check_name)
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_two_inputs_checklist(case, check, tmp_path):
-    run_check(check, case, tmp_path)
+@pytest.mark.parametrize(("case", "check"), cases_and_checks(CASES, lambda case: CHECKS))
+def test_two_inputs_checklist(case, check, exports):
+    run_check(check, case, exports)
