@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo multi30k test test-all test-wheel conformance pictures benchmark lint format clean
+.PHONY: help setup demo multi30k test test-all torch test-wheel conformance pictures benchmark lint format clean
 MAKEFLAGS += --no-print-directory
 
 # TensorFlow 2.21 is built for Python 3.11 to 3.13; the first of these that fits is taken.
@@ -97,22 +97,36 @@ multi30k: setup ## train Multi30k en-de for MINUTES=51, score it; MULTI30K=folde
 	  --test-target $(MULTI30K)/test_2016_flickr.lc.norm.tok.de --bleu-tokenizer none \
 	  || $(BIN)/keras-attention evaluate runs/multi30k
 
-# What repeats itself, such as the ONNX export of every variant of one layer, runs in `test-all`.
+# TensorFlow runs all tests and JAX those of what could differ, but for what repeats itself, such as the
+# ONNX export of every variant of one layer. BACKEND=jax or torch runs all that is for that backend.
 TESTS := -m pytest -n $(TEST_JOBS)
 JAX_TESTS := tests/ops tests/layers tests/models tests/decoding
-test: setup ## run the tests on TensorFlow, then layers, models, search and algebra on JAX
-	@status=0; \
-	echo "== All tests, TensorFlow"; \
-	$(BIN)/python $(TESTS) $(TEST_OPTIONS) || status=1; \
-	echo "== Algebra, layers, models and search, JAX"; \
-	KERAS_BACKEND=jax $(BIN)/python $(TESTS) $(TEST_OPTIONS) $(JAX_TESTS) || status=1; \
-	if [ $$status = 0 ]; then echo "All tests passed on both backends"; \
-	else echo "Some tests failed; see above" >&2; fi; \
-	exit $$status
+TORCH_TESTS := $(addprefix tests/layers/test_,checklist.py input_checklist.py two_inputs.py order.py)
+BACKEND ?=
+define run_tests
+status=0; \
+for backend in $(1); do \
+  case $$backend in \
+    tensorflow) tests=tests;; \
+    jax) tests="$(JAX_TESTS)";; \
+    torch) tests="$(TORCH_TESTS)";; \
+    *) echo "Expected BACKEND to be tensorflow, jax or torch. Received: BACKEND=$$backend" >&2; exit 2;; \
+  esac; \
+  echo "== $$backend: $$tests"; \
+  KERAS_BACKEND=$$backend $(BIN)/python $(TESTS) $(2) $$tests || status=1; \
+done; \
+if [ $$status = 0 ]; then echo "All tests passed"; else echo "Some tests failed; see above" >&2; fi; \
+exit $$status
+endef
 
-test-all: ## the same with all that repeats itself: every check of every case, on both backends
-	@JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(MAKE) test TEST_OPTIONS=--exhaustive \
-	  JAX_TESTS="$(JAX_TESTS) tests/test_doctests.py"
+test: setup $(if $(filter torch,$(BACKEND)),torch) ## test on TensorFlow and JAX, about 10 minutes; or BACKEND=jax
+	@$(call run_tests,$(or $(BACKEND),tensorflow jax),$(if $(BACKEND),--exhaustive))
+
+test-all: setup torch ## test everything on all backends, and train what examples train as long as they say
+	@export JAX_DISABLE_MOST_OPTIMIZATIONS=0; $(call run_tests,tensorflow jax torch,--exhaustive)
+
+torch: setup # Keras' third backend; some 2 GB where pip takes the one with CUDA
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[torch]'
 
 test-wheel: setup ## build the wheel and run all tests on it, not on this folder
 	rm -rf build/wheel

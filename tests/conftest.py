@@ -22,8 +22,10 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-# Checked for one case of each layer class here; for all by `make conformance`, whose page says so.
-SLOW_CHECKS = {"fit_step", "compiled", "saved_model", "onnx"}
+# The tests whose arguments are a case and a check, and the checks that run for one case of each
+# layer class here; for all in `make test-all` and `make conformance`, whose page says so.
+CHECKLISTS = {"test_checklist", "test_input_checklist", "test_two_inputs", "test_order"}
+SLOW_CHECKS = {"overflow", "fit_step", "compiled", "saved_model", "onnx"}
 
 
 TESTS = itertools.count(1)
@@ -60,11 +62,23 @@ def count_maps():
     return maps.read_bytes().count(b"\n") if maps.exists() else 0
 
 
+@pytest.fixture
+def shortened(request):
+    """A function that has the program of a reader train on less, but in `make test-all`."""
+
+    def shorten(program):
+        whole, part = "size=20_000", "size=2_560"
+        assert whole in program
+        return program if request.config.getoption("exhaustive") else program.replace(whole, part)
+
+    return shorten
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--exhaustive",
         action="store_true",
-        help="also what repeats itself: slow checks of every case of a layer, all of them on JAX",
+        help="also what repeats itself: slow checks of every case of a layer, all cases on JAX",
     )
 
 
@@ -107,8 +121,8 @@ def _repeats(item, seen):
     """Whether a test says the same of another case of a layer, or of another way to run."""
     on_jax = keras.backend.backend() == "jax"
     arguments = item.callspec.params if hasattr(item, "callspec") else {}
-    if item.path.stem == "test_checklist":
-        check = item.callspec.id.rpartition("-")[2]
+    if item.path.stem in CHECKLISTS:
+        check = arguments["check"].__name__.removeprefix("check_")
         if check not in SLOW_CHECKS and not on_jax:
             return False
         return _seen((type(arguments["case"].make()), check), seen)
@@ -117,8 +131,12 @@ def _repeats(item, seen):
     runner = getattr(arguments.get("runner"), "__name__", "")
     if runner == "tensorflow_xla":  # once for each test: compiling takes longer than all else
         return _seen((item.path, item.originalname), seen)
-    # JAX compiles the loop of an eager search all the same.
-    return runner == "eager" and on_jax
+    if not on_jax:
+        return False
+    # JAX compiles the loop of an eager search all the same. Beside the algebra, each law runs once.
+    return runner == "eager" or (
+        item.path.parent.name != "ops" and _seen((item.path, item.originalname), seen)
+    )
 
 
 def _seen(key, seen):

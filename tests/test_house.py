@@ -102,34 +102,39 @@ def run_python(program, backend="jax"):
     )
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_go_down(name):
-    part = part_of(name)
-    if part in TOP:
-        return
+@pytest.mark.parametrize("part", sorted({part_of(name) for name in MODULES} - TOP))
+def test_imports_go_down(part):
     assert part in MAY_IMPORT, f"say in tests/test_house.py what `{part}` may import"
-    own = {imported for imported in imports(name) if imported.startswith("keras_attention")}
     allowed = MAY_IMPORT[part] | {part} | GROUND
-    wrong = {imported for imported in own if part_of(imported) not in allowed}
-    assert not wrong, f"{name} must not import {sorted(wrong)}"
+    wrong = {
+        name: imported
+        for name in MODULES
+        for imported in imports(name)
+        if part_of(name) == part
+        and imported.startswith("keras_attention")
+        and part_of(imported) not in allowed
+    }
+    assert not wrong, "these modules must not import that"
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_libraries_imported_at_module_level(name):
-    if part_of(name) in {"text", *WINGS}:
-        return
+def test_libraries_imported_at_module_level():
     allowed = {"keras", "numpy", "keras_attention", "keras_attention_cli", *sys.stdlib_module_names}
-    wrong = {i for i in imports(name, inside_functions=False) if i.split(".")[0] not in allowed}
-    assert not wrong, f"{name} must import {sorted(wrong)} inside the function that needs it"
+    wrong = {
+        name: imported
+        for name in MODULES
+        for imported in imports(name, inside_functions=False)
+        if part_of(name) not in {"text", *WINGS} and imported.split(".")[0] not in allowed
+    }
+    assert not wrong, "these modules must import that inside the function that needs it"
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if part_of(name) in WINGS])
-def test_wings_import_their_own_modules_relatively(name):
-    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-    own = f"keras_attention.{part_of(name)}"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == 0:
-            assert not (node.module or "").startswith(own), ast.unparse(node)
+def test_wings_import_their_own_modules_relatively():
+    for name in MODULES:
+        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+        own = f"keras_attention.{part_of(name)}"
+        for node in ast.walk(tree):
+            if part_of(name) in WINGS and isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert not (node.module or "").startswith(own), f"{name}: {ast.unparse(node)}"
 
 
 def code_of(path):
@@ -150,10 +155,9 @@ FOLDER_IMPORT = re.compile(
 )
 
 
-@pytest.mark.parametrize("path", SOURCE, ids=lambda path: str(path.relative_to(house.ROOT)))
-def test_wings_have_one_name(path):
+def test_wings_have_one_name():
     # `import training` would be a second copy of `keras_attention.training`, without its registry.
-    assert not FOLDER_IMPORT.findall(code_of(path))
+    assert not {path: found for path in SOURCE if (found := FOLDER_IMPORT.findall(code_of(path)))}
 
 
 def test_the_folder_import_is_recognised():
@@ -222,35 +226,45 @@ def is_abstract(found):
     return "raise NotImplementedError" in inspect.getsource(found)
 
 
-# Tokenizers are no Keras objects: they are saved to a folder, whose tokenizer.json names the class.
-@pytest.mark.parametrize("name", [name for name in importable() if part_of(name) != "text"])
-def test_every_class_with_a_config_is_registered(name):
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    if not on_tensorflow and part_of(name) in {"text", *WINGS}:
-        pytest.skip("this part of the package is for TensorFlow alone")
-    module = importlib.import_module(name)
-    for _, found in inspect.getmembers(module, inspect.isclass):
+def classes_with_a_config(name):
+    """The classes that a module defines with a `get_config` of their own."""
+    for _, found in inspect.getmembers(importlib.import_module(name), inspect.isclass):
         if found.__module__ == name and "get_config" in vars(found) and not is_abstract(found):
-            registered = keras.saving.get_registered_name(found)
-            assert registered == f"keras_attention>{found.__name__}", (
-                f'{found} needs @keras.saving.register_keras_serializable("keras_attention")'
-            )
+            yield found
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, path in MODULES.items() if path.stem == "__init__"]
-)
-def test_public_names_are_exported_as_themselves_and_documented(name):
-    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree), f"{name} needs a docstring"
-    if house.is_program(name):
-        return
-    module = importlib.import_module(name)
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom):
-            public_names = [a for a in node.names if not (a.asname or a.name).startswith("_")]
-            for alias in public_names:
-                assert alias.asname == alias.name, f"{alias.name} as {alias.name}"
+def test_every_class_with_a_config_is_registered():
+    # Tokenizers are no Keras objects: they are saved to a folder, whose tokenizer.json names the
+    # class. The programs at the top are for TensorFlow alone.
+    others = {"text"} if keras.backend.backend() == "tensorflow" else {"text", *WINGS}
+    names = [name for name in importable() if part_of(name) not in others]
+    classes = [found for name in names for found in classes_with_a_config(name)]
+    assert classes
+    for found in classes:
+        assert keras.saving.get_registered_name(found) == f"keras_attention>{found.__name__}", (
+            f'{found} needs @keras.saving.register_keras_serializable("keras_attention")'
+        )
+
+
+def test_packages_are_documented():
+    for name, path in MODULES.items():
+        if path.stem == "__init__":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert ast.get_docstring(tree), f"{name} needs a docstring"
+
+
+def test_public_names_are_exported_as_themselves_and_documented():
+    for name in importable():
+        path = MODULES[name]
+        if path.stem != "__init__":
+            continue
+        module = importlib.import_module(name)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = node.names if isinstance(node, ast.ImportFrom) else []
+            for alias in names:
+                if (alias.asname or alias.name).startswith("_"):
+                    continue
+                assert alias.asname == alias.name, f"{name}: {alias.name} as {alias.name}"
                 public = getattr(module, alias.name)
                 own = vars(public).get("__doc__") if inspect.isclass(public) else public.__doc__
                 assert own and own.strip(), f"{name}.{alias.name} needs a docstring"

@@ -14,8 +14,8 @@ def test_the_quick_start_is_there():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs(path, tmp_path):
-    notebook = nbformat.read(path, as_version=4)
+def test_runs(path, tmp_path, shortened):
+    notebook = nbformat.reads(shortened(path.read_text(encoding="utf-8")), as_version=4)
     nbformat.validate(notebook)
     client = nbclient.NotebookClient(
         notebook,

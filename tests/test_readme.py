@@ -32,12 +32,12 @@ def commands():
     ]
 
 
-def test_programs_run(tmp_path):
+def test_programs_run(tmp_path, shortened):
     """All Python blocks, one after the other, as a reader would type them in."""
     programs = blocks("python")
     assert programs, "the README's first screen is a program that runs"
     program = tmp_path / "readme.py"
-    program.write_text("\n".join(programs), encoding="utf-8")
+    program.write_text(shortened("\n".join(programs)), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, program.name],
         cwd=tmp_path,
