@@ -273,21 +273,19 @@ def parity_table(parity):
     """A report of parity as people read it.
 
     Args:
-        parity: dict of reports by the name of the format.
+        parity: dict of reports by the name of the format. An id or a text that differs is an error,
+            and in no report.
 
     Returns:
         `rich.table.Table`.
     """
-    table = Table("file", "sentences", "batch sizes", title="Parity with the trained model")
-    for column in ("ids", "text", "scores", "alignments"):
-        table.add_column(column)
+    title = "Parity with the trained model: equal ids and texts"
+    table = Table("file", "sentences", "batch sizes", "scores", "alignments", title=title)
     for name, report in parity.items():
         table.add_row(
             FORMAT_NAMES[name],
             str(report["sentences"]),
             ", ".join(map(str, report["batch_sizes"])),
-            "equal" if report["ids_equal"] else "differ",
-            "equal" if report["text_equal"] else "differ",
             f"± {report['max_score_difference']:.1e}",
             f"± {report['max_alignment_difference']:.1e}",
         )

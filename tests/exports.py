@@ -1,6 +1,8 @@
 """What one model becomes in each file format, and the checks of it that all checklists share."""
 
 import functools
+import inspect
+import json
 
 import keras
 import numpy as np
@@ -67,6 +69,15 @@ def _arrays(outputs):
     return keras.tree.flatten(to_numpy(outputs))
 
 
+def check_config(case, exports):
+    layer = case.make(**case.options, name="attention")
+    config = json.loads(json.dumps(layer.get_config()))
+    again = type(layer).from_config(config)
+    assert again.get_config() == layer.get_config()
+    arguments = set(inspect.signature(type(layer).__init__).parameters) - {"self", "kwargs"}
+    assert arguments <= set(config)
+
+
 def check_keras_file(case, exports):
     assert_close(exports.from_keras_file(), exports.expected, atol=1e-6)
 
@@ -77,3 +88,6 @@ def check_saved_model(case, exports):
 
 def check_onnx(case, exports):
     assert_close(exports.from_onnx(), exports.expected)
+
+
+SHARED_CHECKS = [check_config, check_keras_file, check_saved_model, check_onnx]

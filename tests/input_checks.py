@@ -18,8 +18,8 @@ from comparisons import (
     half_precision,
     to_numpy,
 )
+from exports import SHARED_CHECKS
 from keras import ops
-from layer_checks import check_config
 
 __all__ = ["CHECKS", "InputCase"]
 BATCH = 2
@@ -287,10 +287,9 @@ def check_compiled(case, exports):
     )
 
 
-CHECKS = [check_config] + [
-    function
-    for name, function in list(globals().items())
-    if name.startswith("check_") and function is not check_config
+CHECKS = [
+    *(function for name, function in list(globals().items()) if name.startswith("check_")),
+    *SHARED_CHECKS,
 ]
 
 

@@ -7,8 +7,6 @@ key have; `tests/layers/test_checklist.py` runs all `CHECKS` over all of them, a
 Every size is a different prime, so that a swapped axis cannot pass.
 """
 
-import inspect
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +19,7 @@ from comparisons import (
     half_precision,
     to_numpy,
 )
+from exports import SHARED_CHECKS
 from keras import ops
 
 from keras_attention.ops import Masks
@@ -140,15 +139,6 @@ def key_mask(batch=BATCH, key=KEY):
     lengths = np.full(batch, key)
     lengths[0], lengths[-1] = key - 1, 1
     return np.arange(key) < lengths[:, None]  # (batch, key)
-
-
-def check_config(case, exports):
-    layer = case.make(**case.options, name="attention")
-    config = json.loads(json.dumps(layer.get_config()))
-    again = type(layer).from_config(config)
-    assert again.get_config() == layer.get_config()
-    arguments = set(inspect.signature(type(layer).__init__).parameters) - {"self", "kwargs"}
-    assert arguments <= set(config)
 
 
 def check_symbolic_shape(case, exports):
@@ -412,4 +402,7 @@ def check_weights_are_what_was_multiplied(case, exports):
     assert_close(context, expected)
 
 
-CHECKS = [function for name, function in list(globals().items()) if name.startswith("check_")]
+CHECKS = [
+    *(function for name, function in list(globals().items()) if name.startswith("check_")),
+    *SHARED_CHECKS,
+]

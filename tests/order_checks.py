@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 from comparisons import assert_close, assert_compiled_equals_eager, gradients, to_numpy
+from exports import SHARED_CHECKS
 from keras import ops
-from layer_checks import check_config
 
 __all__ = ["CHECKS", "OrderCase"]
 BATCH, LENGTH, DIM = 2, 5, 11
@@ -113,8 +113,7 @@ def check_compiled(case, exports):
     assert_compiled_equals_eager(lambda *inputs: flat(case.call(layer, *inputs)), *case.arrays())
 
 
-CHECKS = [check_config] + [
-    function
-    for name, function in list(globals().items())
-    if name.startswith("check_") and function is not check_config
+CHECKS = [
+    *(function for name, function in list(globals().items()) if name.startswith("check_")),
+    *SHARED_CHECKS,
 ]

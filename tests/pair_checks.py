@@ -19,8 +19,8 @@ from comparisons import (
     half_precision,
     to_numpy,
 )
+from exports import SHARED_CHECKS
 from keras import ops
-from layer_checks import check_config
 
 __all__ = ["CHECKS", "PairCase"]
 BATCH, FIRST, SECOND, FIRST_DIM, SECOND_DIM = 3, 5, 7, 11, 13
@@ -254,8 +254,7 @@ def check_compiled(case, exports):
     assert_compiled_equals_eager(call, *case.arrays())
 
 
-CHECKS = [check_config] + [
-    function
-    for name, function in list(globals().items())
-    if name.startswith("check_") and function is not check_config
+CHECKS = [
+    *(function for name, function in list(globals().items()) if name.startswith("check_")),
+    *SHARED_CHECKS,
 ]

@@ -61,6 +61,7 @@ def snapshot(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.usefixtures("parity_here")
 def test_verify_finds_a_changed_weight_and_names_the_first_sentence(copied):
     spoil_weights(copied / "onnx/model.onnx")
     with pytest.raises(BundleError, match=r"onnx/model\.onnx has changed"):
@@ -97,6 +98,7 @@ def test_verify_refuses_what_is_no_bundle(tmp_path):
         verify(tmp_path)
 
 
+@pytest.mark.usefixtures("parity_here")
 def test_export_that_answers_differently_leaves_the_former_bundle(
     run_dir, copied, without_conversion, monkeypatch
 ):
@@ -136,6 +138,7 @@ def test_export_refuses_a_bundle_that_another_process_writes(run_dir, tmp_path):
     assert not list(to.parent.iterdir())
 
 
+@pytest.mark.usefixtures("parity_here")
 def test_export_replaces_a_bundle(run_dir, copied, without_conversion):
     (copied / "stale").touch()
     manifest = export(run_dir, copied, texts=TEXTS[:3])

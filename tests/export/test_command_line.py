@@ -174,6 +174,7 @@ def test_errors_are_one_sentence_and_exit_code_2(
     assert not (tmp_path / "to").exists()
 
 
+@pytest.mark.usefixtures("parity_here")
 def test_verify_prints_a_table_or_json(lstm, capsys):
     assert main(["verify", str(lstm.bundle), "--json"]) == 0
     captured = capsys.readouterr()

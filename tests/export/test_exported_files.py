@@ -230,7 +230,6 @@ def test_manifest(lstm):
     for report in manifest["parity"].values():
         assert report["sentences"] == len(TEXTS) + 1
         assert len(report["batch_sizes"]) == 2
-        assert report["ids_equal"] and report["text_equal"]
         assert report["max_score_difference"] <= 1e-4
     on_disk = {
         path.relative_to(lstm.bundle).as_posix()

@@ -103,6 +103,7 @@ def test_a_sentence_counts_that_is_the_same_at_every_batch_size(monkeypatch):
     }
 
 
+@pytest.mark.usefixtures("parity_here")
 def test_verify_asks_it_again(transformer, capsys):
     assert main(["verify", str(transformer.bundle), "--json"]) == 0
     captured = capsys.readouterr()

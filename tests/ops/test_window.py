@@ -7,7 +7,7 @@ from keras import backend, ops
 from layer_checks import assert_close, to_numpy
 from pattern_reference import SCALE
 
-from keras_attention.ops import Masks, normalizers, stretches, window
+from keras_attention.ops import Masks, normalizers, stretches
 from keras_attention.ops.patterns import window_mask, window_reach
 from keras_attention.ops.window import window_attention
 
@@ -27,10 +27,12 @@ def attend(size, global_tokens=0):
 
 @pytest.fixture(params=["at once", "in stretches"])
 def small_blocks(request, monkeypatch):
-    """Blocks as small as the window, so that short sequences have many."""
-    monkeypatch.setattr(window, "SMALLEST_BLOCK", 1)
-    if request.param == "in stretches":
-        monkeypatch.setattr(stretches, "STRETCH_BYTES", 2000)
+    """Blocks as small as the window, so that short sequences have many; in chunks or at once."""
+    in_chunks = request.param == "in stretches"
+    taken = reference.take_small_blocks(monkeypatch, 500 if in_chunks else 2**20)
+    yield
+    lengths = request.node.callspec.params.get("lengths", (23, 23))
+    assert any(taken) == in_chunks or lengths != (23, 23)  # shorter ones may be dense
 
 
 @pytest.mark.parametrize(("lengths", "masks"), reference.LENGTHS_AND_MASKS, ids=str)
@@ -65,7 +67,8 @@ def test_bias(small_blocks, arguments, lengths):
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="TensorFlow only: unknown sizes")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("arguments", [(4, 0), ((3, 0), 2)], ids=str)
-def test_lengths_known_only_in_the_run(small_blocks, arguments, jit_compile):
+def test_lengths_known_only_in_the_run(arguments, jit_compile, monkeypatch):
+    reference.take_small_blocks(monkeypatch)
     reference.check_unknown_lengths(attend(*arguments), allowed(*arguments), jit_compile)
 
 
@@ -102,7 +105,7 @@ def test_a_window_over_everything_is_dense():
     assert sizes == [(47, 47)]
 
 
-def test_attention_mask(small_blocks):
+def test_attention_mask():
     inputs = reference.random_inputs(23, 23)
     mask = np.random.default_rng(229).random((reference.BATCH, 23, 23)) < 0.5
     by_head = np.random.default_rng(233).random((reference.BATCH, reference.HEADS, 23, 23)) < 0.5
