@@ -22,9 +22,8 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-# The tests whose arguments are a case and a check, and the checks that run for one case of each
-# layer class here; for all in `make test-all` and `make conformance`, whose page says so.
-CHECKLISTS = {"test_checklist", "test_input_checklist", "test_two_inputs", "test_order"}
+# Checked for one case of each layer class here; for all in `make test-all` and `make conformance`,
+# whose page says so.
 SLOW_CHECKS = {"overflow", "fit_step", "compiled", "saved_model", "onnx"}
 
 
@@ -110,8 +109,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 def _leave_out_repetitions(config, items):
     # Of a law the last case runs, which has most in it; of a layer class the first.
-    of_layers = [item for item in items if item.path.stem in CHECKLISTS]
-    of_laws = [item for item in reversed(items) if item.path.stem not in CHECKLISTS]
+    of_layers = [item for item in items if "check" in _arguments(item)]
+    of_laws = [item for item in reversed(items) if "check" not in _arguments(item)]
     seen = set()
     left_out = {item for item in (*of_layers, *of_laws) if _repeats(item, seen)}
     items[:] = [item for item in items if item not in left_out]
@@ -121,8 +120,8 @@ def _leave_out_repetitions(config, items):
 def _repeats(item, seen):
     """Whether a test says the same of another case of a layer, or of another way to run."""
     on_jax = keras.backend.backend() == "jax"
-    arguments = item.callspec.params if hasattr(item, "callspec") else {}
-    if item.path.stem in CHECKLISTS:
+    arguments = _arguments(item)
+    if "check" in arguments:
         check = arguments["check"].__name__.removeprefix("check_")
         if check not in SLOW_CHECKS and not on_jax:
             return False
@@ -136,6 +135,11 @@ def _repeats(item, seen):
         return False
     # JAX compiles each case: of each law one runs, and no eager search, whose loop it compiles too.
     return runner == "eager" or _seen((item.path, item.originalname), seen)
+
+
+def _arguments(item):
+    """Those that a test is parametrized with; of a checklist `case` and `check`."""
+    return item.callspec.params if hasattr(item, "callspec") else {}
 
 
 def _seen(key, seen):

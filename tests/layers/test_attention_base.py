@@ -1,8 +1,10 @@
 import keras
 import numpy as np
 import pytest
+from checklist import cases_and_checks, run_check
+from comparisons import assert_close, to_numpy
 from keras import ops
-from layer_checks import CHECKS, LayerCase, assert_close, check_name, run_check, to_numpy
+from layer_checks import CHECKS, LayerCase
 
 from keras_attention.layers import Attention, DotProductAttention
 
@@ -16,10 +18,13 @@ class DistanceAttention(Attention):
         return -ops.sum(ops.square(query - key), axis=-1)  # (batch, query, key)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=check_name)
-def test_one_scoring_method_makes_a_layer(check, tmp_path):
-    leaves_out = {"overflow": "a score of one's own owns its range"}
-    run_check(check, LayerCase(DistanceAttention, 7, 7, leaves_out=leaves_out), tmp_path)
+LEAVES_OUT = {"overflow": "a score of one's own owns its range"}
+CASES = {"distance": LayerCase(DistanceAttention, 7, 7, leaves_out=LEAVES_OUT)}
+
+
+@pytest.mark.parametrize(("case", "check"), cases_and_checks(CASES, lambda case: CHECKS))
+def test_one_scoring_method_makes_a_layer(case, check, exports):
+    run_check(check, case, exports)
 
 
 def test_the_base_class_has_no_score():
