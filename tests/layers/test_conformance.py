@@ -97,6 +97,21 @@ def test_every_no_has_the_reason_of_its_layer(page):
         assert said == reasons(case), AGAIN
 
 
+def test_the_guide_tells_the_memory_that_was_measured(page):
+    rows, _ = page
+    guide = (conformance.PAGE.parent / "attention.md").read_text(encoding="utf-8")
+    costs = guide[guide.index("## What it costs") :].split("\n\n")[2]
+    told = 0
+    for line in costs.splitlines()[2:]:
+        layer, _, memory, _ = re.split(r" *\| *", line.strip("| "))
+        orders = {order.replace("n √n", "n^1.5") for order in re.findall(r"n²|n √n|\bn\b", memory)}
+        for name in re.findall(r"`(\w+)`", layer):
+            measured = {row["memory"].split("[")[0] for row in rows if row["layer"] == f"`{name}`"}
+            assert measured and measured <= orders, f"{name}: {sorted(measured)}"
+            told += 1
+    assert told > 10
+
+
 def test_every_check_stands_in_one_column():
     checks = {
         check_name(check)
