@@ -68,8 +68,9 @@ def assert_compiled_equals_eager(call, *arrays):
 
 # The policies of half precision, and how far apart its numbers around one are.
 HALF = {"mixed_float16": 2**-10, "mixed_bfloat16": 2**-7}
-# The fraction of rows of an output that must be clear enough to be compared.
-LEAST_COMPARED = 0.5
+# The fraction of rows that must be clear enough to be compared. Half of them are where a predicted
+# position decides which keys there are, three quarters or more everywhere else.
+LEAST_COMPARED = 1 / 3
 
 
 def half_precision(make, inputs, **options):

@@ -105,7 +105,11 @@ class LayerCase:
         The one with two outputs comes first: Keras 3.15 cannot make a model of it behind another.
         """
         forms = [{"return_attention_scores": True}, {}]
-        return forms if "causal" in self.refuses else [*forms, {"use_causal_mask": True}]
+        if "causal" in self.refuses:
+            return forms
+        # A causal pattern leaves out blocks of what it computes otherwise.
+        forms = forms[:1] if self.self_attention else forms
+        return [*forms, {"use_causal_mask": True}]
 
     def model(self, **options):
         """A functional model of this one layer, of free lengths, with a mask as an input.

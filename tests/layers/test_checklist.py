@@ -17,5 +17,5 @@ CASES = {
 
 @pytest.mark.parametrize(("case", "check"), cases_and_checks(CASES, lambda case: CHECKS))
 def test_checklist(case, check, exports, monkeypatch):
-    take_small_blocks(monkeypatch)
+    take_small_blocks(monkeypatch, stretch_bytes=2**20)  # chunks: test_patterns.py
     run_check(check, case, exports)

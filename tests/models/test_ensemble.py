@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from model_checks import check_steps
 
 from keras_attention import Translator, decoding, models
 from keras_attention.models import Ensemble
@@ -91,16 +92,7 @@ def test_the_mean_of_the_logits_is_the_geometric_mean_of_the_probabilities(ensem
 
 
 def test_stepping_equals_the_parallel_pass(ensemble):
-    batch = make_batch()
-    state = ensemble.start(ensemble.encode(batch["source"]), max_length=4)
-    logits, alignments = [], []
-    for position in range(4):
-        step, state, alignment = ensemble.step(batch["target"][:, position], state)
-        logits.append(ops.convert_to_numpy(step))
-        alignments.append(ops.convert_to_numpy(alignment))
-    expected = ops.convert_to_numpy(ensemble(batch))
-    np.testing.assert_allclose(np.stack(logits, axis=1), expected, atol=1e-4)
-    np.testing.assert_allclose(np.sum(alignments, axis=-1), 1, atol=1e-5)
+    check_steps(ensemble, make_batch(), atol=1e-4)
 
 
 def test_alignments_are_averaged(ensemble):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from model_checks import step_logits
 
 from keras_attention import decoding, layers, losses, models
 from keras_attention.layers.location_sensitive_attention import LocationSensitiveAttention
@@ -65,16 +66,6 @@ def make_batch(target_length=TARGET_LENGTH):
     source[2] = 0
     target[:, 0] = 2
     return {"source": source, "target": target}
-
-
-def step_logits(model, batch):
-    state = model.start(model.encode(batch["source"]))
-    logits, alignments = [], []
-    for position in range(batch["target"].shape[1]):
-        step, state, alignment = model.step(batch["target"][:, position], state)
-        logits.append(ops.convert_to_numpy(step))
-        alignments.append(ops.convert_to_numpy(alignment))
-    return np.stack(logits, axis=1), np.stack(alignments, axis=1)
 
 
 @every_pair

@@ -1,6 +1,9 @@
 """The functional model: one pass, step by step, and back from disk."""
 
+import functools
+
 import keras
+import model_checks
 import numpy as np
 import pytest
 from keras import ops
@@ -22,36 +25,14 @@ def make_model(decoder=models.ParallelDecoder, cell="lstm", num_layers=1, **kwar
     )
 
 
-def make_batch(batch=3, source_length=5, target_length=4, seed=0):
-    """Ragged rows of ids, the first one the longest."""
-    rng = np.random.default_rng(seed)
-    source = rng.integers(4, SOURCE_SIZE, (batch, source_length)).astype("int32")
-    target = rng.integers(4, TARGET_SIZE, (batch, target_length)).astype("int32")
-    for row in range(1, batch):
-        source[row, source_length - row :] = 0
-    target[:, 0] = 2
-    return {"source": source, "target": target}
-
-
-def step_logits(model, batch):
-    state = model.start(model.encode(batch["source"]))
-    logits, alignments = [], []
-    for position in range(batch["target"].shape[1]):
-        step, state, alignment = model.step(batch["target"][:, position], state)
-        logits.append(ops.convert_to_numpy(step))
-        alignments.append(ops.convert_to_numpy(alignment))
-    return np.stack(logits, axis=1), np.stack(alignments, axis=1)
+make_batch = functools.partial(model_checks.make_batch, SOURCE_SIZE, TARGET_SIZE)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_stepping_equals_the_parallel_pass(decoder, cell, num_layers):
-    model, batch = make_model(decoder, cell, num_layers), make_batch()
-    logits, alignments = step_logits(model, batch)
-    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(batch)), atol=1e-5)
-    np.testing.assert_allclose(alignments.sum(axis=-1), 1, atol=1e-5)
-    assert np.all(alignments[batch["source"][:, None, :].repeat(4, axis=1) == 0] == 0)
+    model_checks.check_steps(make_model(decoder, cell, num_layers), make_batch())
 
 
 @pytest.mark.parametrize(
@@ -74,56 +55,27 @@ def test_any_attention_fits_any_decoder(decoder, attention):
         TARGET_SIZE,
         embedding_dim=6,
     )
-    batch = make_batch()
-    logits, _ = step_logits(model, batch)
-    np.testing.assert_allclose(logits, ops.convert_to_numpy(model(batch)), atol=1e-5)
+    model_checks.check_steps(model, make_batch())
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_padding_changes_nothing(decoder):
-    model, batch = make_model(decoder), make_batch()
-    wider = {
-        "source": np.pad(batch["source"], ((0, 0), (0, 3))),
-        "target": np.pad(batch["target"], ((0, 0), (0, 2))),
-    }
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(model(wider))[:, :4], ops.convert_to_numpy(model(batch)), atol=1e-5
-    )
+    model_checks.check_padding(make_model(decoder), make_batch())
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_row_does_not_depend_on_its_neighbours(decoder):
-    model, batch = make_model(decoder), make_batch()
-    logits = ops.convert_to_numpy(model(batch))
-    for row in range(3):
-        length = np.count_nonzero(batch["source"][row])
-        alone = {
-            "source": batch["source"][row : row + 1, :length],
-            "target": batch["target"][row : row + 1],
-        }
-        np.testing.assert_allclose(ops.convert_to_numpy(model(alone))[0], logits[row], atol=1e-5)
+    model_checks.check_neighbours(make_model(decoder), make_batch())
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_later_target_tokens_change_no_earlier_logits(decoder):
-    model, batch = make_model(decoder), make_batch()
-    logits = ops.convert_to_numpy(model(batch))
-    batch["target"][:, 2] = (batch["target"][:, 2] + 1) % TARGET_SIZE
-    changed = ops.convert_to_numpy(model(batch))
-    np.testing.assert_array_equal(changed[:, :2], logits[:, :2])
-    assert np.abs(changed[:, 2:] - logits[:, 2:]).max() > 1e-4
+    model_checks.check_later_tokens(make_model(decoder), make_batch())
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_saved_and_loaded(decoder, tmp_path):
-    model, batch = make_model(decoder, num_layers=2), make_batch()
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(loaded(batch)), ops.convert_to_numpy(model(batch)), atol=1e-6
-    )
-    again = models.Seq2Seq.from_config(model.get_config())
-    assert again.get_config() == model.get_config()
+    model_checks.check_saving(make_model(decoder, num_layers=2), make_batch(), tmp_path)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -257,7 +209,7 @@ def test_mixed_precision_gives_float16_close_to_float32(request):
     single.set_weights(half.get_weights())
     logits = half(batch)
     assert keras.backend.standardize_dtype(logits.dtype) == "float16"
-    stepped, _ = step_logits(half, batch)
+    stepped, _ = model_checks.step_logits(half, batch)
     np.testing.assert_allclose(stepped, ops.convert_to_numpy(logits), atol=2e-2)
     assert half.generate(batch["source"], decoding.Beam(width=2, max_length=4)).ids.shape[1] == 1
     np.testing.assert_allclose(

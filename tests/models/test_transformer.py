@@ -1,12 +1,15 @@
 """The Transformer: its formulas in NumPy, the laws of every model, and the paper's sizes."""
 
+import functools
 import math
 
 import keras
+import model_checks
 import numpy as np
 import pytest
 import transformer_reference
 from keras import ops
+from model_checks import logits_of, step_logits
 
 from keras_attention import decoding, layers, losses, metrics, models
 
@@ -51,77 +54,34 @@ def make_model(variant="sinusoidal", num_layers=2, dtype=None, **kwargs):
     )
 
 
-def make_batch(batch=3, source_length=5, target_length=4, seed=0):
-    """Ragged rows of ids, the first one the longest."""
-    rng = np.random.default_rng(seed)
-    source = rng.integers(4, SOURCE_SIZE, (batch, source_length)).astype("int32")
-    target = rng.integers(4, TARGET_SIZE, (batch, target_length)).astype("int32")
-    for row in range(1, batch):
-        source[row, source_length - row :] = 0
-    target[:, 0] = 2
-    return {"source": source, "target": target}
+make_batch = functools.partial(model_checks.make_batch, SOURCE_SIZE, TARGET_SIZE)
 
 
-def logits_of(model, batch):
-    return ops.convert_to_numpy(model(batch))
-
-
-def step_logits(model, batch, max_length=7):
-    state = model.start(model.encode(batch["source"]), max_length)
-    logits, alignments = [], []
-    for position in range(batch["target"].shape[1]):
-        step, state, alignment = model.step(batch["target"][:, position], state)
-        logits.append(ops.convert_to_numpy(step))
-        alignments.append(ops.convert_to_numpy(alignment))
-    return np.stack(logits, axis=1), np.stack(alignments, axis=1)
+@functools.cache
+def shared_model(variant):
+    """A model that no test changes."""
+    return make_model(variant)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_stepping_equals_the_parallel_pass(variant):
-    model, batch = make_model(variant), make_batch()
-    logits, alignments = step_logits(model, batch)
-    np.testing.assert_allclose(logits, logits_of(model, batch), atol=1e-5)
-    np.testing.assert_allclose(alignments.sum(axis=-1), 1, atol=1e-5)
-    assert np.all(alignments[batch["source"][:, None, :].repeat(4, axis=1) == 0] == 0)
+    model_checks.check_steps(shared_model(variant), make_batch())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_padding_and_neighbours_change_nothing(variant):
-    model, batch = make_model(variant), make_batch()
-    logits = logits_of(model, batch)
-    wider = {
-        "source": np.pad(batch["source"], ((0, 0), (0, 3))),
-        "target": np.pad(batch["target"], ((0, 0), (0, 2))),
-    }
-    np.testing.assert_allclose(logits_of(model, wider)[:, :4], logits, atol=1e-5)
-    for row in range(3):
-        length = np.count_nonzero(batch["source"][row])
-        alone = {
-            "source": batch["source"][row : row + 1, :length],
-            "target": batch["target"][row : row + 1],
-        }
-        np.testing.assert_allclose(logits_of(model, alone)[0], logits[row], atol=1e-5)
+    model_checks.check_padding(shared_model(variant), make_batch())
+    model_checks.check_neighbours(shared_model(variant), make_batch())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_later_target_tokens_change_no_earlier_logits(variant):
-    model, batch = make_model(variant), make_batch()
-    logits = logits_of(model, batch)
-    batch["target"][:, 2] = (batch["target"][:, 2] + 1) % TARGET_SIZE
-    changed = logits_of(model, batch)
-    np.testing.assert_allclose(changed[:, :2], logits[:, :2], atol=1e-6)
-    assert np.abs(changed[:, 2:] - logits[:, 2:]).max() > 1e-4
+    model_checks.check_later_tokens(shared_model(variant), make_batch(), atol=1e-6)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_saved_and_loaded(variant, tmp_path):
-    model, batch = make_model(variant), make_batch()
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(logits_of(loaded, batch), logits_of(model, batch), atol=1e-6)
-    again = models.Seq2Seq.from_config(model.get_config())
-    assert again.get_config() == model.get_config()
-    assert again.count_params() == model.count_params()
+    model_checks.check_saving(shared_model(variant), make_batch(), tmp_path)
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
