@@ -222,8 +222,10 @@ def importable():
 
 
 def is_abstract(found):
-    """Whether subclasses must fill a gap: nobody saves an object of such a class."""
-    return "raise NotImplementedError" in inspect.getsource(found)
+    """Whether subclasses must fill a gap, or add a base: nobody saves an object of such a class."""
+    adds_to_bases = "super().get_config()" in inspect.getsource(found.get_config)
+    needs_a_base = adds_to_bases and not any(hasattr(b, "get_config") for b in found.__bases__)
+    return needs_a_base or "raise NotImplementedError" in inspect.getsource(found)
 
 
 def classes_with_a_config(name):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tiny_translators import TEXTS, tiny_translator
 
 from keras_attention import Translator, decoding
-from keras_attention.export import cli, export, open_predictor, parity
+from keras_attention.export import export, open_predictor, parity, predictor
 
 CONFIGURATIONS = {
     "lstm": {"seed": 16},
@@ -87,7 +87,7 @@ def parity_here(monkeypatch):
 @pytest.fixture(autouse=True)
 def opened_once(monkeypatch):
     """Lets `keras-attention translate` open each bundle and run of the session once."""
-    monkeypatch.setattr(cli, "open_predictor", open_once)
+    monkeypatch.setattr(predictor, "open_predictor", open_once)
 
 
 SHARED, OPENED = [], {}  # Folders that no test changes; predictors by their arguments.
