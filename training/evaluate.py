@@ -23,7 +23,7 @@ from .splits import given_options, load_splits, other_splits
 SAMPLES = 64
 
 
-def fitting(pairs, tokenizer, max_length):
+def short_enough(pairs, tokenizer, max_length):
     """Places of the pairs whose source a model takes.
 
     Args:
@@ -48,7 +48,7 @@ def evaluate_pairs(translator, pairs, options):
         Dict of fractions, sacrebleu's signatures, sentences per second, samples, and, where pairs
         have groups, the exact match of each.
     """
-    fits = fitting(pairs, translator.source_tokenizer, translator.max_source_length)
+    fits = short_enough(pairs, translator.source_tokenizer, translator.max_source_length)
     began = time.perf_counter()
     explanations = translator.explain([pairs.sources[row] for row in fits])
     seconds = time.perf_counter() - began

@@ -43,6 +43,7 @@ class LossWatch(keras.callbacks.Callback):
         self.losses = tf.Variable(tf.zeros([options.steps_per_execution]), trainable=False)
         self.count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.step = 0
+        self.exploded = []
 
     def set_model(self, model):
         """Makes the model's training steps write down their loss."""
@@ -66,19 +67,19 @@ class LossWatch(keras.callbacks.Callback):
         """Counts the steps of the epoch anew."""
         self.epoch = epoch
         self.step = 0
-        self.has_exploded = False
         self.count.assign(0)
 
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the steps since the last call, which are one execution."""
         losses = self.losses.numpy()
-        while self.step < int(self.count):
+        count = int(self.count)
+        while self.step < count:
             loss = float(losses[self.step % len(losses)])
             self.step += 1
             if not math.isfinite(loss):
                 self._stop("the loss", self.step, loss)
-            if loss > EXPLODED * self.uniform_loss and not self.has_exploded:
-                self.has_exploded = True
+            if loss > EXPLODED * self.uniform_loss and self.epoch not in self.exploded:
+                self.exploded.append(self.epoch)
                 self.report(
                     f"The loss explodes: {loss:,.4g} in epoch {self.epoch + 1}, step {self.step} "
                     f"(learning rate {self._learning_rate(self.step):.3g}), where a model that "
@@ -91,14 +92,26 @@ class LossWatch(keras.callbacks.Callback):
         if not math.isfinite(loss):
             self._stop("the loss of validation", self.step, loss)
 
+    def on_train_end(self, logs=None):
+        """Reminds of a loss that exploded: its line stands far above the scores by now."""
+        if self.exploded:
+            epochs = ", ".join(str(epoch + 1) for epoch in self.exploded)
+            self.report(
+                f"Epochs whose loss exploded: {epochs}. The scores may be those of a model that "
+                "learned nothing."
+            )
+
     def _stop(self, what, step, loss):
         rate = self._learning_rate(step)
         self._keep_batch(step, loss, rate)
         when = "after" if "validation" in what else "in"
+        kept = "the best model and the checkpoints are those of the epochs before"
+        if not self.epoch:
+            kept = "no model was saved yet"
         raise UserError(
             f"Training stopped {when} epoch {self.epoch + 1}, step {step}: {what} is {loss} at "
             f"learning rate {rate:.3g}. {self._advice()} The batch of that step is kept in "
-            f"{self.path}; the best model and the checkpoints are those of the epochs before."
+            f"{self.path}; {kept}."
         )
 
     def _advice(self):

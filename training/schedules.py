@@ -103,8 +103,8 @@ def describe_warmup(options, total_steps):
     if steps < (DEFAULT_WARMUP_STEPS if asked is None else asked):
         share = options.warmup_share or DEFAULT_WARMUP_SHARE
         return (
-            f"The learning rate rises in {steps:,} steps, {share:.0%} of the {total_steps:,} steps "
-            "of the run; --warmup-steps asks for another number."
+            f"Steps of the warm-up: {steps:,}, {share:.0%} of the {total_steps:,} of the run; "
+            "--warmup-steps asks for another number."
         )
     if steps > LONG_WARMUP_SHARE * total_steps:
         highest = options.learning_rate * min(1, total_steps / steps)

@@ -12,7 +12,7 @@ from keras_attention.user_files import expand_home
 from . import build
 from .data_paths import absolute
 from .digests import check_digests, digests, record_digests, recorded_digests
-from .evaluate import fitting, score_run, write_evaluation
+from .evaluate import score_run, short_enough, write_evaluation
 from .fitting import fit
 from .pipeline import make_batches, tokenize
 from .recipe_changes import agree
@@ -126,7 +126,7 @@ def tell_of_test(pairs, tokenizers, recipe, report):
     Raises:
         UserError: it can take none.
     """
-    too_long = len(pairs) - len(fitting(pairs, tokenizers[0], recipe.text.max_source_length))
+    too_long = len(pairs) - len(short_enough(pairs, tokenizers[0], recipe.text.max_source_length))
     if too_long == len(pairs):
         raise UserError(
             f"test: All {len(pairs)} sources are longer than the model takes "

@@ -55,6 +55,8 @@ def test_an_exploding_loss_is_reported_once_an_epoch(watch):
     assert "The loss explodes: 5e+07 in epoch 2, step 2 (learning rate 0.004)" in line
     assert "--learning-rate" in line
     watch.on_epoch_end(1, {"val_loss": 3.0})
+    watch.on_train_end()
+    assert "Epochs whose loss exploded: 2." in watch.lines[1]
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
@@ -73,7 +75,9 @@ def test_a_loss_that_is_no_number_names_its_step_and_keeps_its_batch(watch, loss
 
 def test_a_validation_loss_that_is_no_number(watch):
     run(watch, 0, [2.0, 1.0], [1.0])
-    with pytest.raises(UserError, match=r"after epoch 1, step 3: the loss of validation is nan"):
+    with pytest.raises(
+        UserError, match=r"after epoch 1, step 3: the loss of validation is nan.*no mod"
+    ):
         watch.on_epoch_end(0, {"val_loss": math.nan})
 
 

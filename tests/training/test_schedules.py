@@ -64,7 +64,7 @@ def test_make_schedule():
 @pytest.mark.parametrize(
     ("asked", "share", "total", "expected", "line"),
     [
-        (None, None, 20, 2, "rises in 2 steps, 10% of the 20 steps of the run"),
+        (None, None, 20, 2, "warm-up: 2, 10% of the 20 of the run"),
         (None, None, 5000, 200, None),
         (300, 0.1, 20, 2, "--warmup-steps asks for another number"),
         (300, 0.1, 4000, 300, None),
