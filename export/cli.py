@@ -1,19 +1,19 @@
 """`keras-attention export`, `verify` and `translate`."""
 
 import dataclasses
-import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from keras_attention.arguments import parse
 from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.files import read_json
+from keras_attention.printing import drawing, json_text, make_console
 from keras_attention.user_files import expand_home, read_lines
 
 from . import score_pairs
@@ -70,7 +70,8 @@ class TranslateArguments:
     format: Literal["saved_model", "onnx", "onnx_int8"] | None = None
     """Which file of a bundle to run; the SavedModel if not given."""
     explain: bool = False
-    """Print source, score, scores of the tokens and alignment too."""
+    """Print the source, the probabilities of the translation and of its tokens, and the alignment
+    too."""
     nbest: bool = False
     """Print all hypotheses that the search kept, best first, each after its score; an empty line
     follows those of a text."""
@@ -104,9 +105,11 @@ class ScoreArguments:
     """Scores given translations as the search scores its own; one line for each pair: its score,
     with the penalties of the search, and its log-probability."""
 
-    model: Annotated[Path, tyro.conf.Positional]
+    model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a run, or of a saved translator."""
-    pairs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    pairs: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT TRANSLATION ...]")
+    ] = ()
     """Texts and translations, each text before its translation; without any, and without --source,
     the lines of standard input, a text, a tab and a translation."""
     source: Path | None = None
@@ -133,7 +136,7 @@ def export_command(options):
     """
     from .bundle import export
 
-    console = _console(options.json)
+    console = make_console(options.json)
     to = options.to or Path("exports") / options.run.resolve().name
     texts = None if options.held_out is None else read_lines(options.held_out, console.print)
     manifest = export(
@@ -146,7 +149,7 @@ def export_command(options):
         int8=options.int8,
     )
     if options.json:
-        print(json.dumps(manifest, ensure_ascii=False, indent=2))
+        print(json_text(manifest, indent=2))
     console.print(parity_table(manifest["parity"]))
     _tell_agreement(console, manifest["int8"])
     console.print(f"The bundle lies in {to}; its README.md says how to serve and call it.")
@@ -165,10 +168,10 @@ def verify_command(options):
     """
     from .bundle import verify
 
-    console = _console(options.json)
+    console = make_console(options.json)
     report = verify(options.bundle, report=console.print)
     if options.json:
-        print(json.dumps(report, ensure_ascii=False, indent=2))
+        print(json_text(report, indent=2))
     console.print(parity_table(report["parity"]))
     _tell_agreement(console, report["int8"])
     console.print(f"{options.bundle} is as it was exported, and answers the same.")
@@ -303,7 +306,7 @@ def _tell_agreement(console, int8):
 def _printed(source, judged, why_not, options):
     if options.json:
         if judged is None:
-            return _as_json({"source": source, "error": why_not})
+            return json_text({"source": source, "error": why_not})
         explanation = judged.explanation
         fields = dataclasses.asdict(explanation)
         shown = fields if options.explain else {name: fields[name] for name in ("text", "score")}
@@ -312,7 +315,7 @@ def _printed(source, judged, why_not, options):
             shown["probability"] = explanation.token_probability
         if judged.threshold is not None:
             shown["rejected"] = judged.rejected
-        return _as_json(shown)
+        return json_text(shown)
     if judged is None:
         return ""
     explanation = judged.explanation
@@ -321,33 +324,36 @@ def _printed(source, judged, why_not, options):
         text = f"{explanation.token_probability:.4f}\t{text}"
     if not options.explain:
         return text
-    lines = [source, text, f"score {explanation.score:.4f}"]
-    if explanation.token_scores is not None:  # A bundle of version 0.1 has none.
-        pairs = zip(explanation.target_tokens, explanation.token_scores, strict=True)
-        lines.append("tokens " + "  ".join(f"{token} {score:.4f}" for token, score in pairs))
-    return "\n".join([*lines, _alignment_text(explanation), ""])
+    return "\n".join([source, text, *_probabilities(explanation), _alignment_text(explanation), ""])
+
+
+def _probabilities(explanation):
+    """Lines that say how probable a translation and its tokens are."""
+    if explanation.token_scores is None:  # A bundle of version 0.1 tells no more.
+        return [f"score {explanation.score:z.4f}"]
+    pairs = zip(explanation.target_tokens, explanation.token_scores, strict=True)
+    return [
+        f"probability {explanation.token_probability:.4f} (geometric mean of the tokens)",
+        "tokens " + "  ".join(f"{token} {math.exp(score):.4f}" for token, score in pairs),
+    ]
 
 
 def _printed_nbest(source, hypotheses, why_not, as_json):
     if as_json:
         if hypotheses is None:
-            return _as_json({"source": source, "error": why_not})
+            return json_text({"source": source, "error": why_not})
         rows = [{"text": text, "score": score} for text, score in hypotheses]
-        return _as_json({"source": source, "nbest": rows})
+        return json_text({"source": source, "nbest": rows})
     rows = hypotheses or ()
-    lines = [f"{score:.4f}\t{' '.join(text.splitlines())}" for text, score in rows]
+    lines = [f"{score:z.4f}\t{' '.join(text.splitlines())}" for text, score in rows]
     return "\n".join([*lines, ""])
-
-
-def _as_json(fields):
-    return json.dumps(fields, ensure_ascii=False, default=lambda array: array.tolist())
 
 
 def _alignment_text(explanation):
     from keras_attention.visualization import alignment_text
 
-    return alignment_text(
-        explanation.alignment, explanation.source_tokens, explanation.target_tokens
+    return drawing(
+        alignment_text(explanation.alignment, explanation.source_tokens, explanation.target_tokens)
     )
 
 
@@ -366,7 +372,3 @@ def _draw(path, source, explanation):
 def _readable(texts):
     """Arguments of the command line, with U+FFFD in place of bytes that are not UTF-8."""
     return [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in texts]
-
-
-def _console(as_json):
-    return Console(stderr=as_json, highlight=False, soft_wrap=True)

@@ -1,9 +1,9 @@
 """Pairs of a text and a translation, read from arguments, files or a table, and their scores."""
 
 import itertools
-import json
 
 from keras_attention.errors import UserError
+from keras_attention.printing import json_text
 
 from .lines import LINES_AT_A_TIME, batches_of_lines
 
@@ -110,13 +110,13 @@ def printed(pair, score, why_not, tokens, as_json):
     """
     if as_json:
         sides = {} if isinstance(pair, Unreadable) else dict(zip(SIDES, pair, strict=True))
-        return json.dumps({**sides, **_fields(score, why_not)}, ensure_ascii=False)
+        return json_text({**sides, **_fields(score, why_not)})
     if score is None:
         return ""
-    columns = [f"{score.score:.4f}", f"{score.log_probability:.4f}"]
+    columns = [f"{score.score:z.4f}", f"{score.log_probability:z.4f}"]
     if tokens:
         rows = zip(score.target_tokens, score.token_scores, strict=True)
-        columns += ["  ".join(f"{token} {value:.4f}" for token, value in rows)]
+        columns += ["  ".join(f"{token} {value:z.4f}" for token, value in rows)]
     return "\t".join(columns)
 
 

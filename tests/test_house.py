@@ -34,6 +34,7 @@ GROUND = {
     "native_log",
     "option_help",
     "option_types",
+    "printing",
     "run_log_filter",
     "fonts",
     "figures",

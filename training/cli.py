@@ -2,19 +2,18 @@
 
 import contextlib
 import dataclasses
-import json
 import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from keras_attention.arguments import parse
 from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
+from keras_attention.printing import json_text, make_console
 from keras_attention.user_files import expand_home
 
 from .recipe import DataOptions, Recipe
@@ -157,11 +156,6 @@ def find_recipe(name):
     return read_recipe(path, "a recipe")
 
 
-def make_console(stderr):
-    """Where lines for a person go; what a path or a name holds is never taken for markup."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
-
-
 def evaluate_options(arguments):
     """Reads the arguments of `keras-attention evaluate`."""
     return parse(EvaluateArguments, arguments, "evaluate")
@@ -200,18 +194,18 @@ def recipes_command(options):
     """
     if options.json:
         entries = {name: dataclasses.asdict(entry) for name, entry in RECIPES.items()}
-        print(json.dumps(entries, indent=2))
+        print(json_text(entries, indent=2))
         return
     table = Table("recipe", "what", "cost", "expected score")
     for name, entry in RECIPES.items():
         table.add_row(name, entry.summary, entry.cost, entry.expected)
-    Console().print(table)
+    make_console().print(table, soft_wrap=False)
 
 
 def print_evaluation(result, console, as_json):
     """Scores of each split as a table, or everything as JSON."""
     if as_json:
-        print(json.dumps(result, ensure_ascii=False, indent=2))
+        print(json_text(result, indent=2))
         return
     columns = ("split", "pairs", "too long", "exact match", "BLEU", "chrF", "TER")
     table = Table(*columns, title="Scores")

@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 
+import numpy as np
 import pytest
 from tiny_translators import TEXTS
 
@@ -60,9 +61,11 @@ def test_translate_explains_and_draws(lstm, capsys, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     (explanation,) = lstm.translator.explain(["mei"])
     assert lines[:2] == ["mei", explanation.text]
-    assert lines[2] == f"score {explanation.score:.4f}"
-    scores = zip(explanation.target_tokens, explanation.token_scores, strict=True)
-    assert lines[3] == "tokens " + "  ".join(f"{token} {score:.4f}" for token, score in scores)
+    probabilities = np.exp(explanation.token_scores)
+    mean = np.prod(probabilities) ** (1 / len(probabilities))
+    assert lines[2] == f"probability {mean:.4f} (geometric mean of the tokens)"
+    pairs = zip(explanation.target_tokens, probabilities, strict=True)
+    assert lines[3] == "tokens " + "  ".join(f"{token} {value:.4f}" for token, value in pairs)
     assert len(lines) > 4 + len(explanation.target_tokens)
     assert pictures.read_bytes().startswith(b"\x89PNG")
     assert main([*command, "mei", "7"]) == 0
