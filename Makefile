@@ -95,6 +95,7 @@ multi30k: setup ## train Multi30k en-de for MINUTES=51, score it; MULTI30K=folde
 	  --validation-target $(MULTI30K)/val.lc.norm.tok.de \
 	  --test-source $(MULTI30K)/test_2016_flickr.lc.norm.tok.en \
 	  --test-target $(MULTI30K)/test_2016_flickr.lc.norm.tok.de --bleu-tokenizer none \
+	  --no-byte-fallback \
 	  || $(BIN)/keras-attention evaluate runs/multi30k
 
 # TensorFlow runs all tests and JAX those of what could differ, but for what repeats itself, such as the

@@ -30,6 +30,7 @@ POSITIONS = {
     "transformer-xl": positions.TransformerXLPosition,
 }
 LEARNT = ("word", "wordpiece", "sentencepiece")  # Tokenizers whose vocabulary has a size to choose.
+SUB_WORD = ("wordpiece", "sentencepiece")
 
 
 def make_tokenizers(options, pairs):
@@ -52,9 +53,12 @@ def make_tokenizers(options, pairs):
 
 
 def _train(kind, texts, options):
-    size = {"vocabulary_size": options.vocabulary_size} if kind in LEARNT else {}
+    of_kind = {"vocabulary_size": options.vocabulary_size} if kind in LEARNT else {}
+    if kind in SUB_WORD:
+        symbols = options.user_defined_symbols.split()
+        of_kind |= {"byte_fallback": options.byte_fallback, "user_defined_symbols": symbols}
     return text.train(
-        kind, texts, lowercase=options.lowercase, normalization=options.normalization, **size
+        kind, texts, lowercase=options.lowercase, normalization=options.normalization, **of_kind
     )
 
 

@@ -92,6 +92,12 @@ class TextOptions:
     vocabulary_size: int = 5000
     """Size of a learned vocabulary, special tokens included. Characters and bytes take what they
     need."""
+    byte_fallback: bool = True
+    """Spell what a wordpiece or sentencepiece vocabulary lacks, such as an emoji, as bytes, which
+    take 256 ids of its size. Without it such a character is unknown."""
+    user_defined_symbols: str = ""
+    """Symbols that a wordpiece or sentencepiece vocabulary never cuts, with spaces between them:
+    "<br> @user"."""
     joint_vocabulary: bool = False
     """Learn one vocabulary from both sides."""
     lowercase: bool = False

@@ -23,6 +23,7 @@ NOT_NEGATIVE = {
 }
 SHARES = {"model": ("dropout", "attention_dropout"), "fit": ("label_smoothing", "average_decay")}
 
+SUB_WORD = {"wordpiece", "sentencepiece"}
 RECURRENT = (
     "cell",
     "encoder_units",
@@ -71,6 +72,11 @@ def check_pairs_of_options(recipe):
         recipe: `Recipe`.
     """
     text = recipe.text
+    if text.user_defined_symbols and not SUB_WORD & {text.source_tokenizer, text.target_tokenizer}:
+        raise UserError(
+            "--user-defined-symbols is for the tokenizers wordpiece and sentencepiece. Received: "
+            f"--source-tokenizer {text.source_tokenizer} --target-tokenizer {text.target_tokenizer}"
+        )
     if recipe.model.share_embeddings and not text.joint_vocabulary:
         raise UserError("--share-embeddings needs --joint-vocabulary.")
     if text.joint_vocabulary and text.source_tokenizer != text.target_tokenizer:

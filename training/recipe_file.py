@@ -45,8 +45,13 @@ def read_recipe(path, what="a run directory"):
     content = read_json(path, what, {"recipe": Optional(dict)})
     if not {"recipe", "versions"} <= set(content):  # Written by hand, not recorded by a run.
         return from_dict(content.get("recipe", content))
-    recipe = from_dict(content["recipe"])
-    return dataclasses.replace(recipe, data=_data(content["recipe"].get("data", {}), recipe.data))
+    recorded = content["recipe"]
+    recipe = from_dict(recorded)
+    return dataclasses.replace(
+        recipe,
+        data=_data(recorded.get("data", {}), recipe.data),
+        text=_text(recorded.get("text", {}), recipe.text),
+    )
 
 
 def _data(recorded, options):
@@ -58,6 +63,12 @@ def _data(recorded, options):
         old |= {"table_header": header, "table_delimiter": "suffix"}
     missing = {name: value for name, value in old.items() if name not in recorded}
     return dataclasses.replace(options, **missing)
+
+
+def _text(recorded, options):
+    """`TextOptions` as recorded; version 0.1 had no bytes in its vocabularies."""
+    old = {} if "byte_fallback" in recorded else {"byte_fallback": False}
+    return dataclasses.replace(options, **old)
 
 
 def _value(kind, name, value):

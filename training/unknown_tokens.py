@@ -27,6 +27,8 @@ _FORMS = (
 _OTHER_TOKENIZERS = {
     "word": "a larger --vocabulary-size, or the tokenizer sentencepiece",
     "character": "the tokenizer byte, which knows every character",
+    "wordpiece": "--byte-fallback, with which every text is known",
+    "sentencepiece": "--byte-fallback, with which every text is known",
 }
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_attention.errors import UserError
 from keras_attention.text.inputs import UNKNOWN_TEXT
 from keras_attention.text.storage import write_atomically
+from keras_attention.text.symbols import check_symbols
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import NO_TEXT, normalized_batches
 
@@ -75,6 +76,7 @@ class SentencePieceTokenizer(Tokenizer):
         byte_fallback=False,
         lowercase=False,
         normalization="none",
+        user_defined_symbols=(),
     ):
         """Learn pieces from a corpus.
 
@@ -85,10 +87,16 @@ class SentencePieceTokenizer(Tokenizer):
             byte_fallback: whether unknown characters are spelt as bytes (256 more ids).
             lowercase: whether text is lower-cased first.
             normalization: `"none"`, `"nfc"` or `"nfkc"`.
+            user_defined_symbols: list of strings without white space, such as `["<br>"]`, that are
+                always one token.
 
         Returns:
             A `SentencePieceTokenizer`.
+
+        Raises:
+            UserError: there is no text, or SentencePiece cannot learn so few pieces from it.
         """
+        symbols = check_symbols(user_defined_symbols, lowercase, normalization)
         trainer = sentencepiece().SentencePieceTrainer
         batches = normalized_batches(strings, lowercase, normalization)
         texts = [text for batch in batches for text in batch if text.strip()]
@@ -107,13 +115,15 @@ class SentencePieceTokenizer(Tokenizer):
                     model_type="unigram",
                     vocab_size=vocabulary_size,
                     byte_fallback=byte_fallback,
+                    user_defined_symbols=symbols,
                     normalization_rule_tsv=rules.name,
                     **TRAINER_OPTIONS,
                 )
             except (RuntimeError, ValueError) as error:
+                of_bytes = ", of which byte_fallback takes 256," if byte_fallback else ""
                 raise UserError(
-                    f"SentencePiece cannot learn vocabulary_size={vocabulary_size} from this "
-                    f"text: {' '.join(str(error).split())}"
+                    f"SentencePiece cannot learn vocabulary_size={vocabulary_size}{of_bytes} "
+                    f"from this text: {' '.join(str(error).split())}"
                 ) from error
         return cls(_without_path(model.getvalue()), lowercase, normalization)
 

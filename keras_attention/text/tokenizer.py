@@ -57,16 +57,19 @@ class Tokenizer(tf.Module):
 
     # What users call ---------------------------------------------------------------------------
 
-    def encode(self, strings):
+    def encode(self, strings, padded=False):
         """Turn strings into ids, without start or end.
 
         Args:
             strings: list, array or tensor of strings (or bytes), of shape `(batch,)`.
+            padded: whether shorter rows are filled up with `pad_id`, as Keras models take them.
 
         Returns:
-            An int32 `tf.RaggedTensor` of shape `(batch, None)`.
+            An int32 `tf.RaggedTensor` of shape `(batch, None)`; where `padded`, a `tf.Tensor` of
+            shape `(batch, longest)`.
         """
-        return self._encode_graph(as_strings(strings))
+        ids = self._encode_graph(as_strings(strings))
+        return ids.to_tensor(self.pad_id) if padded else ids
 
     def decode(self, ids):
         """Turn ids into strings: padding and start are skipped, the first end ends the text.

@@ -4,6 +4,7 @@ from collections import Counter
 
 import tensorflow as tf
 
+from keras_attention.text.symbols import split_around_symbols, stand_in
 from keras_attention.text.vocabulary import (
     FIRST_TEXT_ID,
     VocabularyTokenizer,
@@ -95,10 +96,15 @@ class WordTokenizer(VocabularyTokenizer):
         return join_words(words, JOINER if self.split_punctuation else None)
 
 
-def count_words(strings, split_punctuation, lowercase, normalization):
-    """How often each word of a corpus occurs, as a `Counter` of `str`."""
+def count_words(strings, split_punctuation, lowercase, normalization, symbols=()):
+    """How often each word of a corpus occurs, as a `Counter` of `str`; symbols are not counted."""
     counts = Counter()
-    split = split_words if split_punctuation else split_at_spaces
     for texts in normalized_batches(strings, lowercase, normalization):
-        counts.update(split(tf.constant(texts)).flat_values.numpy().tolist())
-    return Counter({word.decode("utf-8"): count for word, count in counts.items()})
+        texts = tf.constant(texts)
+        words = (
+            split_around_symbols(texts, symbols) if split_punctuation else split_at_spaces(texts)
+        )
+        counts.update(words.flat_values.numpy().tolist())
+    places = {stand_in(number) for number in range(len(symbols))}
+    decoded = {word.decode("utf-8"): count for word, count in counts.items()}
+    return Counter({word: count for word, count in decoded.items() if word[-1] not in places})

@@ -4,11 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.errors import UserError
+from keras_attention.text import byte_fallback as fallback
 from keras_attention.text.byte_pairs import learn_pieces
 from keras_attention.text.code_points import decode_strings
+from keras_attention.text.inputs import UNKNOWN_TEXT
+from keras_attention.text.symbols import check_symbols, split_around_symbols, stand_in
 from keras_attention.text.vocabulary import FIRST_TEXT_ID, NO_TEXT, VocabularyTokenizer
 from keras_attention.text.word import count_words
-from keras_attention.text.words import JOINER, join_words, split_words
+from keras_attention.text.words import JOINER, join_words
 
 
 class WordPieceTokenizer(VocabularyTokenizer):
@@ -17,7 +20,8 @@ class WordPieceTokenizer(VocabularyTokenizer):
     Words are those of `text.words`; "##" at the head of a piece says that no space stands before
     it, be it inside a word or between a word and its comma. Decoding therefore gives the text back
     with every run of white space as one space. Unlike BERT's, a word with an unknown character is
-    not lost: that character alone becomes the unknown token. Core TensorFlow operations only.
+    not lost: that character alone becomes the unknown token, or its bytes with `byte_fallback`.
+    Core TensorFlow operations only.
 
     The pieces form a trie that all distinct words of a batch walk at the same time, one
     character a step.
@@ -27,6 +31,10 @@ class WordPieceTokenizer(VocabularyTokenizer):
         lowercase: whether text is lower-cased first.
         normalization: `"none"`, `"nfc"` or `"nfkc"`.
         name: name of the `tf.Module`.
+        byte_fallback: whether characters that no piece spells are spelt as bytes: 257 more ids, of
+            the start of a word and of each byte. Ids that spell no UTF-8 are decoded as U+FFFD.
+        user_defined_symbols: list of strings without white space, such as `["<br>"]`, that are
+            always one token: two more ids each, at the start of a word and inside.
 
     Example:
 
@@ -42,10 +50,30 @@ class WordPieceTokenizer(VocabularyTokenizer):
 
     kind = "wordpiece"
 
-    def __init__(self, vocabulary, lowercase=False, normalization="none", name=None):
+    def __init__(
+        self,
+        vocabulary,
+        lowercase=False,
+        normalization="none",
+        name=None,
+        byte_fallback=False,
+        user_defined_symbols=(),
+    ):
         super().__init__(vocabulary, lowercase, normalization, name)
-        edges, ids, self._inner_root = build_trie(self._vocabulary)
+        self.byte_fallback = bool(byte_fallback)
         with tf.init_scope():
+            symbols = check_symbols(user_defined_symbols, lowercase, normalization)
+        self.user_defined_symbols = symbols
+        places = [stand_in(number) for number in range(len(symbols))]
+        edges, ids, self._inner_root = build_trie([*self._vocabulary, *_both_forms(places)])
+        names = [*self._vocabulary, *_both_forms(symbols)]
+        texts = [name.encode("utf-8") for name in names]
+        self._first_fallback_id = FIRST_TEXT_ID + len(names)
+        if self.byte_fallback:
+            names, texts = names + fallback.NAMES, texts + fallback.TEXTS
+        with tf.init_scope():
+            self._texts = tf.constant([b"", UNKNOWN_TEXT.encode(), b"", b"", *texts])
+            self._names = tf.constant(["", UNKNOWN_TEXT, "", "", *names])
             initializer = tf.lookup.KeyValueTensorInitializer(
                 tf.constant(list(edges), tf.int64), tf.constant(list(edges.values()), tf.int64)
             )
@@ -60,34 +88,70 @@ class WordPieceTokenizer(VocabularyTokenizer):
         minimum_count=2,
         lowercase=False,
         normalization="none",
+        byte_fallback=False,
+        user_defined_symbols=(),
     ):
         """Learn pieces from a corpus, by byte pair encoding (see `learn_pieces`).
 
         Args:
             strings: iterable of `str` or `bytes`, read once.
-            vocabulary_size: at most so many ids, the four special ones included; a small corpus
-                gives fewer.
+            vocabulary_size: at most so many ids, the special ones, symbols and bytes included; a
+                small corpus gives fewer.
             minimum_count: how often a pair of pieces must occur to become one piece.
             lowercase: whether text is lower-cased first.
             normalization: `"none"`, `"nfc"` or `"nfkc"`.
+            byte_fallback: whether characters that no piece spells are spelt as bytes.
+            user_defined_symbols: list of strings that are always one token.
 
         Returns:
             A `WordPieceTokenizer`.
+
+        Raises:
+            UserError: there is no text, or no room for a piece in `vocabulary_size`.
         """
-        counts = count_words(strings, True, lowercase, normalization)
+        symbols = check_symbols(user_defined_symbols, lowercase, normalization)
+        counts = count_words(strings, True, lowercase, normalization, symbols)
         if not counts:
             raise UserError(NO_TEXT)
-        pieces = learn_pieces(counts, max(vocabulary_size - FIRST_TEXT_ID, 1), minimum_count)
-        return cls(pieces, lowercase, normalization)
+        fixed = FIRST_TEXT_ID + 2 * len(symbols) + (fallback.COUNT if byte_fallback else 0)
+        if byte_fallback and vocabulary_size <= fixed:
+            raise UserError(
+                f"A WordPiece vocabulary with byte fallback has {fixed} ids before the first piece "
+                "is learnt: take a larger vocabulary size, or no byte fallback. "
+                f"Received: vocabulary_size={vocabulary_size}"
+            )
+        pieces = learn_pieces(counts, max(vocabulary_size - fixed, 1), minimum_count)
+        options = {"byte_fallback": byte_fallback, "user_defined_symbols": symbols}
+        return cls(pieces, lowercase, normalization, **options)
+
+    @property
+    def vocabulary_size(self):
+        """The number of ids: special ones, pieces, symbols and bytes."""
+        return self._first_fallback_id + (fallback.COUNT if self.byte_fallback else 0)
+
+    def get_config(self):
+        """The arguments of the constructor as JSON values."""
+        return {
+            **super().get_config(),
+            "byte_fallback": self.byte_fallback,
+            "user_defined_symbols": self.user_defined_symbols,
+        }
 
     def _encode(self, strings):
-        words = split_words(strings)  # (batch, None)
+        words = split_around_symbols(strings, self.user_defined_symbols)  # (batch, None)
         distinct, places = tf.unique(words.flat_values)
         ids = tf.gather(self._cut(distinct), places)  # (words of the batch, None)
         return words.with_flat_values(ids).merge_dims(1, 2)
 
     def _decode(self, ids, keep):
-        return join_words(tf.where(keep, self._texts_of(ids), ""))
+        text = join_words(tf.where(keep, self._texts_of(ids), ""))
+        if not self.byte_fallback:
+            return text
+        text = tf.strings.regex_replace(text, fallback.TEXTS[0].decode(), "")
+        return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+
+    def _printable(self, ids):
+        return tf.gather(self._names, ids)
 
     def _cut(self, words):
         """Cut words (count,) into the ids of their pieces (count, None)."""
@@ -112,7 +176,9 @@ class WordPieceTokenizer(VocabularyTokenizer):
             best_id = tf.where(ends_here > 0, ends_here, best_id)
             best_end = tf.where(ends_here > 0, here + 1, best_end)
             emits = ~walks & (start < lengths)
-            emitted = emitted.write(step, tf.where(emits, best_id, 0))
+            emitted = emitted.write(
+                step, tf.where(emits, self._or_spelt(best_id, start, points), 0)
+            )
             start = tf.where(emits, best_end, start)
             here = tf.where(walks, here + 1, start)
             node = tf.where(walks, child, self._inner_root)
@@ -126,7 +192,21 @@ class WordPieceTokenizer(VocabularyTokenizer):
         state = (tf.constant(1), start, start, node, unknown, start + 1, emitted)
         *_, emitted = tf.while_loop(more, advance, state)
         ids = tf.transpose(emitted.stack())  # (count, steps)
-        return tf.ragged.boolean_mask(ids, ids > 0)
+        ids = tf.ragged.boolean_mask(ids, ids > 0)
+        return fallback.spell(ids, self._first_fallback_id) if self.byte_fallback else ids
+
+    def _or_spelt(self, ids, start, points):
+        """Ids (count,), or for unknown ones the characters at `start`, for `spell`."""
+        if not self.byte_fallback:
+            return ids
+        first = tf.gather(points, tf.minimum(start, tf.shape(points)[1] - 1), batch_dims=1)
+        # A word that follows another one without a space starts behind its "##".
+        return tf.where(ids == self.unknown_id, fallback.to_spell(first, start == 0), ids)
+
+
+def _both_forms(words):
+    """Each word as it begins a word, and as it follows without a space."""
+    return [form for word in words for form in (word, JOINER + word)]
 
 
 def edge(node, point):

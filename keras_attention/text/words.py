@@ -20,16 +20,23 @@ SCRIPTS_WITHOUT_SPACES = "".join(
     rf"\p{{{script}}}"
     for script in ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar")
 )
-ALONE = rf"([\p{{P}}\p{{S}}]|[{SCRIPTS_WITHOUT_SPACES}]\p{{M}}*)"
+PUNCTUATION = r"\p{P}\p{S}"
 
 LONG = rf"[^ {BOUNDARY}]{{100}}"  # no word is longer; the rest of it is a word that follows
 NO_BOUNDARY = f"^[ {BOUNDARY}]+|[ {BOUNDARY}]+$|{BOUNDARY}* {BOUNDARY}*"
 
 
-def split_words(strings):
-    """Split normalised strings (batch,) into a ragged tensor of words (batch, None)."""
+def split_words(strings, more_punctuation=""):
+    """Split normalised strings (batch,) into a ragged tensor of words (batch, None).
+
+    Args:
+        strings: string tensor of shape `(batch,)`.
+        more_punctuation: further characters that are words of their own, as in a regular
+            expression's brackets.
+    """
+    alone = rf"([{PUNCTUATION}{more_punctuation}]|[{SCRIPTS_WITHOUT_SPACES}]\p{{M}}*)"
     strings = tf.strings.regex_replace(strings, f"{SPACE}+", " ")
-    strings = tf.strings.regex_replace(strings, ALONE, rf"{BOUNDARY}\1{BOUNDARY}")
+    strings = tf.strings.regex_replace(strings, alone, rf"{BOUNDARY}\1{BOUNDARY}")
     strings = tf.strings.regex_replace(strings, LONG, rf"\0{BOUNDARY}")
     strings = tf.strings.regex_replace(strings, NO_BOUNDARY, " ")
     strings = tf.strings.regex_replace(strings, f"{BOUNDARY}+", f" {JOINER}")

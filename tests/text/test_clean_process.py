@@ -61,7 +61,9 @@ def run(program, *arguments, **environment):
 
 def test_saved_models_load_where_only_tensorflow_is(tokenizers, dates, tmp_path):
     held = {kind: tokenizers[kind] for kind in ("character", "byte", "word", "wordpiece")}
-    held["normalized"] = text.train("wordpiece", dates, lowercase=True, normalization="nfkc")
+    spelt = {"byte_fallback": True, "user_defined_symbols": ["2021"]}
+    options = {"lowercase": True, "normalization": "nfkc", **spelt}
+    held["normalized"] = text.train("wordpiece", dates, **options)
     tf.saved_model.save(Everything(held), tmp_path / "model")
     (tmp_path / "model").rename(tmp_path / "moved")
 

@@ -9,7 +9,15 @@ from tiny_runs import TINY, changed
 
 from keras_attention import UserError, decoding
 from keras_attention.decoding import make_search
-from keras_attention.training import DataOptions, ModelOptions, make_model, recipes
+from keras_attention.training import (
+    DataOptions,
+    ModelOptions,
+    Pairs,
+    TextOptions,
+    make_model,
+    make_tokenizers,
+    recipes,
+)
 from keras_attention.training.build import POSITIONS
 from keras_attention.training.recipe import Recipe
 from keras_attention.training.recipe_file import differences, from_dict, read_recipe, to_dict
@@ -153,6 +161,37 @@ def test_tables_of_version_0_1_are_read_as_then(tmp_path, column, header):
     path.write_text(json.dumps(recorded))  # Written by hand: the defaults of today.
     assert read_recipe(path) == from_dict(recorded)
     assert read_recipe(path).data.table_header == "auto"
+
+
+def test_bytes_are_in_the_vocabularies_of_new_runs_alone(tmp_path):
+    assert TINY.text.byte_fallback
+    path = tmp_path / "recipe.json"
+    recorded = to_dict(TINY)
+    path.write_text(json.dumps({"recipe": recorded, "versions": {}}))
+    assert read_recipe(path).text.byte_fallback
+    del recorded["text"]["byte_fallback"], recorded["text"]["user_defined_symbols"]
+    path.write_text(json.dumps({"recipe": recorded, "versions": {}}))
+    assert not read_recipe(path).text.byte_fallback
+    assert read_recipe(path).text.user_defined_symbols == ""
+
+
+def test_sub_word_tokenizers_are_made_as_the_recipe_says():
+    pairs = Pairs(["a cat <br>"] * 3, ["a mat @u"] * 3)
+    kinds = {"source_tokenizer": "sentencepiece", "target_tokenizer": "wordpiece"}
+    options = TextOptions(**kinds, vocabulary_size=300, user_defined_symbols="<br> @u")
+    for tokenizer, symbol in zip(make_tokenizers(options, pairs), ("<br>", "@u"), strict=True):
+        ids = tokenizer.encode([f"a \U0001f600 {symbol}"])
+        assert tokenizer.decode(ids).numpy().tolist() == [f"a \U0001f600 {symbol}".encode()]
+        assert tokenizer.unknown_id not in ids.to_list()[0]
+        assert symbol.encode() in tokenizer.tokens(ids).numpy()[0].tolist()
+    options = dataclasses.replace(options, byte_fallback=False, vocabulary_size=60)
+    for tokenizer in make_tokenizers(options, pairs):
+        assert tokenizer.unknown_id in tokenizer.encode(["a \U0001f600"]).to_list()[0]
+
+
+def test_symbols_for_tokenizers_that_have_none():
+    with pytest.raises(UserError, match="--user-defined-symbols is for the tokenizers wordpiece"):
+        changed(TINY, text={"user_defined_symbols": "<br>"}).check()
 
 
 def test_unknown_name():

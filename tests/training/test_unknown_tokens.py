@@ -70,7 +70,7 @@ def test_words_with_unknown_pieces():
 def test_unknown_characters_of_sentencepiece():
     tokenizer = text.train("sentencepiece", ["an apple", "a plan"] * 9, vocabulary_size=14)
     (line,) = lines_of(["a plané 🙂🙂"], ["a plan"], tokenizer, tokenizer)
-    assert "most often '🙂' U+1F642 (2), 'é' (1). Try the tokenizer byte" in line
+    assert "most often '🙂' U+1F642 (2), 'é' (1). Try --byte-fallback" in line
     tokenizer = text.train(
         "sentencepiece", ["an apple", "a plan"] * 9, vocabulary_size=270, byte_fallback=True
     )
