@@ -20,6 +20,8 @@ from .datasets import split_share as split_share
 from .datasets import table as table
 from .datasets import tfds_translation as tfds_translation
 from .evaluate import evaluate as evaluate
+from .labelled_texts import TokenizedTexts as TokenizedTexts
+from .labelled_texts import tokenize_texts as tokenize_texts
 from .pipeline import Batches as Batches
 from .pipeline import TokenizedPairs as TokenizedPairs
 from .pipeline import make_batches as make_batches

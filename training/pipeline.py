@@ -49,6 +49,27 @@ class TokenizedPairs:
         """Real tokens of an epoch, both sides."""
         return int(self.source_lengths.sum() + self.target_lengths.sum())
 
+    def batch(self, rows, source_lengths, target_lengths):
+        """Model inputs and labels of a batch.
+
+        Args:
+            rows: int64 tensor of row numbers.
+            source_lengths, target_lengths: tuples of int. The fixed lengths to choose from.
+
+        Returns:
+            Pair of a dict of `source` and `target`, as `Seq2Seq` takes it, and the labels.
+        """
+        sources, targets = tf.gather(self.sources, rows), tf.gather(self.targets, rows)
+        special = tf.ones([tf.shape(rows)[0], 1], tf.int32)
+        previous = tf.concat([special * START_ID, targets], axis=1)
+        labels = tf.concat([targets, special * END_ID], axis=1)
+        target_length = round_up_in_graph(labels, target_lengths)
+        inputs = {
+            "source": to_dense(sources, round_up_in_graph(sources, source_lengths)),
+            "target": to_dense(previous, target_length),
+        }
+        return inputs, to_dense(labels, target_length)
+
 
 def tokenize(
     pairs, source_tokenizer, target_tokenizer, max_source_length=None, max_target_length=None
@@ -102,10 +123,10 @@ def encode_all(texts, tokenizer):
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Batches of tokenised pairs, the same for the same seed.
+    """Batches of tokenised pairs, or of texts and labels, the same for the same seed.
 
     Attributes:
-        pairs: `TokenizedPairs`.
+        pairs: `TokenizedPairs` or `TokenizedTexts`.
         batch_size: int. Rows of a batch; the last of an epoch may have fewer.
         source_lengths, target_lengths: tuples of int. The fixed lengths that batches are padded to.
         seed: int.
@@ -190,17 +211,7 @@ class Batches:
 
     def _padded(self, rows):
         """Model inputs and labels of a batch of row numbers, padded to one of the fixed lengths."""
-        sources = tf.gather(self.pairs.sources, rows)
-        targets = tf.gather(self.pairs.targets, rows)
-        special = tf.ones([tf.shape(rows)[0], 1], tf.int32)
-        previous = tf.concat([special * START_ID, targets], axis=1)
-        labels = tf.concat([targets, special * END_ID], axis=1)
-        target_length = round_up_in_graph(labels, self.target_lengths)
-        inputs = {
-            "source": to_dense(sources, round_up_in_graph(sources, self.source_lengths)),
-            "target": to_dense(previous, target_length),
-        }
-        return inputs, to_dense(labels, target_length)
+        return self.pairs.batch(rows, self.source_lengths, self.target_lengths)
 
     def _padded_batches(self, rows, epochs):
         return (
@@ -214,7 +225,7 @@ def make_batches(pairs, batch_size, seed=0):
     """Batches whose fixed lengths fit the lengths of `pairs`.
 
     Args:
-        pairs: `TokenizedPairs`.
+        pairs: `TokenizedPairs`, or `TokenizedTexts` with a label each.
         batch_size: int.
         seed: int. Of the order of pairs.
 
