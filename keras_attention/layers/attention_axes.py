@@ -62,11 +62,6 @@ class AttentionAxes:
         self.others = tuple(axis for axis in between if axis not in chosen)
         self.order = (0, *self.others, *self.chosen)
 
-    @property
-    def is_one(self):
-        """Whether there is one axis alone, and nothing to fold."""
-        return not self.others and len(self.chosen) == 1
-
     def fold(self, x):
         """Axes that are not attended along join the batch, those that are become one.
 

@@ -138,7 +138,9 @@ def _check_same_rows(query, value):
     one, other = shape_of(query), shape_of(value)
     if one is None or other is None:
         return
-    if len(one) != len(other) or not (_may_equal(one[0], other[0]) or 1 in (one[0], other[0])):
+    # One row of learned queries, say, may be for all rows of the values.
+    same = _may_equal(one[0], other[0]) or (len(one) == 3 and 1 in (one[0], other[0]))
+    if len(one) != len(other) or not same:
         raise ValueError(
             "Expected `query` and `value` to have the same number of axes, and the same batch. "
             f"Received: query.shape={one}, value.shape={other}"

@@ -8,6 +8,7 @@ INITIALIZERS = ("kernel_initializer", "bias_initializer")
 OTHERS = ("kernel_regularizer", "bias_regularizer", "kernel_constraint", "bias_constraint")
 
 
+@keras.saving.register_keras_serializable("keras_attention")
 class WithKernels(OnlyFloats):
     """A layer with kernels and biases; a base class beside `keras.layers.Layer`.
 
