@@ -86,7 +86,8 @@ class Interrupts:
         """Tells the user what happened."""
         trains = sys.argv[1:2] == ["train"]
         goes_on = "; the same command goes on from the last checkpoint" if trains else ""
-        print(f"keras-attention: stopped{goes_on}.", file=sys.stderr, flush=True)
+        if sys.stderr is not None:  # Not by `print`, which a signal may have interrupted.
+            os.write(sys.stderr.fileno(), f"keras-attention: stopped{goes_on}.\n".encode())
 
     def _handle(self, number, frame):
         if self._ends_at_once:

@@ -66,11 +66,13 @@ def registry():
         }
         fields = []
         for field in dataclasses.fields(info.type):
-            default = field.default
+            default = tyro.MISSING
             if isinstance(info.default, info.type):
                 default = getattr(info.default, field.name)
-            elif default is dataclasses.MISSING:
-                default = tyro.MISSING
+            elif field.default is not dataclasses.MISSING:
+                default = field.default
+            elif field.default_factory is not dataclasses.MISSING:
+                default = field.default_factory()
             fields.append(
                 StructFieldSpec(
                     name=field.name,

@@ -39,7 +39,7 @@ class Outer:
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
     inner: tyro.conf.OmitArgPrefixes[Inner] = Inner()
-    epochs: int = 3
+    epochs: int = dataclasses.field(default_factory=lambda: 3)
     fast: bool = False
 
 
@@ -73,6 +73,10 @@ def test_what_does_not_fit_is_one_sentence(arguments, sentence):
 def test_what_fits_is_read():
     arguments = ["-5", "--no-fast", "--learning_rate=-1e-3", "--cell", "None", "--epochs", "2"]
     assert parse(Outer, arguments, "test") == Outer(Path("-5"), Inner(-1e-3), epochs=2)
+
+
+def test_what_follows_two_dashes_is_no_option():
+    assert parse(Outer, ["--fast", "--", "--epochs"], "test") == Outer(Path("--epochs"), fast=True)
 
 
 def test_help_wraps_and_names_its_values(capsys, monkeypatch):
