@@ -61,8 +61,9 @@ CASES = {
         general,
         {"window": 3, "units": 19},
         counts_padding=True,
+        long=(17, 19),
     ),
     "predictive_local_bahdanau": choice_case(
-        PredictiveLocalAttention, bahdanau, {"window": 3}, counts_padding=True
+        PredictiveLocalAttention, bahdanau, {"window": 3}, counts_padding=True, long=(17, 19)
     ),
 }

@@ -46,6 +46,8 @@ class LayerCase:
         weights_of_keys: Whether each weight belongs to one key, and not to a window or a mixture.
         counts_padding: Whether `value_mask` says how long the source is, and so more than which
             keys may be attended to.
+        long: Lengths of query and key that are more than a chunk of any layer; what a layer
+            multiplies by a position in float32 is known less well the longer the input.
         multiply: Function `(layer, weights, value) -> context` in NumPy, from the weights that the
             layer returned; the plain sum of the values if not given.
     """
@@ -63,6 +65,7 @@ class LayerCase:
     leaves_out: dict = field(default_factory=dict)
     weights_of_keys: bool = True
     counts_padding: bool = False
+    long: tuple = (149, 151)
     multiply: Callable | None = None
     nothing = "there is nothing to check"
 
@@ -129,7 +132,7 @@ class LayerCase:
 
         The last sentence of the last batch has no key.
         """
-        sizes = (BATCH, QUERY, KEY), (3, 1, 7), (BATCH, 149, 151)
+        sizes = (BATCH, QUERY, KEY), (3, 1, 7), (BATCH, *self.long)
         batches = [
             [*self.arrays(batch, None if self.self_attention else query, key), key_mask(batch, key)]
             for batch, query, key in sizes
