@@ -8,6 +8,7 @@ from keras_attention.files import read_json, write_json
 from .splits import SPLITS
 
 DATA = "data.json"
+SHAPE = {name: {"pairs": int, "sha256": str} for name in SPLITS}
 
 
 def digests(splits):
@@ -38,7 +39,7 @@ def _digest(pairs):
 def recorded_digests(run_dir):
     """What `record_digests` wrote; None in a run that is new or older than digests."""
     path = run_dir / DATA
-    return read_json(path, "a run directory") if path.exists() else None
+    return read_json(path, "a run directory", SHAPE) if path.exists() else None
 
 
 def check_digests(run_dir, found, accept=False, report=print):

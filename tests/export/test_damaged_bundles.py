@@ -21,6 +21,7 @@ from keras_attention.export.manifest import origin, scores
 from keras_attention.export.parity import compare
 from keras_attention.export.predictor import recorded_rejection
 from keras_attention.export.signatures import SIGNATURES
+from keras_attention.training.digests import check_digests
 from keras_attention.training.recipe_file import read_recipe
 
 ODD_VALUES = [
@@ -176,7 +177,7 @@ def test_files_with_other_endpoints(lstm, copied, monkeypatch):
 # Fuzz ---------------------------------------------------------------------------------------------
 
 
-def damages(content, seed=5, many=60):
+def damages(content, seed=5, many=30):
     """Contents of a damaged JSON file, as bytes."""
     random_ = random.Random(seed)
     whole = json.dumps(content).encode()
@@ -220,7 +221,7 @@ def fuzz(path, read):
             assert len(str(error).splitlines()) == 1
         except Exception as error:
             pytest.fail(f"{path.name} as {damaged[:2000]!r}: {error!r}")
-    assert refused > 60
+    assert refused > 40
 
 
 def test_fuzzed_manifest(copied, without_processes, monkeypatch):
@@ -265,6 +266,12 @@ def test_fuzzed_run(run_dir, lstm, tmp_path):
     (run / "evaluation.json").write_text(json.dumps(evaluation))
     fuzz(run / "evaluation.json", lambda: (scores(run, search, str), recorded_rejection(run)))
     fuzz(run / "samples.json", lambda: bundle.proof_texts(lstm.translator, run))
+
+
+def test_fuzzed_digests_of_a_run(tmp_path):
+    splits = {name: {"pairs": 3, "sha256": "0" * 64} for name in ("train", "validation", "test")}
+    (tmp_path / "data.json").write_text(json.dumps(splits))
+    fuzz(tmp_path / "data.json", lambda: check_digests(tmp_path, splits, report=str))
 
 
 def test_fuzzed_translator(run_dir, lstm, tmp_path, monkeypatch):
