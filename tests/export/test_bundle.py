@@ -169,6 +169,20 @@ def test_an_export_encodes_and_searches_its_sentences_once(
     assert calls == {"encode": 1, "generate": 1}
 
 
+def test_a_manifest_records_the_threshold_of_rejection(
+    run_dir, lstm, tmp_path, without_conversion, monkeypatch
+):
+    monkeypatch.setattr(bundle, "prove", lambda *arguments: {})
+    run, to = shutil.copytree(run_dir, tmp_path / "run"), tmp_path / "exports" / "tiny"
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    evaluation["validation"] = {"rejection": {"quantile": 0.01, "threshold": 0.25}}
+    (run / "evaluation.json").write_text(json.dumps(evaluation))
+    manifest = export(run, to, texts=TEXTS)
+    assert manifest["rejection"] == {"quantile": 0.01, "threshold": 0.25}
+    assert layout.read_manifest(to) == manifest
+    assert lstm.manifest["rejection"] is None
+
+
 def test_export_refuses(run_dir, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "letter.txt").touch()
