@@ -13,6 +13,7 @@ from keras_attention.files import atomic_folder, read_json, write_json
 from keras_attention.json_shapes import AtLeast, Optional, mismatch
 from keras_attention.models import CompiledSearch
 from keras_attention.translations import Explanation, TranslationScore
+from keras_attention.translator_parts import check_translator_parts
 
 FORMAT = 1
 SHAPE = {  # Of translator.json.
@@ -52,7 +53,8 @@ class Translator:
 
     Args:
         model: model with `generate(source, search, prefix)`, such as
-            `keras_attention.models.Seq2Seq`.
+            `keras_attention.models.Seq2Seq`, that reads token ids; of a model that reads frames of
+            features call `generate` itself.
         source_tokenizer: tokenizer of `keras_attention.text`.
         target_tokenizer: tokenizer of `keras_attention.text`.
         search: a search of `keras_attention.decoding`.
@@ -87,6 +89,7 @@ class Translator:
         batch_size=64,
         unknown="keep",
     ):
+        check_translator_parts(model, {"source": source_tokenizer, "target": target_tokenizer})
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer

@@ -39,6 +39,7 @@ GROUND = {
     "fonts",
     "figures",
     "word_pictures",
+    "translator_parts",
     "terminal",
     "translations",
     "user_files",

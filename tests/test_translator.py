@@ -388,3 +388,24 @@ def test_translations_with_a_given_beginning(translator):
 def test_prefixes_that_do_not_fit(translator, prefixes, message):
     with pytest.raises(UserError, match=message):
         translator(["7", "x"], prefixes)
+
+
+def test_parts_of_which_no_translator_can_be_made():
+    tokenizer = text.CharacterTokenizer("ab")
+    search = decoding.Greedy(max_length=3)
+
+    def model(**source):
+        encoder, decoder = models.RecurrentEncoder(units=2), models.ParallelDecoder(units=3)
+        return models.Seq2Seq(encoder, decoder, target_vocabulary_size=6, embedding_dim=2, **source)
+
+    of_ids = model(source_vocabulary_size=6)
+    with pytest.raises(UserError, match="`source_tokenizer` to be a tokenizer.*=None"):
+        Translator(of_ids, None, tokenizer, search)
+    with pytest.raises(UserError, match="`target_tokenizer` to be a tokenizer.*='word'"):
+        Translator(of_ids, tokenizer, "word", search)
+    frames = model(source_vocabulary_size=None, source_features=5)
+    with pytest.raises(UserError, match="reads frames of 5 features; call `model.generate"):
+        Translator(frames, tokenizer, tokenizer, search)
+    larger = text.CharacterTokenizer("abc")
+    with pytest.raises(UserError, match="at most the 6 ids.*target_tokenizer.vocabulary_size=7"):
+        Translator(of_ids, tokenizer, larger, search)
