@@ -3,11 +3,12 @@
 Shapes are compared as far as they are known: eager, traced and symbolic tensors alike.
 """
 
+from keras_attention.layers.rematerialized import Rematerialized
 from keras_attention.ops import feature_maps
 from keras_attention.ops.fitting import check_mask
 
 
-class CheckedCall:
+class CheckedCall(Rematerialized):
     """A layer that looks at its inputs before all else; a base class beside `keras.layers.Layer`.
 
     A subclass implements `_check_call` with the arguments of its `call`, all of them optional: what

@@ -6,13 +6,14 @@ from keras import ops
 from keras_attention.layers import MultiHeadAttention
 from keras_attention.layers.nested import build_once
 from keras_attention.layers.positions import Position
+from keras_attention.layers.rematerialized import Rematerialized
 from keras_attention.models.feed_forward import FeedForward
 from keras_attention.ops import Masks
 
 NORMS = ("pre", "post")
 
 
-class Sublayer(keras.layers.Layer):
+class Sublayer(Rematerialized, keras.layers.Layer):
     """The norm and the residual connection around attention or feed-forward.
 
     "pre": `x + dropout(f(norm(x)))`; "post": `norm(x + dropout(f(x)))` (Vaswani et al., 2017,
@@ -44,7 +45,7 @@ class Sublayer(keras.layers.Layer):
         return x if self.norm == "pre" else self.normalization(x)
 
 
-class TransformerBlock(keras.layers.Layer):
+class TransformerBlock(Rematerialized, keras.layers.Layer):
     """A block of a Transformer: self-attention, cross-attention in a decoder, feed-forward.
 
     Args:
@@ -240,7 +241,7 @@ def own_position(config):
     return position if isinstance(position, Position) else None
 
 
-class EmbeddedPosition(keras.layers.Layer):
+class EmbeddedPosition(Rematerialized, keras.layers.Layer):
     """What a stack does to its embedded input: positions that are added, then dropout.
 
     Args:
