@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.decoding.constraint import Prefixes
 from keras_attention.decoding.state import repeat_rows
 from keras_attention.ops.fitting import known
+from keras_attention.ops.masks import leading_padding, padding_mask
 
 
 class Rules:
@@ -17,7 +18,7 @@ class Rules:
     Args:
         constraints: Sequence of `Constraint`.
         prefix: int `(batch, prefix)` or None: the tokens each row begins with; it goes on freely
-            where `pad_id` stands.
+            where `pad_id` stands. Padding before its first token is skipped.
         source_mask: Bool `(batch, source)`, for its batch.
         width: Integer, the hypotheses each row of the batch has.
         max_length, end_id, pad_id: Integers, as the search is given them.
@@ -33,7 +34,8 @@ class Rules:
             _check_prefix(prefix, source_mask, max_length)
             prefix = ops.cast(prefix, "int32")
             self.given = prefix
-            prefix = repeat_rows(_fill(prefix, max_length, pad_id), width)
+            prefix = _to_the_left(_fill(prefix, max_length, pad_id), pad_id)
+            prefix = repeat_rows(prefix, width)
             self.prefix = prefix  # (rows, max_length)
 
     def __bool__(self):
@@ -67,6 +69,15 @@ def _fill(prefix, max_length, pad_id):
     """The prefix with padding up to `max_length`."""
     rest = ops.full((ops.shape(prefix)[0], max_length), pad_id, dtype="int32")
     return ops.concatenate([prefix, rest], axis=1)[:, :max_length]
+
+
+def _to_the_left(prefix, pad_id):
+    """The prefix without padding before its first token."""
+    length = prefix.shape[1]
+    first = leading_padding(padding_mask(prefix, pad_id))[:, None]  # (batch, 1)
+    places = first + ops.arange(length, dtype="int32")  # (batch, length)
+    moved = ops.take_along_axis(prefix, ops.minimum(places, length - 1), axis=1)
+    return ops.where(places < length, moved, pad_id)
 
 
 def check_prefix_ids(prefix, vocabulary):

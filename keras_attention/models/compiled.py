@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_attention.decoding import SearchResult
 from keras_attention.decoding.rules import check_prefix_ids
@@ -97,12 +98,13 @@ class CompiledSearch(keras.Model):
             return False
         return self.steps_per_execution == 1 and self.distribute_strategy.num_replicas_in_sync == 1
 
-    def generate(self, source, prefix=None):
+    def generate(self, source, prefix=None, source_mask=None):
         """Decodes one batch.
 
         Args:
             source: int array `(batch, source)`, or float frames.
             prefix: int array `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`.
+            source_mask: bool array `(batch, source)`, True at real positions; see `Seq2Seq`.
 
         Returns:
             `SearchResult` of NumPy arrays.
@@ -112,4 +114,10 @@ class CompiledSearch(keras.Model):
             prefix = np.asarray(prefix)
             check_prefix_ids(prefix, self.model.target_vocabulary_size)
             inputs["prefix"] = prefix
-        return SearchResult(**{"alignments": None, **self.predict_on_batch(inputs)})
+        if source_mask is not None:
+            inputs["source_mask"] = np.asarray(source_mask)
+        if 0 in inputs["source"].shape[:2]:  # no shape worth a compilation
+            found = keras.tree.map_structure(ops.convert_to_numpy, self.call(inputs))
+        else:
+            found = self.predict_on_batch(inputs)
+        return SearchResult(**{"alignments": None, **found})

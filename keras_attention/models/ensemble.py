@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.rematerialized import RematerializedByParts
 from keras_attention.models.generation import generate
 
 SHARED = (
@@ -16,7 +17,7 @@ SHARED = (
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class Ensemble(keras.Model):
+class Ensemble(RematerializedByParts, keras.Model):
     """Mean of the logits of several models, which may be of different kinds and sizes.
 
         logits = 1 / n * sum_i logits_i,    P(y) ~ (prod_i P_i(y)) ** (1 / n)
@@ -63,17 +64,18 @@ class Ensemble(keras.Model):
         logits = [model(inputs, training=training) for model in self.models]
         return _mean(logits)
 
-    def encode(self, source, training=False):
+    def encode(self, source, training=False, source_mask=None):
         """The memories of all models.
 
         Args:
-            source: as for `Seq2Seq`.
+            source, source_mask: as for `Seq2Seq`.
             training: bool. Whether dropout is active.
 
         Returns:
             A dict: `memories`, a list, and `mask`, bool `(batch, source)`.
         """
-        memories = [model.encode(source, training=training) for model in self.models]
+        options = {} if source_mask is None else {"source_mask": source_mask}
+        memories = [model.encode(source, training=training, **options) for model in self.models]
         return {"memories": memories, "mask": memories[0]["mask"]}
 
     def start(self, memory, max_length=None):
@@ -106,11 +108,11 @@ class Ensemble(keras.Model):
         logits, states, alignments = zip(*steps, strict=True)
         return _mean(logits), list(states), _mean(alignments)
 
-    def generate(self, source, search, prefix=None, return_alignments=True):
+    def generate(self, source, search, prefix=None, return_alignments=True, source_mask=None):
         """Decodes a batch of sources.
 
         Args:
-            source: as for `Seq2Seq`.
+            source, source_mask: as for `Seq2Seq`.
             search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
             prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`.
             return_alignments: bool. Whether the result holds alignments.
@@ -118,7 +120,7 @@ class Ensemble(keras.Model):
         Returns:
             `keras_attention.decoding.SearchResult` of tensors.
         """
-        return generate(self, source, search, prefix, return_alignments)
+        return generate(self, source, search, prefix, return_alignments, source_mask)
 
     def get_config(self):
         models = [keras.saving.serialize_keras_object(model) for model in self.models]

@@ -3,7 +3,7 @@
 from keras import ops
 
 
-def generate(model, source, search, prefix=None, return_alignments=True):
+def generate(model, source, search, prefix=None, return_alignments=True, source_mask=None):
     """Decodes a batch of sources.
 
     Args:
@@ -12,14 +12,33 @@ def generate(model, source, search, prefix=None, return_alignments=True):
         search: a search of `keras_attention.decoding`.
         prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`.
         return_alignments: bool. Whether the result holds alignments.
+        source_mask: bool tensor `(batch, source)`, True at real positions; the model's own idea of
+            padding if None.
 
     Returns:
         `keras_attention.decoding.SearchResult` of tensors.
     """
-    # A search of one's own needs the argument only where alignments are not wanted.
-    options = {} if return_alignments else {"return_alignments": False}
     source = ops.convert_to_tensor(source)
-    memory = model.encode(source)
+    if source_mask is not None:
+        source_mask = ops.convert_to_tensor(source_mask)
+    rows, length = source.shape[:2]
+    if 0 not in (rows, length):
+        return _search(model, source, search, prefix, return_alignments, source_mask)
+    # Loops and cells take no empty tensors: one row or position of padding, cut off afterwards.
+    fill = model.pad_id if len(source.shape) == 2 else 0
+    source = _one_if_none(source, 2, fill)
+    prefix = None if prefix is None else _one_if_none(ops.convert_to_tensor(prefix), 1, fill)
+    found = _search(model, source, search, prefix, return_alignments, None)
+    if found.alignments is not None:
+        found = found._replace(alignments=found.alignments[..., :length])
+    return type(found)(*(None if field is None else field[:rows] for field in found))
+
+
+def _search(model, source, search, prefix, return_alignments, source_mask):
+    # A custom model or search needs an argument only where it is given.
+    options = {} if return_alignments else {"return_alignments": False}
+    masked = {} if source_mask is None else {"source_mask": source_mask}
+    memory = model.encode(source, **masked)
     return search(
         model.step,
         model.start(memory, search.max_length),
@@ -31,3 +50,9 @@ def generate(model, source, search, prefix=None, return_alignments=True):
         row_keys=search.row_keys(source, memory["mask"]),
         **options,
     )
+
+
+def _one_if_none(x, axes, fill):
+    """A tensor that is not empty along the first axes: `fill` stands where nothing stood."""
+    sizes = [(0, int(axis < axes and size == 0)) for axis, size in enumerate(x.shape)]
+    return ops.pad(x, sizes, constant_values=fill)

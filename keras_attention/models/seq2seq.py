@@ -3,12 +3,20 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.rematerialized import RematerializedByParts
 from keras_attention.models.generation import generate
-from keras_attention.ops import masks
+from keras_attention.models.sequence_parts import (
+    SequenceParts,
+    check_targets,
+    embed,
+    make_source_embedding,
+    make_target_embedding,
+    refuse_class_weight,
+)
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class Seq2Seq(keras.Model):
+class Seq2Seq(RematerializedByParts, keras.Model):
     """Encoder and decoder joined into one functional Keras model.
 
     Called with a dict of ids it gives logits for every target position (teacher forcing). The same
@@ -25,13 +33,18 @@ class Seq2Seq(keras.Model):
         tie_embeddings: bool. Whether the target embedding is also the output projection.
         share_embeddings: bool. Whether source and target use one embedding (one joint vocabulary).
         source_features: int. Width of a frame, when the source is not ids but float frames
-            `(batch, source, source_features)`; a frame of zeros is padding.
+            `(batch, source, source_features)`.
         pad_id, start_id, end_id: int. Special ids, the same in both vocabularies.
         **kwargs: Keyword arguments of `keras.Model`, such as `name` and `dtype`.
 
     Call arguments:
         inputs: dict of int tensors, `source` `(batch, source)` ending in `end_id` and `target`
-            `(batch, target)` beginning with `start_id`, both padded on the right with `pad_id`.
+            `(batch, target)` beginning with `start_id`, padded with `pad_id`, the target on the
+            right; and, if given, `source_mask`, bool `(batch, source)`, True at real positions:
+            `np.arange(source) < lengths[:, None]` for an array of lengths. Without it ids other
+            than `pad_id` are real, and frames up to the last one that is not all zeros: frames of
+            zeros are padding at the end only.
+        training: bool. Whether dropout is active.
 
     Output:
         Logits, float tensor `(batch, target, target_vocabulary_size)`.
@@ -73,36 +86,35 @@ class Seq2Seq(keras.Model):
                 f"target_vocabulary_size={target_vocabulary_size}"
             )
         dtype = keras.dtype_policies.get(kwargs.pop("dtype", None))
+        target_embedding = make_target_embedding(
+            target_vocabulary_size, embedding_dim, tie_embeddings, dtype
+        )
+        source_embedding = target_embedding
+        if not share_embeddings:
+            source_embedding = make_source_embedding(
+                source_vocabulary_size, embedding_dim, source_features, dtype
+            )
+        projection = None
+        if getattr(decoder, "projects_output", True):
+            projection = keras.layers.Dense(embedding_dim, dtype=dtype, name="projection")
+        # No layer may be an attribute of a Torch module before it is made; in a list they may.
+        # Listed here, they keep the order that the weights of earlier models have.
+        self._listed = [encoder, decoder, target_embedding, source_embedding, projection]
+        inputs = _inputs(source_features)
+        parts = SequenceParts(*self._listed, pad_id)
+        logits = parts.decode(inputs["target"], parts.encode(inputs["source"]))
+        super().__init__(inputs=inputs, outputs=logits, **kwargs)
+        del self._listed
+        self.dtype_policy = dtype  # `compile` scales the loss where it is mixed_float16.
         self.encoder = encoder
         self.decoder = decoder
+        self.target_embedding = target_embedding
+        self.source_embedding = source_embedding
+        self.projection = projection
+        self.embedding_dim = embedding_dim
         self.pad_id = pad_id
         self.start_id = start_id
         self.end_id = end_id
-        self.embedding_dim = embedding_dim
-        self.target_embedding = self._make_target_embedding(
-            target_vocabulary_size, tie_embeddings, dtype
-        )
-        self.source_embedding = self._make_source_embedding(
-            source_vocabulary_size, source_features, share_embeddings, dtype
-        )
-        self.projection = None
-        if getattr(decoder, "projects_output", True):
-            self.projection = keras.layers.Dense(embedding_dim, dtype=dtype, name="projection")
-
-        source = (
-            keras.Input((None,), dtype="int32", name="source")
-            if source_features is None
-            else keras.Input((None, source_features), name="source")
-        )
-        target = keras.Input((None,), dtype="int32", name="target")
-        memory = self._encode(source, source_features)
-        outputs = self.decoder(
-            self._embed(self.target_embedding, target), memory["values"], memory["mask"]
-        )
-        logits = self._logits(outputs)
-        super().__init__(inputs={"source": source, "target": target}, outputs=logits, **kwargs)
-        self.dtype_policy = dtype  # `compile` scales the loss where it is mixed_float16.
-
         self.source_vocabulary_size = source_vocabulary_size
         self.target_vocabulary_size = target_vocabulary_size
         self.tie_embeddings = tie_embeddings
@@ -120,64 +132,53 @@ class Seq2Seq(keras.Model):
             self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
-    def _make_target_embedding(self, vocabulary_size, tie, dtype):
-        # Rows of norm one: the tied logits start small, and `_embed` scales the input back to a
-        # variance of one, without which recurrent models stay at unigram statistics for long.
-        return keras.layers.ReversibleEmbedding(
-            vocabulary_size,
-            self.embedding_dim,
-            tie_weights=tie,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=self.embedding_dim**-0.5),
-            # Left to itself the layer gives float32 in the one pass and float16 in a step.
-            reverse_dtype=dtype.compute_dtype,
-            dtype=dtype,
-            name="target_embedding",
+    def call(self, inputs, training=None, mask=None):
+        check_targets(inputs, self.pad_id)
+        if not _has_mask(inputs):
+            return super().call(inputs, training=training, mask=mask)
+        parts = self._parts()
+        source, target = (ops.convert_to_tensor(inputs[name]) for name in ("source", "target"))
+        memory = parts.encode(source, inputs["source_mask"], training=training)
+        return parts.decode(target, memory, training=training)
+
+    def compute_output_spec(self, inputs, training=None, mask=None):
+        if _has_mask(inputs):
+            inputs = {name: inputs[name] for name in ("source", "target")}
+        return super().compute_output_spec(inputs, training=training)
+
+    def fit(self, *args, **kwargs):
+        refuse_class_weight(kwargs)
+        return super().fit(*args, **kwargs)
+
+    def train_on_batch(self, *args, **kwargs):
+        refuse_class_weight(kwargs)
+        return super().train_on_batch(*args, **kwargs)
+
+    def _parts(self):
+        # A method: Keras saves the layers that it finds in attributes and properties.
+        return SequenceParts(
+            self.encoder,
+            self.decoder,
+            self.target_embedding,
+            self.source_embedding,
+            self.projection,
+            self.pad_id,
         )
 
-    def _make_source_embedding(self, vocabulary_size, features, share, dtype):
-        if share:
-            return self.target_embedding
-        if features is not None:
-            return keras.layers.Dense(self.embedding_dim, dtype=dtype, name="source_projection")
-        return keras.layers.Embedding(
-            vocabulary_size,
-            self.embedding_dim,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=self.embedding_dim**-0.5),
-            dtype=dtype,
-            name="source_embedding",
-        )
-
-    def _embed(self, embedding, ids):
-        return embedding(ids) * self.embedding_dim**0.5
-
-    def _logits(self, outputs):
-        if self.projection is not None:
-            outputs = self.projection(outputs)
-        return self.target_embedding(outputs, reverse=True)
-
-    def _encode(self, source, source_features, training=None):
-        if source_features is None:
-            mask = masks.padding_mask(source, self.pad_id)
-            embedded = self._embed(self.source_embedding, source)
-        else:
-            mask = ops.any(ops.not_equal(source, 0), axis=-1)
-            embedded = self.source_embedding(source)
-        values = self.encoder(embedded, mask=mask, training=training)
-        return {"values": values, "mask": mask}
-
-    def encode(self, source, training=False):
+    def encode(self, source, training=False, source_mask=None):
         """The memory a decoder looks back at.
 
         Args:
             source: int tensor `(batch, source)`, or float frames `(batch, source,
                 source_features)`.
             training: bool. Whether dropout is active.
+            source_mask: bool tensor `(batch, source)`, as in a call.
 
         Returns:
             A dict: `values`, float `(batch, source, value_dim)`, and `mask`, bool `(batch,
                 source)`.
         """
-        return self._encode(source, self.source_features, training=training)
+        return self._parts().encode(ops.convert_to_tensor(source), source_mask, training=training)
 
     def start(self, memory, max_length=None):
         """Decoder state before the first step.
@@ -204,9 +205,9 @@ class Seq2Seq(keras.Model):
             Logits `(batch, target_vocabulary_size)`, the new state, and the alignment over source
             positions `(batch, source)`.
         """
-        embedded = self._embed(self.target_embedding, token_ids)
+        embedded = embed(self.target_embedding, token_ids)
         outputs, state, alignment = self.decoder.step(embedded, state)
-        return self._logits(outputs), state, alignment
+        return self._parts().logits(outputs), state, alignment
 
     def alignments(self, inputs):
         """Attention over the source of every layer and head of the decoder, for given targets.
@@ -228,11 +229,11 @@ class Seq2Seq(keras.Model):
                 "Expected a decoder with `alignments`, such as `TransformerDecoder`. "
                 f"Received: decoder={type(self.decoder).__name__}"
             )
-        memory = self.encode(ops.convert_to_tensor(inputs["source"]))
-        embedded = self._embed(self.target_embedding, ops.convert_to_tensor(inputs["target"]))
+        memory = self.encode(inputs["source"], source_mask=inputs.get("source_mask"))
+        embedded = embed(self.target_embedding, ops.convert_to_tensor(inputs["target"]))
         return self.decoder.alignments(embedded, memory["values"], memory["mask"])
 
-    def generate(self, source, search, prefix=None, return_alignments=True):
+    def generate(self, source, search, prefix=None, return_alignments=True, source_mask=None):
         """Decodes a batch of sources.
 
         Args:
@@ -240,14 +241,15 @@ class Seq2Seq(keras.Model):
                 source_features)`.
             search: a search of `keras_attention.decoding`, such as `Beam(width=5)`.
             prefix: int tensor `(batch, prefix)`. Tokens each row begins with, padded with `pad_id`;
-                a row goes on freely from there.
+                a row goes on freely from there. Padding on the left is skipped.
             return_alignments: bool. Whether the result holds alignments.
+            source_mask: bool tensor `(batch, source)`, as in a call.
 
         Returns:
             `keras_attention.decoding.SearchResult` of tensors. Can be traced by `tf.function` and
             `jax.jit`.
         """
-        return generate(self, source, search, prefix, return_alignments)
+        return generate(self, source, search, prefix, return_alignments, source_mask)
 
     def get_config(self):
         return {
@@ -287,3 +289,16 @@ def _check_source(vocabulary_size, features):
             "Exactly one of `source_vocabulary_size` and `source_features` must be given. "
             f"Received: source_vocabulary_size={vocabulary_size}, source_features={features}"
         )
+
+
+def _inputs(source_features):
+    source = (
+        keras.Input((None,), dtype="int32", name="source")
+        if source_features is None
+        else keras.Input((None, source_features), name="source")
+    )
+    return {"source": source, "target": keras.Input((None,), dtype="int32", name="target")}
+
+
+def _has_mask(inputs):
+    return isinstance(inputs, dict) and "source_mask" in inputs

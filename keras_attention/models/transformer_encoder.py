@@ -7,18 +7,20 @@ from keras_attention.layers.call_checks import CheckedCall, check_masked_input
 from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.named import POSITIONS
 from keras_attention.layers.positions import SinusoidalPosition
+from keras_attention.layers.rematerialized import RematerializedByParts
 from keras_attention.models.transformer_blocks import (
     EmbeddedPosition,
     TransformerBlock,
     check_settings,
     make_norm,
 )
+from keras_attention.ops.masks import leading_padding
 
 NAMED = {**POSITIONS, "sinusoidal": SinusoidalPosition}
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class TransformerEncoder(CheckedCall, keras.layers.Layer):
+class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer):
     """Annotations of a source sequence by a stack of self-attention blocks.
 
     Its width is that of its input: token embeddings, or frames of features projected by
@@ -43,7 +45,8 @@ class TransformerEncoder(CheckedCall, keras.layers.Layer):
 
     Call arguments:
         inputs: float tensor `(batch, source, width)`.
-        mask: bool tensor `(batch, source)`, `True` at real positions.
+        mask: bool tensor `(batch, source)`, `True` at real positions. Positions that are added to
+            the input count from the first real one, so that padding may stand on either side.
         training: bool. Whether dropout is active.
 
     Output:
@@ -134,7 +137,10 @@ class TransformerEncoder(CheckedCall, keras.layers.Layer):
             self.last_norm.build(inputs_shape)
 
     def call(self, inputs, mask=None, training=None):
-        x = self.embedded(inputs, training=training)
+        # Positions count from the first real one: sources may be padded on the left.
+        counts = mask is not None and self.embedded.adds
+        start = -leading_padding(mask) if counts else 0
+        x = self.embedded(inputs, start=start, training=training)
         for block in self.blocks:
             x = block(x, mask=mask, training=training)
         return self._finish(x)

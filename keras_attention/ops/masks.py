@@ -144,10 +144,10 @@ class Masks:
             key = as_bool(self.key, "value_mask")
             rows = ops.any(key, axis=-1, keepdims=True)  # (batch, 1)
             if self.causal:
-                first = ops.argmax(ops.cast(key, "int32"), axis=-1, keepdims=True)
+                first = ops.expand_dims(leading_padding(key), axis=-1)
                 stand = self.query_positions
                 stand = ops.arange(query_length, dtype="int32") if stand is None else stand
-                rows = ops.logical_and(rows, stand >= ops.cast(first, "int32"))
+                rows = ops.logical_and(rows, stand >= first)
         if self.query is not None:
             query = as_bool(self.query, "query_mask")
             rows = query if rows is None else ops.logical_and(rows, query)
@@ -190,6 +190,40 @@ def padding_mask(ids, pad_id=0):
     [True, True, False]
     """
     return ops.not_equal(ids, pad_id)
+
+
+def frames_mask(frames):
+    """The positions up to the last frame that is not all zeros.
+
+    Args:
+        frames: Float tensor of shape `(batch, length, features)`, padded with zeros at the end. A
+            frame of zeros before others is a frame.
+
+    Returns:
+        Bool tensor of shape `(batch, length)`.
+
+    Example:
+
+    >>> from keras_attention.ops.masks import frames_mask
+    >>> [bool(real) for real in frames_mask(np.array([[[0.0], [7.0], [0.0]]]))[0]]
+    [True, True, False]
+    """
+    filled = ops.cast(ops.any(ops.not_equal(frames, 0), axis=-1), "int32")  # (batch, length)
+    before = ops.cumsum(filled, axis=-1) - filled
+    return before < ops.sum(filled, axis=-1, keepdims=True)
+
+
+def leading_padding(mask):
+    """How many positions stand before the first real one.
+
+    Args:
+        mask: Bool tensor of shape `(batch, length)`, True = real.
+
+    Returns:
+        Int32 tensor of shape `(batch,)`; the length where no position is real.
+    """
+    before = ops.cumsum(ops.cast(as_bool(mask, "mask"), "int32"), axis=-1) == 0
+    return ops.sum(ops.cast(before, "int32"), axis=-1)
 
 
 def causal_mask(query_length, key_length):

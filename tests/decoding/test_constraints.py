@@ -177,8 +177,14 @@ def test_the_prefix_comes_first_and_counts(constraints, runner):
 def test_a_prefix_is_spelled_on():
     """A speller that is told to begin with another letter goes on with its own."""
     texts = [[2, 4, 3, END], [3, 3, END, 0]]
-    mask, prefix = ops.ones((2, 4), dtype="bool"), np.array([[5, 5], [6, 0]], "int32")
-    for search in (Greedy(max_length=6), Beam(2, max_length=6), Sample(top_k=1, max_length=6)):
+    mask = ops.ones((2, 4), dtype="bool")
+    for search, padded in (
+        (Greedy(max_length=6), [6, 0]),
+        (Greedy(max_length=6), [0, 6]),  # on the left
+        (Beam(2, max_length=6), [0, 6]),
+        (Sample(top_k=1, max_length=6), [6, 0]),
+    ):
+        prefix = np.array([[5, 5], padded], "int32")
         result = arrays(
             search(spelling_step(7), spelling_state(texts), mask, START, END, prefix=prefix)
         )

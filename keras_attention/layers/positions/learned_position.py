@@ -76,7 +76,8 @@ class LearnedPosition(CheckedCall, keras.layers.Layer):
     def call(self, x, start=0):
         """Adds the vectors of `start, start + 1, ...`."""
         self._check_length(x.shape[1], start)
-        positions = count_from(start, ops.shape(x)[1])
+        # Before position 0 there is padding on the left alone.
+        positions = ops.maximum(count_from(start, ops.shape(x)[1]), 0)
         return x + ops.cast(ops.take(self.positions, positions, axis=0), x.dtype)
 
     def _check_length(self, length, start):

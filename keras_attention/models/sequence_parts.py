@@ -1,0 +1,125 @@
+"""What a `Seq2Seq` is made of, and how data passes through it."""
+
+from typing import NamedTuple
+
+import keras
+
+from keras_attention.ops import masks
+from keras_attention.ops.fitting import as_bool, check_fits, known
+
+
+class SequenceParts(NamedTuple):
+    """The layers of a `Seq2Seq` and the pass through them, before and after it is a Keras model.
+
+    Attributes:
+        encoder, decoder: as `Seq2Seq` is given them.
+        target_embedding: `keras.layers.ReversibleEmbedding`, which also projects to logits.
+        source_embedding: embedding of ids, or a `keras.layers.Dense` for frames.
+        projection: layer from the decoder's output to the width of the embedding, or None.
+        pad_id: int.
+    """
+
+    encoder: object
+    decoder: object
+    target_embedding: object
+    source_embedding: object
+    projection: object
+    pad_id: int
+
+    def encode(self, source, source_mask=None, training=None):
+        """Annotations and mask of a source: see `Seq2Seq.encode`."""
+        if len(source.shape) == 2:
+            mask = masks.padding_mask(source, self.pad_id)
+            embedded = embed(self.source_embedding, source)
+        else:
+            mask = masks.frames_mask(source)
+            embedded = self.source_embedding(source)
+        if source_mask is not None:
+            check_fits("source_mask", source_mask, source.shape[:2])
+            mask = as_bool(source_mask, "source_mask")
+        values = self.encoder(embedded, mask=mask, training=training)
+        return {"values": values, "mask": mask}
+
+    def decode(self, target, memory, training=None):
+        """Logits of every target position."""
+        embedded = embed(self.target_embedding, target)
+        outputs = self.decoder(embedded, memory["values"], memory["mask"], training=training)
+        return self.logits(outputs)
+
+    def logits(self, outputs):
+        """Logits from what the decoder gave."""
+        if self.projection is not None:
+            outputs = self.projection(outputs)
+        return self.target_embedding(outputs, reverse=True)
+
+
+def embed(embedding, ids):
+    """Embedded tokens, with a variance of one at the start."""
+    return embedding(ids) * embedding.output_dim**0.5
+
+
+def make_target_embedding(vocabulary_size, dim, tie, dtype):
+    """The embedding of target tokens, which the logits come from, too."""
+    # Rows of norm one: the tied logits start small, and `embed` scales the input back to a
+    # variance of one, without which recurrent models stay at unigram statistics for long.
+    return keras.layers.ReversibleEmbedding(
+        vocabulary_size,
+        dim,
+        tie_weights=tie,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=dim**-0.5),
+        # Left to itself the layer gives float32 in the one pass and float16 in a step.
+        reverse_dtype=dtype.compute_dtype,
+        dtype=dtype,
+        name="target_embedding",
+    )
+
+
+def make_source_embedding(vocabulary_size, dim, features, dtype):
+    """The embedding of source tokens, or the projection of frames."""
+    if features is not None:
+        return keras.layers.Dense(dim, dtype=dtype, name="source_projection")
+    return keras.layers.Embedding(
+        vocabulary_size,
+        dim,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=dim**-0.5),
+        dtype=dtype,
+        name="source_embedding",
+    )
+
+
+def check_targets(inputs, pad_id):
+    """Refuses targets that begin with padding, where the ids are known.
+
+    Every position of a target counts from its start, and none is masked.
+
+    Args:
+        inputs: dict, as in a call of `Seq2Seq`. While it is traced its ids are not known.
+        pad_id: int.
+
+    Raises:
+        ValueError: a row has padding before tokens.
+    """
+    target = known(inputs["target"]) if isinstance(inputs, dict) else None
+    if target is None or target.ndim != 2 or not target.size:
+        return
+    wrong = (target[:, 0] == pad_id) & (target != pad_id).any(axis=1)
+    if wrong.any():
+        raise ValueError(
+            "Expected `target` to be padded on the right. "
+            f"Received: target[{wrong.argmax()}]={target[wrong.argmax()].tolist()}, "
+            f"pad_id={pad_id}"
+        )
+
+
+def refuse_class_weight(arguments):
+    """Raises ValueError for the `class_weight` of Keras' trainer.
+
+    Args:
+        arguments: dict of keyword arguments of `fit` or `train_on_batch`.
+    """
+    if arguments.get("class_weight") is not None:
+        raise ValueError(
+            "Expected no `class_weight`: Keras takes the labels of a sequence for one-hot vectors. "
+            "Give it to the loss, `SequenceCrossEntropy(class_weight=...)`. "
+            f"Received: class_weight={arguments['class_weight']}"
+        )
