@@ -70,6 +70,8 @@ class StateLeaves:
 
 def write_row(buffer, t, row):
     """The `(max_length, ...)` buffer with `row` at the step `t`, an int32 scalar."""
+    if 0 in tuple(buffer.shape):  # TensorFlow writes into no empty tensor
+        return buffer
     return ops.scatter_update(buffer, ops.reshape(t, (1, 1)), row[None])
 
 

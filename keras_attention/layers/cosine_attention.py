@@ -9,7 +9,7 @@ from keras_attention.layers.attention import Attention
 from keras_attention.layers.building import check_same_size
 from keras_attention.layers.number_checks import check_number
 from keras_attention.ops import dot_product_scores
-from keras_attention.ops.precision import direction
+from keras_attention.ops.precision import at_least_float32, direction
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -118,7 +118,7 @@ class CosineAttention(Attention):
         Returns:
             Scores of shape `(batch, query, key)`.
         """
-        return dot_product_scores(query, key) * ops.exp(-self.log_temperature)
+        return dot_product_scores(query, key) * ops.exp(-at_least_float32(self.log_temperature))
 
     def get_config(self):
         """The arguments that make this layer again."""

@@ -227,6 +227,8 @@ def _encoded_shape(encoder, shape):
 def _encode(encoder, x, mask):
     if encoder is None:
         return x
+    if 0 in tuple(x.shape):  # recurrent layers take no empty tensors
+        return ops.zeros(_encoded_shape(encoder, tuple(x.shape)), dtype=x.dtype)
     if mask is None or "mask" not in inspect.signature(encoder.call).parameters:
         return encoder(x)
     return encoder(x, mask=_never_empty(mask))

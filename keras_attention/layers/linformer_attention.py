@@ -8,6 +8,7 @@ from keras_attention.layers.number_checks import check_count
 from keras_attention.ops import Masks
 from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.projection import project
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -160,7 +161,10 @@ class LinformerAttention(MultiHeadAttention):
             mask = as_bool(mask, "value_mask")[:, None, :, None]
             x = ops.where(mask, x, ops.zeros_like(x))
         mixture = at_least_float32(mixture)[:, : ops.shape(x)[2]]
-        return ops.cast(ops.matmul(mixture, at_least_float32(x)), x.dtype)
+        # Not `matmul(mixture, x)`, a batched product that broadcasts: see `ops.project`.
+        columns = ops.swapaxes(at_least_float32(x), 2, 3)  # (batch, heads, dim, key)
+        mixed = ops.swapaxes(project(columns, ops.transpose(mixture)), 2, 3)
+        return ops.cast(mixed, x.dtype)
 
     def _projected_masks(self, masks):
         """The projected keys are all there, or, where a sentence has no key, none."""

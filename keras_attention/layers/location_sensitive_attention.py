@@ -136,15 +136,15 @@ class LocationSensitiveAttention(WithKernels, RecursiveAttention):
             Float tensor of shape `(batch, key, units)`, in the layer's compute dtype.
         """
         alignment = ops.cast(ops.expand_dims(alignment, axis=-1), self.compute_dtype)
+        # One kernel, `U F`: it is small, and a product of the features with `U` would be a batched
+        # one, to which `keras.ops.vectorized_map` adds an axis; see `ops.project`.
+        kernel = ops.reshape(self.filter_kernel, (self.kernel_size, self.filters))
+        kernel = ops.matmul(kernel, self.location_kernel)  # (kernel_size, units)
         # Reshaped to the shape it has: in a loop the way into ONNX forgets that of a weight.
-        kernel = ops.reshape(self.filter_kernel, (self.kernel_size, 1, self.filters))
-        kernel = ops.cast(kernel, self.compute_dtype)
-        features = ops.conv(alignment, kernel, padding="same")
+        kernel = ops.reshape(kernel, (self.kernel_size, 1, self.units))
+        location = ops.conv(alignment, ops.cast(kernel, self.compute_dtype), padding="same")
         # The shape it has, but where oneDNN gives an empty batch that of the input.
-        features = ops.reshape(features, (*ops.shape(alignment)[:2], self.filters))
-        # With a batch axis, or TensorFlow writes a product that has no gradient in a loop of XLA
-        # where no length is known.
-        return ops.matmul(features, ops.expand_dims(self.location_kernel, axis=0))
+        return ops.reshape(location, (*ops.shape(alignment)[:2], self.units))
 
     def align(self, prepared, memory, mask, state, training=None):
         """One query position.

@@ -220,7 +220,8 @@ class MultiHeadAttention(ProjectedHeads):
         mask = masks.dense(*ops.shape(scores)[2:], heads=True)
         weights = self._change_weights(self.weigh(scores, mask, training), scores, mask)
         context = weighted_sum(weights, value)
-        if self.position is not None and self.position.needs_weights:
+        reads_weights = self.position is not None and self.position.needs_weights
+        if reads_weights and 0 not in tuple(scores.shape):
             key_positions = ops.arange(ops.shape(scores)[3], dtype="int32")
             context = context + self.position.values(weights, query_positions, key_positions)
         return context, weights
@@ -341,7 +342,8 @@ class MultiHeadAttention(ProjectedHeads):
         return batch, self.num_heads, queries, ops.shape(memory["key"])[2]
 
     def _with_position_bias(self, bias, query, query_positions, key_length):
-        if self.position is None:
+        # Without queries or keys there are no distances either.
+        if self.position is None or 0 in (query_positions.shape[-1], key_length):
             return bias
         key_positions = ops.arange(key_length, dtype="int32")
         of_position = self.position.bias(query, query_positions, key_positions)

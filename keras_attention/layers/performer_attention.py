@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.linear_attention import LinearAttention
 from keras_attention.layers.number_checks import check_count
 from keras_attention.ops.fitting import as_bool
+from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.random_features import (
     log_random_features,
@@ -131,7 +132,7 @@ class PerformerAttention(LinearAttention):
             Positive features `(batch, heads, query, features)`, at least float32.
         """
         logs = self._logs(query)
-        return stable_exp(logs, ops.stop_gradient(ops.max(logs, axis=-1, keepdims=True)))
+        return stable_exp(logs, ops.stop_gradient(largest(logs, keepdims=True)))
 
     def key_features(self, key, key_mask=None):
         """`phi` of the keys, divided by the largest feature of all keys of the head.
@@ -191,4 +192,4 @@ class PerformerAttention(LinearAttention):
 
 def _highest(logs):
     """The highest logarithm of each head, `(batch, heads, 1, 1)`; no gradient passes through."""
-    return ops.stop_gradient(ops.max(logs, axis=(2, 3), keepdims=True))
+    return ops.stop_gradient(largest(logs, axis=(2, 3), keepdims=True))

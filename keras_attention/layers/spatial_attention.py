@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.call_checks import CheckedCall, check_map
 from keras_attention.layers.kernels import WithKernels
 from keras_attention.ops import feature_maps
+from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
 
 
@@ -97,7 +98,7 @@ class SpatialAttention(WithKernels, CheckedCall, keras.layers.Layer):
         """
         axis, x = feature_maps.channel_axis(self.data_format), at_least_float32(inputs)
         # Two channels, last in both formats: there is nothing to transpose.
-        described = ops.stack([ops.mean(x, axis=axis), ops.max(x, axis=axis)], axis=-1)
+        described = ops.stack([ops.mean(x, axis=axis), largest(x, axis=axis)], axis=-1)
         if mask is not None:
             described = ops.where(ops.expand_dims(mask, axis=-1), described, 0.0)
         scores = ops.conv(

@@ -1,6 +1,7 @@
 """The recurrent layers an encoder or decoder may be made of, by name."""
 
 import keras
+from keras import ops
 
 RECURRENT_LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -21,7 +22,18 @@ def make_recurrent_layer(cell, units, **kwargs):
         raise ValueError(
             f"Expected `cell` to be one of {sorted(RECURRENT_LAYERS)}. Received: cell={cell!r}"
         )
+    policy = keras.dtype_policies.get(kwargs.get("dtype"))
+    if policy.variable_dtype in ("float16", "bfloat16"):
+        kwargs["recurrent_initializer"] = OrthogonalInFloat32()
     return RECURRENT_LAYERS[cell](units, return_sequences=True, **kwargs)
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class OrthogonalInFloat32(keras.initializers.Orthogonal):
+    """Keras' `Orthogonal`, whose decomposition has no kernel of half precision, cast afterwards."""
+
+    def __call__(self, shape, dtype=None):
+        return ops.cast(super().__call__(shape, dtype="float32"), dtype)
 
 
 def xla_pays():

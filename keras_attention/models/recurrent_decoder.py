@@ -42,6 +42,7 @@ class RecurrentDecoder(CheckedCall, keras.layers.Layer):
 
     def __init__(self, units, attention=None, cell="lstm", num_layers=1, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
+        self.supports_masking = True
         if num_layers < 1:
             raise ValueError(f"`num_layers` must be at least 1. Received: num_layers={num_layers}")
         self.supports_jit = xla_pays()
@@ -174,6 +175,8 @@ class RecurrentDecoder(CheckedCall, keras.layers.Layer):
         return self.read_out(inputs, carry), {**state, "carry": carry}, alignment
 
     def call(self, inputs, values, values_mask=None, training=None):
+        if 0 in tuple(inputs.shape):  # recurrent layers take no empty tensors
+            return ops.zeros((*ops.shape(inputs)[:2], self.units), dtype=self.compute_dtype)
         inputs = self.input_dropout(inputs, training=training)
         carries = self.unroll(inputs, self.start(values, values_mask), training=training)
         return self.output_dropout(self.read_out(inputs, carries), training=training)
@@ -217,6 +220,8 @@ class RecurrentDecoder(CheckedCall, keras.layers.Layer):
 
     def _run_cells(self, inputs, states):
         """Output of the last cell `(batch, units)` and the flat list of new states."""
+        if inputs.shape[0] == 0:  # Keras' cells take no empty batch
+            return self._top_output(states), states
         new_states, position = [], 0
         for layer, size in zip(self.recurrent_layers, self.state_sizes, strict=True):
             inputs, layer_states = layer.cell(inputs, states[position : position + size])

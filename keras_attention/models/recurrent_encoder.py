@@ -1,6 +1,7 @@
 """Stack of (bidirectional) recurrent layers over embedded tokens or feature frames."""
 
 import keras
+from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_masked_input
 from keras_attention.models.recurrence import make_recurrent_layer, xla_pays
@@ -84,6 +85,8 @@ class RecurrentEncoder(CheckedCall, keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, mask=None, training=None):
+        if 0 in tuple(inputs.shape):  # recurrent layers take no empty tensors
+            return ops.zeros((*ops.shape(inputs)[:2], self.output_dim), dtype=self.compute_dtype)
         outputs = self.dropout_layers[0](inputs, training=training)
         for layer, dropout in zip(self.recurrent_layers, self.dropout_layers[1:], strict=True):
             outputs = layer(outputs, mask=mask, training=training)

@@ -7,6 +7,7 @@ from keras import ops
 from keras_attention.ops import accelerator
 from keras_attention.ops.block_scores import BlockScores, limits
 from keras_attention.ops.fitting import as_bool, check_fits, fit_bias
+from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.row_blocks import cut_rows
 
@@ -172,7 +173,7 @@ def _attend(inputs, blocks, score):
 
     def attend_block(index):
         scores = score(blocks, index, *inputs)  # (1, heads, rows, keys)
-        highest = ops.max(scores, axis=-1, keepdims=True)
+        highest = largest(scores, keepdims=True)
         lowest, ruled_out, _ = limits(scores)
         nothing = highest <= ruled_out
         highest = ops.where(nothing, 0.0, highest)

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.ops.fitting import as_bool
+from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
 
 DATA_FORMATS = ("channels_last", "channels_first")
@@ -83,8 +84,10 @@ def mean_over_positions(x, mask=None, data_format="channels_last"):
         Tensor of shape `(batch, channels)`, at least float32.
     """
     axes, x = _position_axes(x, data_format), at_least_float32(x)
-    if mask is None:
+    if mask is None and 0 not in tuple(x.shape):
         return ops.mean(x, axis=axes)
+    if mask is None:
+        return ops.sum(x, axis=axes)
     mask = ops.expand_dims(mask, channel_axis(data_format))
     count = ops.sum(ops.cast(mask, x.dtype), axis=axes)  # (batch, 1)
     return ops.sum(ops.where(mask, x, 0.0), axis=axes) / ops.maximum(count, 1.0)
@@ -103,11 +106,11 @@ def max_over_positions(x, mask=None, data_format="channels_last"):
     """
     axes, x = _position_axes(x, data_format), at_least_float32(x)
     if mask is None:
-        return ops.max(x, axis=axes)
+        return largest(x, axis=axes)
     mask = ops.expand_dims(mask, channel_axis(data_format))
     lowest = float(np.finfo(keras.backend.standardize_dtype(x.dtype)).min)
-    largest = ops.max(ops.where(mask, x, lowest), axis=axes)
-    return ops.where(ops.any(mask, axis=axes), largest, 0.0)
+    highest = largest(ops.where(mask, x, lowest), axis=axes)
+    return ops.where(ops.any(mask, axis=axes), highest, 0.0)
 
 
 def gate_channels(x, gates, mask=None, data_format="channels_last"):

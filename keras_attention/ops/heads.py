@@ -65,8 +65,7 @@ def group_rows(x, num_groups):
     Returns:
         Tensor of shape `(batch, num_groups, heads / num_groups * query, dim)`.
     """
-    batch, heads, query, dim = ops.shape(x)
-    return x if num_groups == heads else ops.reshape(x, (batch, num_groups, -1, dim))
+    return _with_heads(x, num_groups)
 
 
 def ungroup_rows(x, num_heads):
@@ -79,5 +78,14 @@ def ungroup_rows(x, num_heads):
     Returns:
         Tensor of shape `(batch, num_heads, query, dim)`.
     """
-    batch, groups, _, dim = ops.shape(x)
-    return x if groups == num_heads else ops.reshape(x, (batch, num_heads, -1, dim))
+    return _with_heads(x, num_heads)
+
+
+def _with_heads(x, heads):
+    """The same numbers with another number of heads, and as many rows less or more."""
+    batch, before, rows, dim = ops.shape(x)
+    if before == heads:
+        return x
+    # Of an empty tensor a reshape cannot find the rows out.
+    rows = rows * before // heads if 0 in tuple(x.shape) else -1
+    return ops.reshape(x, (batch, heads, rows, dim))

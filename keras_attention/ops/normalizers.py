@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.ops.fitting import as_bool
+from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.registered import registered_name
 
@@ -105,7 +106,7 @@ def hardmax(scores, mask=None):
         Stochastic Neurons".
     """
     allowed = _allowed_scores(scores, mask)
-    highest = ops.cast(allowed >= ops.max(allowed, axis=-1, keepdims=True), "int32")
+    highest = ops.cast(allowed >= largest(allowed, keepdims=True), "int32")
     first = ops.cast(ops.cumsum(highest, axis=-1) * highest == 1, allowed.dtype)
     soft = _softmax(allowed)
     # In this order the difference is exactly zero and the forward value exactly one-hot.
@@ -205,7 +206,7 @@ def _distance_from_top(scores):
     Sparsemax and entmax give no weight at a distance of one or more, so that nothing is lost,
     masked positions stay clear of the threshold, and their sums cannot overflow.
     """
-    return ops.maximum(scores - ops.max(scores, axis=-1, keepdims=True), -2.0)
+    return ops.maximum(scores - largest(scores, keepdims=True), -2.0)
 
 
 def _ordered_with_rank(z):

@@ -96,7 +96,10 @@ class TransformerXLPosition(Position):
         """The `query + key - 1` distances are projected, multiplied and then shifted."""
         dtype = keras.backend.standardize_dtype(query.dtype)
         sines = sinusoids(-line, self.kernel.shape[0], self.base, dtype)  # (line, dim)
-        keys = ops.matmul(sines, self._heads_kernel(query))  # (heads, line, key_dim)
+        # One product and not one for each head, which would broadcast: see `ops.project`.
+        keys = ops.matmul(sines, ops.cast(self.kernel, query.dtype))  # (line, heads * key_dim)
+        keys = ops.reshape(keys, (-1, query.shape[1], query.shape[3]))
+        keys = ops.swapaxes(keys, 0, 1)  # (heads, line, key_dim)
         return relative_shift(ops.einsum("bhqd,hld->bhql", query, keys))
 
     def _turned(self, query, query_positions, key_positions):

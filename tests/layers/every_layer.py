@@ -1,0 +1,94 @@
+"""One case of every public layer, from the tables of the checklists."""
+
+import importlib
+from pathlib import Path
+
+import input_cases
+import keras
+import order_cases
+import pair_cases
+from layer_checks import LayerCase
+from order_checks import DIM
+
+from keras_attention import layers, models
+
+TABLES = [importlib.import_module(path.stem) for path in Path(__file__).parents[1].glob("cases_*")]
+CASES = {
+    **{name: case for table in TABLES for name, case in table.CASES.items()},
+    **input_cases.CASES,
+    **pair_cases.CASES,
+}
+__all__ = ["CASES", "MODELS", "LayerCase", "ModelCase", "arrays", "one_of_each"]
+# Layers inside another one, which are never called by themselves.
+INNER = (layers.HeadPart, layers.Pattern, layers.Position)
+BASES = (layers.Attention, layers.RecursiveAttention, models.RecurrentDecoder)
+
+
+def one_of_each(cases):
+    """Of the cases whose layers have the same classes inside, one.
+
+    Returns:
+        dict of cases by name.
+    """
+    seen = {}
+    for name, case in sorted(cases.items()):
+        kinds = tuple(type(layer) for layer in case.make()._flatten_layers())
+        seen.setdefault(kinds, name)
+    return {name: cases[name] for name in seen.values()}
+
+
+def arrays(case):
+    """The float inputs of a case, in a list."""
+    return list(case.arrays() if hasattr(case, "arrays") else [case.array()])
+
+
+class ModelCase:
+    """An encoder, a decoder, or what else of `keras_attention.models` is called with tensors."""
+
+    def __init__(self, make, inputs=1):
+        self.make, self.inputs = make, inputs
+
+    def arrays(self):
+        generator = keras.random.SeedGenerator(5)
+        return [keras.random.normal((2, 3, DIM), seed=generator) for _ in range(self.inputs)]
+
+
+MODELS = {
+    "feed_forward": ModelCase(lambda **options: models.FeedForward(5, **options)),
+    "recurrent_encoder": ModelCase(lambda **options: models.RecurrentEncoder(5, **options)),
+    "recurrent_encoder_gru": ModelCase(
+        lambda **options: models.RecurrentEncoder(5, cell="gru", bidirectional=False, **options)
+    ),
+    "transformer_encoder": ModelCase(
+        lambda **options: models.TransformerEncoder(1, 1, 5, **options)
+    ),
+    "bahdanau_decoder": ModelCase(lambda **options: models.BahdanauDecoder(5, **options), 2),
+    "input_feeding_decoder": ModelCase(
+        lambda **options: models.InputFeedingDecoder(5, **options), 2
+    ),
+    "parallel_decoder": ModelCase(
+        lambda **options: models.ParallelDecoder(5, cell="gru", **options), 2
+    ),
+    "transformer_decoder": ModelCase(
+        lambda **options: models.TransformerDecoder(1, 1, 5, **options), 2
+    ),
+}
+
+
+def public_layers():
+    """Every public layer that is called with tensors, whole models left out."""
+    found = {**vars(layers), **vars(models)}.values()
+    return {
+        one
+        for one in found
+        if isinstance(one, type)
+        and issubclass(one, keras.layers.Layer)
+        and not issubclass(one, (keras.Model, *INNER))
+        and one not in BASES
+    }
+
+
+def covered():
+    """The classes of which there is a case, nested ones included."""
+    cases = {**CASES, **order_cases.CASES, **MODELS}.values()
+    return {type(case.make()) for case in cases}
