@@ -37,7 +37,10 @@ def test_the_search_is_compiled(compiled):
     assert any(function.attr["_XlaMustCompile"].b for function in functions)
 
 
-@pytest.mark.parametrize("count", [1, 3, 5])
+# XLA makes three programs for each size.
+@pytest.mark.parametrize(
+    "count", [3, *(pytest.param(count, marks=pytest.mark.exhaustive) for count in (1, 5))]
+)
 def test_answers_do_not_depend_on_filled_up_shapes(compiled, count):
     translator, loaded = compiled
     texts = [*TEXTS[:count], ""]
