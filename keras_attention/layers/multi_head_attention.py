@@ -342,8 +342,10 @@ class MultiHeadAttention(ProjectedHeads):
         return batch, self.num_heads, queries, ops.shape(memory["key"])[2]
 
     def _with_position_bias(self, bias, query, query_positions, key_length):
-        # Without queries or keys there are no distances either.
-        if self.position is None or 0 in (query_positions.shape[-1], key_length):
+        # Without queries or keys there are no distances either; a length may be a tensor.
+        lengths = query_positions.shape[-1], key_length
+        nothing = any(isinstance(length, int) and length == 0 for length in lengths)
+        if self.position is None or nothing:
             return bias
         key_positions = ops.arange(key_length, dtype="int32")
         of_position = self.position.bias(query, query_positions, key_positions)
