@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.call_checks import check_input
 from keras_attention.layers.rematerialized import RematerializedByParts
 from keras_attention.models.generation import generate
 from keras_attention.models.sequence_parts import (
@@ -133,6 +134,9 @@ class Seq2Seq(RematerializedByParts, keras.Model):
         return super().make_train_function(force)
 
     def call(self, inputs, training=None, mask=None):
+        if isinstance(inputs, dict):
+            self._check_source(inputs["source"])
+            check_input(self, "target", inputs["target"], ("batch", "target"))
         check_targets(inputs, self.pad_id)
         if not _has_mask(inputs):
             return super().call(inputs, training=training, mask=mask)
@@ -178,7 +182,12 @@ class Seq2Seq(RematerializedByParts, keras.Model):
             A dict: `values`, float `(batch, source, value_dim)`, and `mask`, bool `(batch,
                 source)`.
         """
+        self._check_source(source)
         return self._parts().encode(ops.convert_to_tensor(source), source_mask, training=training)
+
+    def _check_source(self, source):
+        features = () if self.source_features is None else ("source_features",)
+        check_input(self, "source", source, ("batch", "source", *features))
 
     def start(self, memory, max_length=None):
         """Decoder state before the first step.

@@ -104,6 +104,27 @@ def test_a_tiny_model_learns_one_batch_by_heart(decoder):
 
 
 @pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only TensorFlow has ragged tensors"
+)
+def test_ragged_ids_are_refused_and_leave_the_model_usable():
+    import tensorflow as tf
+
+    model = make_model()
+    model.compile("adam", losses.SequenceCrossEntropy())
+    ragged, ids = tf.ragged.constant([[4, 5, 3], [6, 3]]), np.array([[4, 5, 3], [6, 3, 0]], "int32")
+    for inputs in ({"source": ragged, "target": ids}, {"source": ids, "target": ragged}):
+        (name,) = (name for name, value in inputs.items() if value is ragged)
+        with pytest.raises(ValueError, match=f"Expected `{name}` to be a dense tensor"):
+            model.fit(inputs, ids, verbose=0)
+    with pytest.raises(ValueError, match="Expected `source` to be a dense tensor"):
+        model.generate(ragged, decoding.Greedy(max_length=3))
+    with pytest.raises(ValueError, match=r"Expected `source` of shape \(batch, source\)"):
+        model.encode(ids[0])
+    history = model.fit({"source": ids, "target": ids}, ids, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="only TensorFlow's steps make variables"
 )
 def test_the_training_step_is_traced_once():
