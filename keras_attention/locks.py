@@ -44,15 +44,11 @@ def lock(path, what, report=print):
             _claim(file, path, what, report)
             if not _is_at(path, file):  # Its owner removed it while we opened it or waited.
                 continue
-            _write(file, {"host": _host(), "process": os.getpid()})
-            stop = threading.Event()
-            touching = threading.Thread(target=_touch, args=(path, stop), daemon=True)
-            touching.start()
             try:
-                yield
+                _write(file, {"host": _host(), "process": os.getpid()})
+                with _touching(path):
+                    yield
             finally:
-                stop.set()
-                touching.join()
                 path.unlink(missing_ok=True)
             return
 
@@ -97,10 +93,11 @@ def _owner(file):
 
 
 def _write(file, owner):
-    file.seek(0)
-    file.truncate()
-    json.dump(owner, file)
-    file.flush()
+    try:
+        file.truncate(0)
+        os.write(file.fileno(), json.dumps(owner).encode())  # No buffer: `close` would fail again.
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno), file.name) from error
 
 
 def _lives(path, owner, report):
@@ -124,6 +121,19 @@ def _touched(path):
             return os.fstat(file.fileno()).st_mtime_ns
     except FileNotFoundError:
         return None
+
+
+@contextlib.contextmanager
+def _touching(path):
+    """A thread touches the file while the block runs."""
+    stop = threading.Event()
+    touching = threading.Thread(target=_touch, args=(path, stop), daemon=True)
+    touching.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        touching.join()
 
 
 def _touch(path, stop):

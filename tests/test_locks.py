@@ -63,6 +63,18 @@ def test_an_error_in_the_block_ends_the_lock(path):
     assert not path.exists()
 
 
+def test_a_lock_that_cannot_be_written(path, monkeypatch):
+    def no_space(file, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(locks.os, "write", no_space)
+        with pytest.raises(OSError, match="No space left on device") as error, lock(path, "x"):
+            pytest.fail("The block ran without a lock.")
+    assert error.value.filename == str(path)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("has_locks", [True, False])
 def test_a_record_of_another_machine_blocks_while_it_is_touched(path, monkeypatch, has_locks):
     if not has_locks:

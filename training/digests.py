@@ -50,6 +50,9 @@ def check_digests(run_dir, found, accept=False, report=print):
         found: dict, as `digests` makes it, of all splits or of some.
         accept: bool. Whether to tell of a change, and no more.
         report: function that tells the user one line.
+
+    Returns:
+        bool. Whether all are those of the run, as far as its digests tell.
     """
     recorded = recorded_digests(run_dir)
     if recorded is None:
@@ -58,7 +61,7 @@ def check_digests(run_dir, found, accept=False, report=print):
                 f"{run_dir} has no digests of its data: whether the pairs changed since it began "
                 "is unknown. They are recorded from now on."
             )
-        return
+        return True
     for name, now in found.items():
         before = recorded[name]
         if now != before:
@@ -73,6 +76,7 @@ def check_digests(run_dir, found, accept=False, report=print):
                     "--accept-changed-data."
                 )
             report(f"{what}: accepted.")
+    return all(now == recorded[name] for name, now in found.items())
 
 
 def record_digests(run_dir, found):

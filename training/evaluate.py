@@ -1,6 +1,6 @@
 """Scores of a trained run on its validation and test pairs."""
 
-import errno
+import contextlib
 import time
 
 from keras_attention import Translator
@@ -90,7 +90,8 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
     """Scores the best model of a run and writes `evaluation.json` and `samples.json`.
 
     With another search than the recorded one, with other data, or while another process works in
-    the run directory, nothing is written: the files tell of the run as it is saved.
+    the run directory, nothing is written: the files tell of the run as it is saved. Where they
+    cannot be written, such as on a full disk, the scores are returned all the same.
 
     Args:
         run_dir: path of a run directory.
@@ -98,7 +99,8 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
         report: function that tells the user one line.
         search: `SearchOptions` in place of recorded ones.
         data: `DataOptions`; those that are not the default name other pairs to score.
-        accept_changed_data: bool. Whether to score pairs that are not those of the run.
+        accept_changed_data: bool. Whether to score pairs that are not those that the run began
+            with.
 
     Returns:
         The content of `evaluation.json`: a dict for `validation` and for `test`, and `search`.
@@ -114,23 +116,32 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
     if changes:
         others = other_splits(options, changes, recipe.fit.seed, report)
         return score_run(run_dir, recipe, others, report, search)
+    accepted = accept_changed_data or splits is not None  # Those of the caller are never refused.
     if splits is None:
         splits = load_splits(options, recipe.fit.seed, report)
-        if recorded_digests(run_dir) is not None:
-            scored = {name: digests(splits)[name] for name in ("validation", "test")}
-            check_digests(run_dir, scored, accept_changed_data, report)
+    is_same = True
+    if recorded_digests(run_dir) is not None:
+        scored = {name: digests(splits)[name] for name in ("validation", "test")}
+        is_same = check_digests(run_dir, scored, accepted, report)
     result = score_run(run_dir, recipe, splits, report, search)
-    if search is None or search == SearchOptions():
-        try:
-            with claimed(run_dir, report):
-                write_evaluation(run_dir, result, splits.test)
-        except InUseError as error:
-            report(f"The scores are not recorded: {error}")
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            report(f"The scores are not recorded: {run_dir} may not be written to.")
+    if not is_same:
+        report("The scores are not recorded: they are those of other pairs.")
+    elif search is None or search == SearchOptions():
+        with reported_failure(run_dir, report), claimed(run_dir, report):
+            write_evaluation(run_dir, result, splits.test)
     return result
+
+
+@contextlib.contextmanager
+def reported_failure(run_dir, report):
+    """Reports why the block could not write scores: they took long to compute, and are shown."""
+    try:
+        yield
+    except InUseError as error:
+        report(f"The scores are not recorded: {error}")
+    except OSError as error:
+        path, reason = error.filename or run_dir, error.strerror or error
+        report(f"The scores are not recorded: {path} cannot be written to: {reason}.")
 
 
 def score_run(run_dir, recipe, splits, report, search=None):

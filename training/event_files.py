@@ -22,6 +22,9 @@ def forget_epochs(log_dir, epochs_done, steps_done):
         if len(kept) < len(records) or not is_whole:
             with atomic_file(path) as temporary:
                 _write(temporary, kept)
+                # TensorFlow says nothing of a large record that it could not write.
+                if read_records(temporary) != (kept, True):
+                    raise OSError(f"{path.name} without its last epochs cannot be read back")
                 shutil.copymode(path, temporary)
 
 

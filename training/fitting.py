@@ -12,6 +12,7 @@ from keras_attention.decoding import SearchOptions, make_search
 
 from . import build
 from .callbacks import (
+    TENSORBOARD,
     AlignmentImages,
     BestTranslator,
     Checkpoints,
@@ -21,6 +22,7 @@ from .callbacks import (
     Throughput,
     read_history,
     resume,
+    writing,
 )
 from .event_files import forget_epochs
 from .loss_watch import LossWatch
@@ -67,7 +69,8 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         run_dir=run_dir,
         report=report,
     )
-    forget_epochs(run_dir / "logs", epochs_done, epochs_done * steps)
+    with writing(TENSORBOARD, run_dir / "logs"):
+        forget_epochs(run_dir / "logs", epochs_done, epochs_done * steps)
     number = tf.Variable(epochs_done, dtype=tf.int64)
     model.fit(
         # Without `steps_per_epoch`: Keras would run a multiple of `steps_per_execution` steps.

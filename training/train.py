@@ -12,7 +12,7 @@ from keras_attention.user_files import expand_home
 from . import build
 from .data_paths import absolute
 from .digests import check_digests, digests, record_digests, recorded_digests
-from .evaluate import score_run, short_enough, write_evaluation
+from .evaluate import reported_failure, score_run, short_enough, write_evaluation
 from .fitting import fit
 from .pipeline import make_batches, tokenize
 from .recipe_changes import agree
@@ -66,7 +66,8 @@ def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False)
         if (run_dir / "translator").exists():
             keep_search(run_dir / "translator", recipe)
         result = score_run(run_dir, recipe, splits, report)
-        write_evaluation(run_dir, result, splits.test)
+        with reported_failure(run_dir, report):
+            write_evaluation(run_dir, result, splits.test)
         return result
 
 

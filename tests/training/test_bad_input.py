@@ -11,11 +11,12 @@ import types
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tiny_runs import TINY
 
 from keras_attention import Translator, UserError, visualization
 from keras_attention.__main__ import main
-from keras_attention.training import train_and_evaluate
+from keras_attention.training import event_files, train_and_evaluate
 from keras_attention.training.callbacks import (
     AlignmentImages,
     Checkpoints,
@@ -266,15 +267,40 @@ def test_logs_of_tensorboard_that_cannot_be_written(tmp_path, limit_of_file_size
         images.on_epoch_end(0)
 
 
-def test_other_files_on_a_full_disk(fails, copied_run, monkeypatch):
+def test_scores_are_shown_where_the_disk_is_full(copied_run, monkeypatch, capsys):
     def no_space(self, *arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
 
+    folder = str(copied_run.folder)
     before = copied_run.read("evaluation.json")
     monkeypatch.setattr("pathlib.Path.write_text", no_space)
-    assert "No space left on device" in fails("evaluate", copied_run.folder)
+    for command in (["evaluate", folder], ["train", f"{folder}/recipe.json", "--run-dir", folder]):
+        assert main(command) == 0
+        output = capsys.readouterr().out
+        assert "The scores are not recorded: " in output and "No space left on device" in output
+        assert copied_run.result["test"]["signatures"]["bleu"] in output
     monkeypatch.undo()
     assert copied_run.read("evaluation.json") == before
+
+
+def test_logs_that_a_run_cannot_go_on_with(fails, copied_run, monkeypatch):
+    folder = copied_run.folder
+    checkpoints(folder / "checkpoints")[0].unlink()
+    logs = {path: path.read_bytes() for path in event_files.event_files(folder / "logs")}
+    write = event_files._write
+
+    def no_space(path, records):
+        raise tf.errors.ResourceExhaustedError(None, None, f"{path}; No space left on device")
+
+    def a_part(path, records):
+        write(path, records[:-1])
+
+    for failing, reason in ((no_space, "No space left on device"), (a_part, "be read back")):
+        monkeypatch.setattr(event_files, "_write", failing)
+        sentence = fails("train", folder / "recipe.json", "--run-dir", folder)
+        assert "The logs of TensorBoard could not be written to" in sentence
+        assert reason in sentence
+    assert {path: path.read_bytes() for path in logs} == logs
 
 
 # Broken checkpoints -----
@@ -346,7 +372,9 @@ def test_a_write_that_fails_without_a_name(fails, copied_run, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("pathlib.Path.write_text", no_space)
-    assert "No space left on device" in fails("evaluate", copied_run.folder)
+    folder = copied_run.folder
+    sentence = fails("train", folder / "recipe.json", "--run-dir", folder, "--name", "other")
+    assert "No space left on device" in sentence
 
 
 def test_the_recipe_comes_first(fails, tmp_path):

@@ -90,6 +90,13 @@ def test_changed_pairs_are_refused_unless_accepted(train_again, command, copied_
     assert f"The train pairs are not those that {folder} began with (96 then, 97 now)" in error
     code, _, error = command("evaluate", folder)
     assert code == 2 and "The test pairs are not those" in error and "as many" in error
+    (folder / "samples.json").unlink()
+    before = (folder / "evaluation.json").read_bytes()
+    code, output, _ = command("evaluate", folder, "--accept-changed-data")
+    assert code == 0 and "chrF" in output
+    assert "The scores are not recorded: they are those of other pairs" in output
+    assert (folder / "evaluation.json").read_bytes() == before
+    assert not (folder / "samples.json").exists()
     assert copied_run.read("data.json") == other
 
     code, output, _ = train_again("--accept-changed-data")
