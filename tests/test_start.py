@@ -57,6 +57,8 @@ WORK = """
 import os, signal, sys
 import keras_attention_cli
 
+# Where the tests themselves run in the background, a shell lets them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv[1:], work = sys.argv[1].split(), sys.argv[2]
 keras_attention_cli.load = lambda name: exec(work) if "LOADING" in work else None
 for name in keras_attention_cli.PACKAGES:

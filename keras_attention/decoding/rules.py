@@ -34,7 +34,7 @@ class Rules:
             _check_prefix(prefix, source_mask, max_length)
             prefix = ops.cast(prefix, "int32")
             self.given = prefix
-            prefix = _to_the_left(_fill(prefix, max_length, pad_id), pad_id)
+            prefix = _to_the_left(_fill(prefix, max_length, pad_id), max_length, pad_id)
             prefix = repeat_rows(prefix, width)
             self.prefix = prefix  # (rows, max_length)
 
@@ -71,9 +71,8 @@ def _fill(prefix, max_length, pad_id):
     return ops.concatenate([prefix, rest], axis=1)[:, :max_length]
 
 
-def _to_the_left(prefix, pad_id):
-    """The prefix without padding before its first token."""
-    length = prefix.shape[1]
+def _to_the_left(prefix, length, pad_id):
+    """A prefix `(batch, length)` without padding before its first token."""
     first = leading_padding(padding_mask(prefix, pad_id))[:, None]  # (batch, 1)
     places = first + ops.arange(length, dtype="int32")  # (batch, length)
     moved = ops.take_along_axis(prefix, ops.minimum(places, length - 1), axis=1)

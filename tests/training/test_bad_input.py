@@ -101,7 +101,7 @@ def test_unknown_recipe_command_and_option(fails, capsys, tmp_path):
         "train", "date"
     )
     assert "There is no file" in fails("train", tmp_path / "none.json")
-    assert "unknown command 'trian'; there are: recipes, train" in fails("trian")
+    assert "unknown command trian: did you mean train?" in fails("trian")
     assert "Unknown option --epoch-count" in fails("train", "dates", "--epoch-count", "3")
     assert "Unknown option --wide" in fails("evaluate", tmp_path, "--wide")
     assert "Unknown option --explian" in fails("translate", tmp_path, "--explian")
