@@ -101,6 +101,27 @@ def check(kind, arguments, program):
             _check_value(name, options[name], value)
 
 
+def given_options(kind, arguments):
+    """Names of the options that stand on a command line, whatever their values.
+
+    Args:
+        kind: dataclass whose fields are the options.
+        arguments: list of str that `check` accepts: no value looks like an option.
+
+    Returns:
+        Set of str, the names of fields: `max_length` for `--max-length 3` and `--max_length=3`.
+    """
+    options = dict(options_of(kind))
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    flags = {argument.partition("=")[0].replace("_", "-") for argument in arguments[:end]}
+    names = set()
+    for flag in flags & set(options):
+        positive = flag.replace("--no-", "--", 1)
+        is_negation = options[flag] is bool and options.get(positive) is bool
+        names.add((positive if is_negation else flag).removeprefix("--").replace("-", "_"))
+    return names
+
+
 def nearest(name, names):
     """That of several names which a mistyped one is most like; None if none is.
 

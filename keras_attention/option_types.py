@@ -17,6 +17,8 @@ VALUES = {
 def options_of(kind, prefix=""):
     """Flag and type of each option of a dataclass and of those inside it, None left out.
 
+    A field whose type is marked as `tyro.conf.Fixed` is no option.
+
     Args:
         kind: dataclass.
         prefix: str. What the flags begin with; None if those inside have no prefix either.
@@ -32,7 +34,7 @@ def options_of(kind, prefix=""):
         if dataclasses.is_dataclass(plain):
             is_flat = prefix is None or tyro.conf.OmitArgPrefixes in details
             yield from options_of(plain, None if is_flat else f"{name}.")
-        elif tyro.conf.Positional not in details:
+        elif not {tyro.conf.Positional, tyro.conf.Fixed} & set(details):
             yield f"--{name}", plain
             if plain is bool:
                 yield f"--no-{name}", plain

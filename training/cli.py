@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 from rich.table import Table
 
-from keras_attention.arguments import parse
+from keras_attention.arguments import given_options, parse
 from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.printing import json_text, make_console
@@ -22,6 +22,8 @@ from .recipe_file import read_recipe
 from .recipes import RECIPES, get
 
 DEFAULT = "translation"  # The recipe of `train` without a name.
+# The options that stand on the command line: a value alone does not tell, it may be the default.
+Given = Annotated[frozenset, tyro.conf.Fixed, tyro.conf.Suppress]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,7 @@ class TrainArguments:
     """Go on although the pairs are not those that the run began with."""
     json: bool = False
     """Print the evaluation as JSON on standard output, and everything else on standard error."""
+    given: Given = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +59,7 @@ class EvaluateArguments:
     """Score the pairs of the run although they are not those that it began with."""
     json: bool = False
     """Print the evaluation as JSON on standard output, and everything else on standard error."""
+    given: Given = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +93,8 @@ def train_options(arguments):
             f"The recipe comes first: keras-attention train {options.recipe_name} [options]."
         )
     check_changes(options.recipe.model, recipe.model)
-    if is_given(arguments, "--warmup-steps") and not is_given(arguments, "--warmup-share"):
+    options = with_given(options, arguments)
+    if "warmup_steps" in options.given and "warmup_share" not in options.given:
         # Asked for, so the share that a recipe allows to its own number of steps is no limit.
         fit = dataclasses.replace(options.recipe.fit, warmup_share=None)
         changed = dataclasses.replace(options.recipe, fit=fit)
@@ -116,7 +121,9 @@ def train_command(options):
     run_dir = options.run_dir or Path("runs") / recipe.name
     # Keras prints its progress on standard output, where a program expects JSON and nothing else.
     with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
-        result = train_and_evaluate(recipe, run_dir, console.print, options.accept_changed_data)
+        result = train_and_evaluate(
+            recipe, run_dir, console.print, options.accept_changed_data, options.given
+        )
     print_evaluation(result, console, options.json)
     console.print(
         f"\nModel: {run_dir}/translator   scores: {run_dir}/evaluation.json\n"
@@ -124,9 +131,9 @@ def train_command(options):
     )
 
 
-def is_given(arguments, flag):
-    """Whether a flag stands on the command line, as `--a-b 1`, `--a-b=1` or `--a_b 1`."""
-    return any(argument.partition("=")[0].replace("_", "-") == flag for argument in arguments)
+def with_given(options, arguments):
+    """`TrainArguments` or `EvaluateArguments` that know which options were given."""
+    return dataclasses.replace(options, given=frozenset(given_options(type(options), arguments)))
 
 
 def quiet_tensorflow():
@@ -158,7 +165,7 @@ def find_recipe(name):
 
 def evaluate_options(arguments):
     """Reads the arguments of `keras-attention evaluate`."""
-    return parse(EvaluateArguments, arguments, "evaluate")
+    return with_given(parse(EvaluateArguments, arguments, "evaluate"), arguments)
 
 
 def evaluate_command(options):
@@ -175,7 +182,7 @@ def evaluate_command(options):
         options.run_dir,
         report=console.print,
         search=options.search,
-        data=options.data,
+        data={name: value for name, value in vars(options.data).items() if name in options.given},
         accept_changed_data=options.accept_changed_data,
     )
     print_evaluation(result, console, options.json)

@@ -18,7 +18,7 @@ from .rehearsal import check_scores
 from .rejection import rejection
 from .run_directory import claimed
 from .scores import exact_match, score_texts
-from .splits import given_options, load_splits, other_splits
+from .splits import asked_options, load_splits, other_splits
 
 SAMPLES = 64
 
@@ -98,7 +98,8 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
         splits: `Splits`, if they are at hand; read again from the recipe otherwise.
         report: function that tells the user one line.
         search: `SearchOptions` in place of recorded ones.
-        data: `DataOptions`; those that are not the default name other pairs to score.
+        data: dict of options of `DataOptions` that name other pairs to score; or `DataOptions`, of
+            which those do that are not the default.
         accept_changed_data: bool. Whether to score pairs that are not those that the run began
             with.
 
@@ -112,7 +113,7 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
     recipe = read_recipe(run_dir / "recipe.json")
     check_scores(recipe.score)
     options = locate(recipe.data, run_dir)
-    changes = given_options(data)
+    changes = asked_options(data)
     if changes:
         others = other_splits(options, changes, recipe.fit.seed, report)
         return score_run(run_dir, recipe, others, report, search)

@@ -31,7 +31,7 @@ REASONS = {
 }
 
 
-def agree(path, recipe, same_data, report):
+def agree(path, recipe, same_data, report, given=None):
     """The recipe to go on with in a run directory that has one.
 
     Args:
@@ -39,6 +39,8 @@ def agree(path, recipe, same_data, report):
         recipe: `Recipe` that is asked for.
         same_data: bool. Whether digests will tell if the pairs changed; if not, paths are compared.
         report: function that tells the user one line.
+        given: set of str. The options that the user asked for; without it, those that are not the
+            default of every recipe.
 
     Returns:
         `recipe`, with the recorded value of each option that is younger than the run.
@@ -48,7 +50,7 @@ def agree(path, recipe, same_data, report):
     """
     recorded = read_recipe(path)
     recorded = dataclasses.replace(recorded, data=locate(recorded.data, path.parent))
-    recipe = _of_its_time(path, recorded, recipe, report)
+    recipe = _of_its_time(path, recorded, recipe, report, given)
     for option, before, asked in differences(recorded, recipe):
         if not _may_change(option, before, asked, recorded, same_data):
             reason = REASONS.get(option, "what is trained depends on it")
@@ -77,7 +79,7 @@ def _may_change(option, before, asked, recorded, same_data):
     return option in FREE
 
 
-def _of_its_time(path, recorded, recipe, report):
+def _of_its_time(path, recorded, recipe, report, given):
     """`recipe` with the recorded options where the file does not know them yet."""
     content = read_json(path, "a run directory")
     content = content.get("recipe", content)
@@ -90,7 +92,8 @@ def _of_its_time(path, recorded, recipe, report):
         for name in sorted(set(vars(options)) - set(content.get(group, {}))):
             value, here = getattr(options, name), getattr(asked, name)
             if value != here:
-                if here != getattr(type(options), name):  # Not the default: somebody asked for it.
+                is_default = here == getattr(type(options), name)
+                if not is_default if given is None else name in given:
                     report(
                         f"{path.parent} is older than --{name.replace('_', '-')}: it goes on with "
                         f"{value!r}, not {here!r}."

@@ -47,14 +47,15 @@ def load_splits(options, seed, report=print):
     return Splits(**without_overlap(named, options.drop_overlap, report))
 
 
-def given_options(options):
-    """The options that are not the default, as a dict.
+def asked_options(options):
+    """The options that are asked for, as a dict.
 
     Args:
-        options: `DataOptions` or None.
+        options: dict of options of `DataOptions`, all of which are asked for; or `DataOptions`, of
+            which those are that are not the default; or None.
     """
-    if options is None:
-        return {}
+    if options is None or isinstance(options, dict):
+        return options or {}
     defaults = type(options)()
     return {
         name: value for name, value in vars(options).items() if value != getattr(defaults, name)
@@ -69,7 +70,6 @@ def other_splits(options, changes, seed, report=print):
         changes: dict of the options that are others. With a file or table of validation or test
             among them, only what they name is read; otherwise all splits are read anew.
         seed: int. As for `load_splits`.
-        report: function, as for `load_splits`.
         report: function, as for `load_splits`.
 
     Returns:

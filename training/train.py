@@ -22,7 +22,7 @@ from .splits import load_splits
 from .unknown_tokens import report_unknown
 
 
-def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False):
+def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False, given=None):
     """Trains a recipe in a run directory, going on where an earlier process stopped.
 
     Args:
@@ -32,6 +32,8 @@ def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False)
         report: function that tells the user one line.
         accept_changed_data: bool. Whether to go on although the pairs are not those that the run
             began with.
+        given: set of str. The options that the user asked for, if that is known: where a run does
+            not know an option yet, it is told of these only.
 
     Returns:
         The content of `evaluation.json`.
@@ -48,7 +50,7 @@ def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False)
     with claimed(run_dir, report):
         path = run_dir / "recipe.json"
         if path.exists():
-            recipe = agree(path, recipe, recorded_digests(run_dir) is not None, report)
+            recipe = agree(path, recipe, recorded_digests(run_dir) is not None, report, given)
         rehearse(recipe, run_dir)
         keras.utils.set_random_seed(recipe.fit.seed)
         splits = load_splits(recipe.data, recipe.fit.seed, report)

@@ -138,7 +138,7 @@ def test_a_run_can_grow_and_report_otherwise(train_again, copied_run):
     assert schedule(3 * steps) > 0.1 * peak
 
 
-def agreed(folder, recorded, asked, same_data=False, known=None):
+def agreed(folder, recorded, asked, same_data=False, known=None, given=None):
     folder.mkdir(exist_ok=True)
     path, lines = folder / "recipe.json", []
     record_recipe(path, recorded)
@@ -146,7 +146,7 @@ def agreed(folder, recorded, asked, same_data=False, known=None):
         content = json.loads(path.read_text())
         content["recipe"]["fit"] = {name: content["recipe"]["fit"][name] for name in known}
         path.write_text(json.dumps(content))
-    return agree(path, asked, same_data, lines.append), lines
+    return agree(path, asked, same_data, lines.append, given), lines
 
 
 def test_another_spelling_of_a_path_is_the_same_path(tmp_path, monkeypatch):
@@ -187,6 +187,11 @@ def test_an_option_younger_than_the_run_keeps_its_old_meaning(tmp_path):
     found, lines = agreed(tmp_path / "run", TINY, asked, known=known)
     assert found == TINY
     assert "is older than --warmup-share: it goes on with None, not 0.1" in lines[0]
+    # A recipe says it, the user does not.
+    silent = agreed(tmp_path / "run", TINY, asked, known=known, given={"epochs"})
+    assert silent == (TINY, [])
+    told = agreed(tmp_path / "run", TINY, asked, known=known, given={"warmup_share"})
+    assert told == (TINY, lines)
     # The same after something else was recorded.
     record_changes(tmp_path / "run" / "recipe.json", dataclasses.replace(TINY, name="other"))
     lines = []
@@ -245,6 +250,15 @@ def test_another_set_is_scored_and_not_recorded(file_run, command, tmp_path):
         "evaluate", folder, "--validation-table", tmp_path / "c.tsv", *columns
     )
     assert code == 0 and "validation" in output and "Decoding 1 pairs" in output
+    # Options whose values are the default of every run, and not those of this one.
+    recipe = changed(file_run.recipe, data={"source_column": "3", "test_size": 1})
+    record_recipe(folder / "recipe.json", recipe)
+    table = "--test-table", tmp_path / "c.tsv", "--source-column", "1"
+    code, output, _ = command("evaluate", folder, *table, "--json")
+    assert code == 0 and json.loads(output)["test"]["samples"][0]["source"] == "x"
+    code, output, _ = command("evaluate", folder, *sides, "--test_size=0", "--json")
+    assert code == 0 and json.loads(output)["test"]["pairs"] == 2
+    record_recipe(folder / "recipe.json", file_run.recipe)
     code, _, error = command("evaluate", folder, "--test-source", tmp_path / "a")
     assert code == 2 and "--test-source and --test-target must be given together" in error
     shown = evaluate(folder, data=DataOptions(embedded="dates", test_size=3, validation_size=2))

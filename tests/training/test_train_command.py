@@ -17,8 +17,8 @@ def asked(monkeypatch, run):
     """What the command asks to train, without training it."""
     found = {}
 
-    def train_and_evaluate(recipe, run_dir, report, accept_changed_data=False):
-        found.update(recipe=recipe, run_dir=run_dir)
+    def train_and_evaluate(recipe, run_dir, report, accept_changed_data, given):
+        found.update(recipe=recipe, run_dir=run_dir, given=given)
         report("Reading [/data] of [bold]run[/bold] :smile:")
         print("Epoch 1/3")  # As Keras does.
         return run.result
@@ -35,6 +35,7 @@ def test_name_of_a_recipe_and_flags(asked, capsys):
     assert not asked["recipe"].model.bidirectional and expected.model.bidirectional
     assert asked["recipe"].data == expected.data
     assert asked["run_dir"].as_posix() == "runs/dates"
+    assert asked["given"] == {"epochs", "cell", "bidirectional"}
     output = capsys.readouterr().out
     assert "Reading [/data] of [bold]run[/bold] :smile:" in output
     assert "tensorboard --logdir runs/dates/logs" in output
