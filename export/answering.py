@@ -90,9 +90,13 @@ class Judge:
         self.threshold = options.reject_below
         if self.threshold is None and options.reject:
             if predictor.rejection is None:
+                if predictor.why_no_rejection:
+                    raise UserError(
+                        f"{predictor.why_no_rejection} Give a threshold by --reject-below."
+                    )
                 raise UserError(
                     "No threshold of rejection is recorded: evaluate the run again, and export it "
-                    "again if this is a bundle, or give one by --reject-below."
+                    "again with its own search if this is a bundle, or give one by --reject-below."
                 )
             self.threshold = predictor.rejection["threshold"]
 

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,11 +20,12 @@ from keras_attention.translator import Translator
 
 from . import layout
 from .answers import answers_of, read_answers
-from .manifest import describe, needs_tensorflow_text, origin, scores
+from .evaluation import recorded_evaluation
+from .manifest import describe, needs_tensorflow_text, origin
 from .parity import agreement, prove
 from .portable import without_cudnn
 from .precision import half_policies, in_float32
-from .predictor import recorded_rejection, translator_folder
+from .predictor import translator_folder
 from .quantize import write_int8
 from .readme import readme
 from .saved_model import write_saved_model
@@ -60,49 +63,52 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
     source, to = Path(source), Path(to)
     _check_backend()
     _check_destination(to)
-    # On the CPU and without cuDNN, as the proof: GPUs round otherwise, TF32 by more than it allows.
-    with keras.device("cpu"):
-        translator = Translator.load(translator_folder(source))
-        translator.search = changed_search(translator.search, search or SearchOptions())
-        unknown = translator.unknown
-        if unknown != "keep":
-            report("The files show unknown words as such; keras_attention replaces their answers'.")
-            translator.unknown = "keep"
-        trained_in = ", ".join(half_policies(translator.model)) or "float32"
-        if trained_in != "float32":
-            report(f"Trained in {trained_in}; exported in float32.")
-            translator.model = in_float32(translator.model)
-        texts, source_ids = proof_texts(translator, source, texts)
-        report(f"Asking the trained model {len(texts)} held-out sentences ...")
-        with without_cudnn(translator.model):
-            answers = answers_of(translator, texts, source_ids)
-    with (
-        _disk_errors(to),
-        _alone(to, report),
-        atomic_folder(to) as final,
-        _workspace(to) as workspace,
-    ):
-        made = workspace / "made"
-        write_files(translator, made, to.name, answers, report, xla, int8)
-        moved = workspace / "moved" / to.name
-        moved.parent.mkdir()
-        os.replace(made, moved)
-        report("Proving parity in clean processes, from a moved folder ...")
-        parity = prove(moved, answers, needs_tensorflow_text(translator))
-        manifest = {
-            **describe(translator, to.name, xla),
-            "trained_in": trained_in,
-            "unknown": unknown,
-            "from": origin(source),
-            "scores": scores(source, translator.search, report),
-            "rejection": recorded_rejection(source),
-            "parity": parity,
-            "int8": agreement(moved, answers) if int8 else None,
-            "files": layout.checksums(moved),
-        }
-        manifest = layout.write_manifest(moved, manifest)
-        os.replace(moved, final)
-    return manifest
+    folder = translator_folder(source)
+    with _alone(to, report):
+        # On the CPU and without cuDNN, as in the parity check: GPUs round otherwise, TF32 by more
+        # than it allows.
+        with keras.device("cpu"):
+            translator = Translator.load(folder)
+            translator.search = changed_search(translator.search, search or SearchOptions())
+            recorded = recorded_evaluation(source, translator.search)
+            if recorded.why_not:
+                report(recorded.why_not)
+            unknown = translator.unknown
+            if unknown != "keep":
+                report(
+                    "The files show unknown words as such; keras_attention replaces their answers'."
+                )
+                translator.unknown = "keep"
+            trained_in = ", ".join(half_policies(translator.model)) or "float32"
+            if trained_in != "float32":
+                report(f"Trained in {trained_in}; exported in float32.")
+                translator.model = in_float32(translator.model)
+            texts, source_ids = proof_texts(translator, source, texts)
+            report(f"Translating {len(texts)} held-out sentences with the trained model ...")
+            with without_cudnn(translator.model):
+                answers = answers_of(translator, texts, source_ids)
+        with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
+            made = workspace / "made"
+            write_files(translator, made, to.name, answers, report, xla, int8)
+            moved = workspace / "moved" / to.name
+            moved.parent.mkdir()
+            os.replace(made, moved)
+            report("Checking parity in clean processes, from a moved folder ...")
+            parity = prove(moved, answers, needs_tensorflow_text(translator))
+            manifest = {
+                **describe(translator, to.name, xla),
+                "trained_in": trained_in,
+                "unknown": unknown,
+                "from": origin(source),
+                "scores": recorded.scores,
+                "rejection": recorded.rejection,
+                "parity": parity,
+                "int8": agreement(moved, answers) if int8 else None,
+                "files": layout.checksums(moved),
+            }
+            manifest = layout.write_manifest(moved, manifest)
+            os.replace(moved, final)
+        return manifest
 
 
 def verify(bundle, report=print):
@@ -212,10 +218,21 @@ def _check_destination(to):
 
 @contextlib.contextmanager
 def _alone(to, report):
-    # Beside the destination, which is replaced as a whole.
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with lock(to.parent / f".{to.name}.lock", str(to), report):
+    with contextlib.ExitStack() as held:
+        with _disk_errors(to):
+            # Beside the destination, which is replaced as a whole.
+            to.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(lock(to.parent / f".{to.name}.lock", str(to), report))
+            _remove_left_overs(to)
         yield
+
+
+def _remove_left_overs(to):
+    """Removes what an export to `to` left beside it when it was killed."""
+    name = re.compile(re.escape(f".{to.name}.work.") + "[a-z0-9_]{8}")  # As `tempfile` makes them.
+    for path in to.parent.iterdir():
+        if name.fullmatch(path.name) and path.is_dir():
+            shutil.rmtree(path)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from keras_attention.user_files import expand_home, read_lines
 
 from . import score_pairs
 from .answering import Answering, Judge
-from .lines import LINES_AT_A_TIME, batches_of_lines
+from .lines import LINES_AT_A_TIME, batches_of_lines, standard_input
 
 FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
 
@@ -190,11 +190,14 @@ def translate_command(options):
     """
     from .predictor import open_predictor
 
+    if options.texts:
+        texts = [_readable(options.texts)]
+    else:
+        texts = batches_of_lines(standard_input(), _tell, LINES_AT_A_TIME)
     unknown = options.unknown
     if unknown not in (None, "keep", "copy"):
         unknown = read_json(expand_home(unknown), "a dictionary of words")
     predictor = open_predictor(options.model, options.format, options.search, unknown)
-    texts = [_readable(options.texts)] if options.texts else _standard_input()
     prefix = _readable([options.prefix])[0]
     ask = predictor.nbest if options.nbest else predictor.predict
     answering = Answering(
@@ -261,15 +264,12 @@ def _pairs(options):
         return score_pairs.given_pairs(_readable(options.pairs))
     if all(files):
         return score_pairs.pairs_of_files(*(read_lines(file, _tell) for file in files))
-    return score_pairs.pairs_of_stream(sys.stdin.buffer, _tell)
-
-
-def _standard_input():
-    return batches_of_lines(sys.stdin.buffer, _tell, LINES_AT_A_TIME)
+    return score_pairs.pairs_of_stream(standard_input(), _tell)
 
 
 def _tell(sentence):
-    print(f"keras-attention: {sentence}", file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # Or `print` would take standard output for it.
+        print(f"keras-attention: {sentence}", file=sys.stderr, flush=True)
 
 
 def parity_table(parity):

@@ -1,6 +1,8 @@
 """Lines of a stream in batches: full where lines come fast, at once where they do not."""
 
 import queue
+import select
+import sys
 import threading
 import time
 from typing import NamedTuple
@@ -11,6 +13,17 @@ from keras_attention.user_files import decode_lines
 LINES_AT_A_TIME = 256
 WAIT = 0.1  # Seconds that a line waits for others to share its batch.
 _CHUNK = 1 << 16
+
+
+def standard_input():
+    """The binary file that is standard input.
+
+    Raises:
+        UserError: it is closed.
+    """
+    if sys.stdin is None:
+        raise UserError("Standard input is closed: give texts as arguments, or open it.")
+    return sys.stdin.buffer
 
 
 def batches_of_lines(stream, report, size=LINES_AT_A_TIME, wait=WAIT):
@@ -69,7 +82,7 @@ def _read(stream, lines, report):
     try:
         for line in decode_lines(_lines(stream), report):
             lines.put(line.rstrip("\r"))
-    except (OSError, UserError) as error:  # Told by the reader of the queue, in the main thread.
+    except Exception as error:  # Raised in the main thread, by the reader of the queue.
         lines.put(_Ended(error))
     else:
         lines.put(_Ended())
@@ -80,7 +93,10 @@ def _lines(stream):
     # Not its buffer: that one is locked while it waits, and the end of the process waits for it.
     stream = getattr(stream, "raw", stream)
     rest = []
-    while chunk := stream.read(_CHUNK):
+    while (chunk := stream.read(_CHUNK)) != b"":
+        if chunk is None:  # A pipe that does not block, and is empty for now.
+            select.select([stream], [], [])
+            continue
         *whole, last = chunk.split(b"\n")
         for line in whole:
             yield b"".join([*rest, line])

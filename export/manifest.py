@@ -72,28 +72,3 @@ def _without_folders(value):
     if isinstance(value, list):
         return [_without_folders(item) for item in value]
     return Path(value).name if isinstance(value, str) and os.path.isabs(value) else value
-
-
-def scores(source, search, report=print):
-    """The numbers of `evaluation.json`, by split; none if they are those of another search.
-
-    Args:
-        source: path of what is exported.
-        search: a search of `keras_attention.decoding`, the bundle's.
-        report: function that tells the user one line, if there are scores but none of this search.
-    """
-    path = Path(source) / "evaluation.json"
-    if not path.exists():
-        return {}
-    evaluation = read_json(path, "a run directory", dict)
-    if evaluation.get("search") != repr(search):
-        report(
-            f"The manifest has no scores: those of {path} are of {evaluation.get('search')}, "
-            f"the bundle's search is {search}."
-        )
-        return {}
-    return {
-        split: {name: value for name, value in values.items() if isinstance(value, int | float)}
-        for split, values in evaluation.items()
-        if isinstance(values, dict)
-    }

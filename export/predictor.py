@@ -10,17 +10,15 @@ import tensorflow as tf
 from keras_attention import text as tokenizers
 from keras_attention.decoding import SearchOptions, SearchResult, changed_search
 from keras_attention.errors import UserError
-from keras_attention.files import read_json
-from keras_attention.json_shapes import Optional
 from keras_attention.text.tokenizer import as_strings
 from keras_attention.translations import Explanation
 from keras_attention.translator import Translator, too_long
 
+from .evaluation import recorded_evaluation
 from .layout import (
     MANIFEST,
     ONNX,
     ONNX_INT8,
-    REJECTION,
     SAVED_MODEL,
     SOURCE_TOKENIZER,
     TARGET_TOKENIZER,
@@ -56,6 +54,7 @@ class Predictor:
     Attributes:
         rejection: dict with `threshold` and `quantile`, as `evaluation.json` and the manifest hold
             it; None where the run or the bundle records none.
+        why_no_rejection: str. One sentence, where one is recorded, but of another search.
 
     Call arguments:
         texts: list of str.
@@ -63,6 +62,7 @@ class Predictor:
     """
 
     rejection = None
+    why_no_rejection = None
 
     def predict(self, texts, prefix=""):
         """The translation of each text, and why.
@@ -110,12 +110,13 @@ class KerasPredictor(Predictor):
 
     Args:
         translator: `keras_attention.Translator`.
-        rejection: see `Predictor`.
+        rejection, why_no_rejection: see `Predictor`.
     """
 
-    def __init__(self, translator, rejection=None):
+    def __init__(self, translator, rejection=None, why_no_rejection=None):
         self.translator = translator
         self.rejection = rejection
+        self.why_no_rejection = why_no_rejection
 
     def predict(self, texts, prefix=""):
         """See `Predictor.predict`."""
@@ -400,7 +401,8 @@ def open_predictor(path, format=None, search=None, unknown=None):
     translator = open_translator(path, search)
     if unknown is not None:
         translator.unknown = unknown
-    return KerasPredictor(translator, recorded_rejection(path))
+    recorded = recorded_evaluation(path, translator.search)
+    return KerasPredictor(translator, recorded.rejection, recorded.why_not)
 
 
 def open_translator(path, search=None):
@@ -421,19 +423,6 @@ def open_translator(path, search=None):
     translator = Translator.load(translator_folder(path))
     translator.search = changed_search(translator.search, search or SearchOptions())
     return translator
-
-
-def recorded_rejection(run):
-    """The threshold of rejection that the evaluation of a run recorded; None where there is none.
-
-    Args:
-        run: path of a run directory, or of another folder that holds no `evaluation.json`.
-    """
-    path = Path(run) / "evaluation.json"
-    if not path.exists():
-        return None
-    shape = {"validation": Optional({"rejection": Optional(REJECTION)})}
-    return read_json(path, "a run directory", shape).get("validation", {}).get("rejection")
 
 
 def translator_folder(path):

@@ -1,4 +1,9 @@
-"""The command line: `keras-attention COMMAND ...`, or `python -m keras_attention COMMAND ...`."""
+"""The commands of `keras-attention`.
+
+`python -m keras_attention COMMAND ...` runs them too, but Python imports the package with Keras
+first: it starts slowly, and TensorFlow prints what it likes. `python -m keras_attention_cli` is
+the same program as `keras-attention`.
+"""
 
 import importlib
 import sys
@@ -48,32 +53,22 @@ def main(arguments=None, before_work=lambda *packages: None):
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["help"]:
-        arguments = [*arguments[1:2], "--help"]
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage())
-        return 0
-    if arguments[0] == "--version":
-        print(__version__)
-        return 0
-    command = arguments[0]
-    if command not in COMMANDS and command != "completion":
-        near = nearest(command, [*COMMANDS, "completion"])
-        hint = f"did you mean {near}?" if near else f"there are: {', '.join(COMMANDS)}."
-        return _fail(f"unknown command {command}: {hint}")
-    wing, _ = COMMANDS.get(command, ("training", None))
+        arguments = [*(name for name in arguments[1:2] if name != "help"), "--help"]
+    command = arguments[0] if arguments else "--help"
+    package, _ = COMMANDS.get(command, ("training", None))
+    if sys.stdout is None:
+        return _fail("Standard output is closed: send it to a file.")
     try:
-        if command == "completion":
-            return _complete(arguments[1:])
-        module = importlib.import_module(f"keras_attention.{wing}.cli")
-        options = getattr(module, f"{command}_options")(arguments[1:])
-        if command != "recipes":  # It lists what its module holds.
-            before_work("keras_attention", f"keras_attention.{wing}")
-        return getattr(module, f"{command}_command")(options) or 0
+        try:
+            return _run(command, package, arguments[1:], before_work)
+        finally:  # Or what is still in the buffer would fail at the end of the process.
+            sys.stdout.flush()
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("keras_attention"):
             raise
         return _fail(
-            f'{command} needs {error.name}: install it with pip install "keras-attention[{wing}]".'
+            f"{command} needs {error.name}: "
+            f'install it with pip install "keras-attention[{package}]".'
         )
     except UserError as error:
         return _fail(str(error))
@@ -81,8 +76,38 @@ def main(arguments=None, before_work=lambda *packages: None):
         sys.stdout = None
         return 0
     except OSError as error:  # Such as a full disk, or a folder that may not be written to.
+        _drop_unwritable_output()
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}.")
+
+
+def _run(command, package, arguments, before_work):
+    """Does what a command asks for; its exit code."""
+    if command in ("-h", "--help"):
+        print(usage())
+        return 0
+    if command == "--version":
+        print(__version__)
+        return 0
+    if command == "completion":
+        return _complete(arguments)
+    if command not in COMMANDS:
+        near = nearest(command, [*COMMANDS, "completion", "help"])
+        hint = f"did you mean {near}?" if near else f"there are: {', '.join(COMMANDS)}."
+        raise UserError(f"unknown command {command}: {hint}")
+    module = importlib.import_module(f"keras_attention.{package}.cli")
+    options = getattr(module, f"{command}_options")(arguments)
+    if command != "recipes":  # It lists what its module holds.
+        before_work("keras_attention", f"keras_attention.{package}")
+    return getattr(module, f"{command}_command")(options) or 0
+
+
+def _drop_unwritable_output():
+    """Lets no second error at the end of the process follow the first one."""
+    try:
+        sys.stdout.flush()
+    except OSError:  # Told by the caller.
+        sys.stdout = None
 
 
 def _complete(arguments):
@@ -90,15 +115,16 @@ def _complete(arguments):
     if len(arguments) != 1 or arguments[0] not in SHELLS:
         raise UserError(f"Name your shell: keras-attention completion {'|'.join(SHELLS)}.")
     kinds = {}
-    for command, (wing, _) in COMMANDS.items():
-        module = importlib.import_module(f"keras_attention.{wing}.cli")
+    for command, (package, _) in COMMANDS.items():
+        module = importlib.import_module(f"keras_attention.{package}.cli")
         kinds[command] = getattr(module, f"{command.capitalize()}Arguments")
     print(completion(kinds, arguments[0]))
     return 0
 
 
 def _fail(message):
-    print(f"keras-attention: {message}", file=sys.stderr)
+    if sys.stderr is not None:  # Or `print` would take standard output for it.
+        print(f"keras-attention: {message}", file=sys.stderr)
     return 2
 
 

@@ -153,6 +153,25 @@ print('é', file=sys.stderr)
     assert done.stderr == "?\n"
 
 
+def test_output_that_cannot_be_written_is_one_sentence_or_silence():
+    def start(*arguments, **streams):
+        command = [sys.executable, "-m", "keras_attention_cli", *arguments]
+        done = subprocess.run(command, cwd=house.ROOT, stderr=subprocess.PIPE, text=True, **streams)
+        return done.returncode, done.stderr
+
+    for arguments in ([], ["help", "help"], ["--version"], ["verify", "--help"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        assert start(*arguments, stdout=writing) == (0, "")
+        os.close(writing)
+        if os.path.exists("/dev/full"):
+            with open("/dev/full", "w") as full:
+                expected = (2, "keras-attention: No space left on device.\n")
+                assert start(*arguments, stdout=full) == expected
+    closed = start("--help", preexec_fn=lambda: os.close(1))
+    assert closed == (2, "keras-attention: Standard output is closed: send it to a file.\n")
+
+
 CHATTER = """\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795818559.099529    9792 cudart_stub.cc:31] Could not find cuda drivers.

@@ -16,7 +16,7 @@ from tiny_translators import TEXTS
 from keras_attention import UserError
 from keras_attention.decoding import Beam, Greedy, SearchResult
 from keras_attention.export import BundleError, ParityError, bundle, export, layout, verify
-from keras_attention.export.manifest import scores
+from keras_attention.export.evaluation import recorded_evaluation
 from keras_attention.export.to_onnx import write_onnx
 from keras_attention.locks import lock
 from keras_attention.models import CompiledSearch
@@ -127,7 +127,9 @@ def test_full_disk_leaves_nothing(run_dir, tmp_path, monkeypatch):
     assert os.listdir(tmp_path / "exports") == []
 
 
-def test_export_refuses_a_bundle_that_another_process_writes(run_dir, tmp_path):
+def test_export_refuses_a_bundle_that_another_process_writes(run_dir, tmp_path, monkeypatch):
+    """Before it searches."""
+    monkeypatch.setattr(bundle, "answers_of", None)
     to = tmp_path / "made" / "bundle"
     to.parent.mkdir()
     with (
@@ -141,6 +143,7 @@ def test_export_refuses_a_bundle_that_another_process_writes(run_dir, tmp_path):
 @pytest.mark.usefixtures("parity_here")
 def test_export_replaces_a_bundle(run_dir, copied, without_conversion):
     (copied / "stale").touch()
+    (copied.parent / ".copied.work.0a_zzzzz" / "made").mkdir(parents=True)  # Of a killed export.
     manifest = export(run_dir, copied, texts=TEXTS[:3])
     assert manifest["parity"]["onnx"]["sentences"] == 4
     assert not (copied / "stale").exists()
@@ -203,12 +206,23 @@ def test_export_refuses(run_dir, tmp_path):
     assert not (tmp_path / "to").exists()
 
 
-def test_scores_of_another_search_are_not_those_of_the_bundle(run_dir, lstm):
-    said = []
-    found = scores(run_dir, lstm.translator.search, said.append)
-    assert found == {"test": {"exact_match": 0.25, "pairs": 17}} and not said
-    assert scores(run_dir, Greedy(max_length=9), said.append) == {}
-    assert "are of Beam(width=3" in said[0] and "search is Greedy(max_length=9)." in said[0]
+def test_an_evaluation_of_another_search_says_nothing_of_the_bundle(run_dir, lstm, tmp_path):
+    rejection = {"quantile": 0.01, "threshold": 0.25}
+    run, search = tmp_path, lstm.translator.search
+    evaluation = json.loads((run_dir / "evaluation.json").read_text())
+    evaluation["validation"] = {"rejection": rejection}
+    (run / "evaluation.json").write_text(json.dumps(evaluation))
+    found = recorded_evaluation(run, search)
+    assert found == (
+        {"validation": {}, "test": {"exact_match": 0.25, "pairs": 17}},
+        rejection,
+        None,
+    )
+    found = recorded_evaluation(run, Greedy(max_length=9))
+    assert found[:2] == ({}, None)
+    assert (
+        "are of Beam(width=3" in found.why_not and "not of Greedy(max_length=9)," in found.why_not
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,7 +238,7 @@ def test_scores_of_another_search_are_not_those_of_the_bundle(run_dir, lstm):
 def test_scores_of_a_run_of_version_0_1_are_those_of_its_bundle(tmp_path, recorded, search):
     evaluation = {"search": recorded, "test": {"bleu": 0.25}}
     (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
-    assert scores(tmp_path, search) == {"test": {"bleu": 0.25}}
+    assert recorded_evaluation(tmp_path, search).scores == {"test": {"bleu": 0.25}}
 
 
 def test_export_needs_the_tensorflow_backend(run_dir, tmp_path, monkeypatch):

@@ -49,6 +49,14 @@ def test_translate_reads_standard_input(lstm, capsys, standard_input, monkeypatc
     assert capsys.readouterr().out.splitlines() == expected
 
 
+@pytest.mark.parametrize("command", ["translate", "score"])
+def test_closed_standard_input_is_one_sentence(capsys, monkeypatch, command):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main([command, "nowhere"]) == 2
+    expected = "keras-attention: Standard input is closed: give texts as arguments, or open it.\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_keyboard_is_answered_line_by_line():
     batches = cli.batches_of_lines(Lines(b"a\nb\n", keyboard=True), print)
     assert list(batches) == [["a"], ["b"]]

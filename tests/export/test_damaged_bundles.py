@@ -17,9 +17,9 @@ from keras_attention import Translator, UserError, text
 from keras_attention.__main__ import main
 from keras_attention.export import BundleError, bundle, layout, open_predictor, verify
 from keras_attention.export.answers import read_answers
-from keras_attention.export.manifest import origin, scores
+from keras_attention.export.evaluation import recorded_evaluation
+from keras_attention.export.manifest import origin
 from keras_attention.export.parity import compare
-from keras_attention.export.predictor import recorded_rejection
 from keras_attention.export.signatures import SIGNATURES
 from keras_attention.training.digests import check_digests
 from keras_attention.training.recipe_file import read_recipe
@@ -264,7 +264,7 @@ def test_fuzzed_run(run_dir, lstm, tmp_path):
     fuzz(run / "recipe.json", lambda: (read_recipe(run / "recipe.json"), origin(run)))
     evaluation = {"search": search, "validation": {"rejection": {"threshold": 0.5, "quantile": 0}}}
     (run / "evaluation.json").write_text(json.dumps(evaluation))
-    fuzz(run / "evaluation.json", lambda: (scores(run, search, str), recorded_rejection(run)))
+    fuzz(run / "evaluation.json", lambda: recorded_evaluation(run, search))
     fuzz(run / "samples.json", lambda: bundle.proof_texts(lstm.translator, run))
 
 

@@ -60,3 +60,24 @@ def test_odd_streams():
     assert ["not valid UTF-8 in line 2" in line for line in lines] == [True]
     with pytest.raises(UserError, match="Standard input is UTF-16"):
         list(batches_of_lines(io.BytesIO("a\n".encode("utf-16")), print))
+
+
+def test_an_empty_pipe_that_does_not_block_has_not_ended():
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with open(reading, "rb") as stream, open(writing, "wb", buffering=0) as pipe:
+        batches = batches_of_lines(stream, print, size=1)
+        threading.Timer(0.05, pipe.write, [b"first\n"]).start()
+        assert next(batches) == ["first"]
+        pipe.write(b"last")
+        pipe.close()
+        assert list(batches) == [["last"]]
+
+
+def test_whatever_reading_ends_with_reaches_its_caller():
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        list(batches_of_lines(Broken(), print))

@@ -36,10 +36,11 @@ def threshold(lstm):
 
 
 @pytest.fixture
-def evaluated(run_dir, tmp_path, threshold):
+def evaluated(run_dir, tmp_path, threshold, lstm):
     """A run whose evaluation recorded a threshold."""
     folder = shutil.copytree(run_dir, tmp_path / "run")
-    evaluation = {"validation": {"rejection": {"quantile": 0.01, "threshold": threshold}}}
+    rejection = {"quantile": 0.01, "threshold": threshold}
+    evaluation = {"search": repr(lstm.translator.search), "validation": {"rejection": rejection}}
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
     return folder
 
@@ -95,6 +96,8 @@ def test_rejected_answers_leave_an_empty_line(lstm, evaluated, threshold, run):
     wanted = ["" if bad else row.text for row, bad in zip(expected, rejected, strict=True)]
     assert (code, out) == (0, wanted)
     assert sum("is rejected, its probability is 0." in line for line in err) == sum(rejected)
+    code, out, err = run("translate", evaluated, *TEXTS, "--reject", "--beam-width", "2")
+    assert (code, out) == (2, []) and "are of Beam(width=3, " in err[-1]
     code, out, _ = run("translate", lstm.bundle, *TEXTS, "--reject-below", str(threshold), "--json")
     rows = [json.loads(line) for line in out]
     assert [row["rejected"] for row in rows] == rejected
