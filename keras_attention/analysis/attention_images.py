@@ -102,6 +102,11 @@ class AttentionImages(keras.callbacks.Callback):
 
     def _draw(self, name, weights, example):
         """Pictures of an example's weights `(key,)`, `(query, key)` or `(heads, query, key)`."""
+        if weights.ndim > 3:
+            raise ValueError(
+                "Expected attention layers whose weights belong to positions of a sequence: name "
+                f"others in `layers`. Received: {name} with weights of shape {weights.shape}"
+            )
         if weights.ndim == 3 and self.heads == "each":
             return [
                 picture

@@ -28,6 +28,7 @@ class Recorder:
         self._calls = {name: [] for name in layers}
         self._refusals = {}
         self._running = []  # The layers whose weights are being computed, the outermost first.
+        self._inside = set()  # Names of layers whose weights are those of a layer around them.
         self._replaced = []
 
     def __enter__(self):
@@ -60,7 +61,9 @@ class Recorder:
                 f"The attention layer {name} cannot give its weights: {reason} "
                 f"Those that can, for `layers`: {', '.join(others) or 'none'}."
             )
-        silent = [name for name, calls in self._calls.items() if not calls]
+        silent = [
+            name for name, calls in self._calls.items() if not calls and name not in self._inside
+        ]
         if len(silent) == len(self._calls) or (silent and all_needed):
             raise ValueError(
                 "Expected inputs that reach the attention layers asked for. Received: inputs with "
@@ -83,6 +86,8 @@ class Recorder:
             asked = flag is None or bool(bound.arguments[flag])
             # A layer of several methods, or one that returns these weights as its own.
             if layer in self._running or (asked and self._running):
+                if layer not in self._running:
+                    self._inside.add(name)
                 return original(*args, **kwargs)
             outputs = self._run(name, layer, original, bound, flag)
             if outputs is None:

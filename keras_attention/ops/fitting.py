@@ -22,6 +22,10 @@ def known(x):
 def as_bool(mask, name="mask"):
     """A mask as bool, True = may attend.
 
+    Where the numbers of a mask are not known, in a functional model or a compiled function, those
+    above zero are True. An additive mask, 0 where a query may attend and -1e9 where it may not,
+    then lets nothing be attended to; it is never read as its opposite.
+
     Args:
         mask: Tensor of bool, or of zeros and ones.
         name: What the error calls it.
@@ -42,36 +46,24 @@ def as_bool(mask, name="mask"):
     if not isinstance(mask, keras.KerasTensor):
         mask = ops.convert_to_tensor(mask)
     check_mask(name, mask)
-    return ops.cast(mask, "bool")
+    is_bool = keras.backend.standardize_dtype(mask.dtype) == "bool"
+    return mask if is_bool else ops.greater(mask, 0)
 
 
 def check_mask(name, mask):
-    """Refuses a mask of other numbers than 0 and 1.
-
-    An additive mask, 0 where a query may attend and -1e9 where it may not, would be read as its
-    opposite. Numbers are looked at where they are known. A symbolic or traced mask is judged by its
-    dtype: bool and integers are taken, floats are refused.
+    """Refuses a mask of other numbers than 0 and 1, where its numbers are known.
 
     Args:
         name: What the error calls the mask.
         mask: A tensor or an array.
 
     Raises:
-        ValueError: If it has other numbers, or is a float tensor whose numbers are not known.
+        ValueError: If it has other numbers, as an additive mask has.
     """
-    dtype = keras.backend.standardize_dtype(mask.dtype)
-    if dtype == "bool":
+    if keras.backend.standardize_dtype(mask.dtype) == "bool":
         return
     numbers = known(mask)
-    if numbers is None:
-        if "float" in dtype:
-            raise ValueError(
-                f"Expected `{name}` to be bool or integer where its numbers are not known yet, as "
-                "in a functional model or a compiled function: a float mask could be an additive "
-                f'one. Cast one of zeros and ones: `keras.ops.cast({name}, "bool")`. '
-                f"Received: {name}.dtype={dtype}"
-            )
-    elif not ((numbers == 0) | (numbers == 1)).all():
+    if numbers is not None and not ((numbers == 0) | (numbers == 1)).all():
         raise ValueError(
             f"Expected `{name}` to be bool, or of zeros and ones: True or 1 where a query may "
             f"attend. An additive mask becomes one by `{name} == 0`. Received: {name} with numbers "

@@ -59,6 +59,21 @@ def test_what_is_drawn_of_each_layer_and_example(drawn, tmp_path):
         np.testing.assert_allclose(row, weights["both"][1][example, :size], atol=1e-6)
 
 
+def test_a_layer_that_stands_for_those_in_it_and_one_that_is_no_picture(drawn, tmp_path):
+    x = keras.Input((LENGTH, WIDTH))
+    inner = layers.ScaledDotProductAttention(name="inner")
+    callback = analysis.AttentionImages(tmp_path, vectors())
+    callback.set_model(keras.Model(x, layers.ResidualAttention(inner, name="residual")(x)))
+    assert [name for name, _ in callback.pictures()] == ["residual/0", "residual/1"]
+
+    images = keras.Input((2, LENGTH, WIDTH))
+    attended = layers.MultiHeadAttention(2, 3, attention_axes=(1, 2), name="places")(images, images)
+    callback.set_model(keras.Model(images, attended))
+    callback.inputs = np.stack([vectors()] * 2, axis=1)
+    with pytest.raises(ValueError, match="(?s)positions of a sequence.*Received: places/0"):
+        callback.pictures()
+
+
 def test_each_head_and_numbers_for_names(drawn, tmp_path):
     callback = analysis.AttentionImages(tmp_path, vectors()[:1], "attention", heads="each")
     assert list(pictures_of(callback)) == ["attention/0/head_0", "attention/0/head_1"]

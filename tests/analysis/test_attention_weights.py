@@ -222,6 +222,8 @@ def test_the_name_of_one_inside_another_that_gives_weights():
     model = keras.Model(x, layers.ResidualAttention(inner, name="residual")(x))
     outer = attention_weights(model, vectors())
     assert list(outer) == ["residual"]
+    for chosen in ("residual", model.get_layer("residual")):
+        check_same(attention_weights(model, vectors(), chosen), outer)
     check_same(
         attention_weights(model, vectors(), "residual/inner"), {"residual/inner": outer["residual"]}
     )
