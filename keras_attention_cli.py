@@ -85,7 +85,9 @@ class Interrupts:
     def say(self):
         """Tells the user what happened."""
         trains = sys.argv[1:2] == ["train"]
-        goes_on = "; the same command goes on from the last checkpoint" if trains else ""
+        goes_on = (
+            "; the same command goes on from the last checkpoint, if there is one" if trains else ""
+        )
         if sys.stderr is not None:  # Not by `print`, which a signal may have interrupted.
             os.write(sys.stderr.fileno(), f"keras-attention: stopped{goes_on}.\n".encode())
 

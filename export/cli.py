@@ -179,7 +179,13 @@ def verify_command(options):
 
 def translate_options(arguments):
     """Reads the arguments of `keras-attention translate`."""
-    return parse(TranslateArguments, arguments, "translate")
+    options = parse(TranslateArguments, arguments, "translate")
+    if options.reject_below is not None and not 0 <= options.reject_below <= 1:
+        raise UserError(
+            "--reject-below must be a probability from 0 to 1. "
+            f"Received: --reject-below {options.reject_below:g}"
+        )
+    return options
 
 
 def translate_command(options):

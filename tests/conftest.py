@@ -24,7 +24,7 @@ if os.environ.get("CI"):
 
 # Checked for one case of each layer class here; for all in `make test-all` and `make conformance`,
 # whose page says so.
-SLOW_CHECKS = {"overflow", "fit_step", "compiled", "saved_model", "onnx"}
+SLOW_CHECKS = {"overflow", "fit_step", "compiled", "keras_file", "saved_model", "onnx"}
 
 
 TESTS = itertools.count(1)

@@ -110,7 +110,7 @@ def test_a_command_knows_every_class_and_prints_no_log():
 
 
 INTERRUPT = "os.kill(os.getpid(), signal.{name}); signal.pause()"
-GOES_ON = "; the same command goes on from the last checkpoint"
+GOES_ON = "; the same command goes on from the last checkpoint, if there is one"
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,13 @@ def test_rejected_answers_leave_an_empty_line(lstm, evaluated, threshold, run):
     assert [row["text"] for row in rows] == [row.text for row in expected]
 
 
+@pytest.mark.parametrize("value", ["nan", "2", "-1"])
+def test_a_threshold_is_a_probability(run, value):
+    code, out, (sentence,) = run("translate", "nowhere", "mei", f"--reject-below={value}")
+    assert (code, out) == (2, [])
+    assert "--reject-below must be a probability from 0 to 1. Received: --reject-below" in sentence
+
+
 def test_scores_of_given_translations(lstm, run_dir, run, tmp_path):
     sources, translations = ["mei", "7", "dinsdag"], ["3 mei", "", "yy"]
     expected = lstm.translator.score(sources, translations)

@@ -345,9 +345,12 @@ def test_all_checkpoints_broken(fails, copied_run):
 # Texts -----
 
 
-def test_translate_says_what_is_too_long(fails, run):
-    sentence = fails("translate", run.folder, "1 May 2001", "1" * 40)
-    assert "Text 2 has 41 tokens with the end token; this model takes at most 29." in sentence
+def test_translate_says_what_is_too_long(run, capsys):
+    assert main(["translate", str(run.folder), "1 May 2001", "1" * 40]) == 2
+    output, error = capsys.readouterr()
+    assert len(output.split("\n")) == 3 and output.endswith("\n\n")  # an answer, and an empty line
+    too_long = "Text 2 has 41 tokens with the end token; this model takes at most 29."
+    assert error.splitlines()[-1] == f"keras-attention: {too_long}"
 
 
 def test_translate_of_odd_texts(run, capsys, monkeypatch):
