@@ -71,6 +71,8 @@ HALF = {"mixed_float16": 2**-10, "mixed_bfloat16": 2**-7}
 # The fraction of rows that must be clear enough to be compared. Half of them are where a predicted
 # position decides which keys there are, three quarters or more everywhere else.
 LEAST_COMPARED = 1 / 3
+# Which rows are clear depends on the weights that are drawn, and so on the backend.
+DRAWS = 6
 
 
 def half_precision(make, inputs, **options):
@@ -85,6 +87,14 @@ def half_precision(make, inputs, **options):
         inputs: The layer's float inputs, arrays.
         **options: Of the call.
     """
+    fractions = []
+    while max(fractions, default=0) <= LEAST_COMPARED:
+        assert len(fractions) < DRAWS, f"of the rows only {fractions} are clear"
+        fractions.append(_compared_rows(make, inputs, options))
+
+
+def _compared_rows(make, inputs, options):
+    """The fraction of rows that were compared, with the weights of one draw."""
     single = make()
     expected = keras.tree.flatten(to_numpy(single(*inputs, **options)))
     weights = single.get_weights()
@@ -115,7 +125,7 @@ def half_precision(make, inputs, **options):
             return sum(ops.mean(ops.cast(output, "float32")) for output in outputs)
 
         assert all(np.isfinite(result).all() for result in gradients(loss, *inputs))
-    assert np.concatenate(clear_rows).mean() > LEAST_COMPARED
+    return np.concatenate(clear_rows).mean()
 
 
 def _moved(array, step, generator):
