@@ -38,7 +38,7 @@ class SequenceCrossEntropy(keras.losses.Loss):
         **kwargs: Keyword arguments of `keras.losses.Loss`.
 
     Call arguments:
-        y_true: int tensor `(batch, target)`.
+        y_true: int tensor `(batch, target)`, or `(batch, target, 1)`.
         y_pred: logits, float tensor `(batch, target, vocabulary)`.
         sample_weight: float tensor `(batch,)` or `(batch, 1)`, weights of rows, or
             `(batch, target)`, weights of tokens.
@@ -72,8 +72,8 @@ class SequenceCrossEntropy(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         with keras.name_scope(self.name):
-            y_true = ops.convert_to_tensor(y_true)
             logits = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+            y_true = token_labels(y_true, logits)
             losses = self.call(y_true, logits)
             is_real = ops.cast(ops.not_equal(y_true, self.pad_id), losses.dtype)
             if self.class_weight is not None:
@@ -131,6 +131,32 @@ class MaskedReduction(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         return y_true
+
+
+def token_labels(y_true, y_pred):
+    """Labels without the axis of size 1 at their end, which Keras' sparse losses take too.
+
+    Args:
+        y_true: Int tensor `(batch, target)` or `(batch, target, 1)`.
+        y_pred: Float tensor `(batch, target, vocabulary)`.
+
+    Returns:
+        Int tensor `(batch, target)`.
+
+    Raises:
+        ValueError: The labels have another shape.
+    """
+    y_true = ops.convert_to_tensor(y_true)
+    labels, logits = tuple(y_true.shape), tuple(y_pred.shape)
+    is_longer = len(labels) == len(logits) and labels[-1] == 1
+    sizes = zip(labels, logits[:-1], strict=False)
+    fit = all(None in (one, other) or one == other for one, other in sizes)
+    if not fit or len(labels) - is_longer != len(logits) - 1:
+        raise ValueError(
+            f"Expected labels of shape {logits[:-1]} or {(*logits[:-1], 1)} for logits of shape "
+            f"{logits}. Received: y_true.shape={labels}"
+        )
+    return ops.squeeze(y_true, axis=-1) if is_longer else y_true
 
 
 def token_weights(sample_weight, values):

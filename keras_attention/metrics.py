@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.losses import MaskedReduction, token_weights
+from keras_attention.losses import MaskedReduction, token_labels, token_weights
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -33,8 +33,11 @@ class TokenAccuracy(keras.metrics.Mean):
         self.pad_id = pad_id
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Adds a batch: labels `(batch, target)`, logits `(batch, target, vocabulary)`."""
-        y_true = ops.cast(y_true, "int32")
+        """Adds a batch: labels `(batch, target)`, logits `(batch, target, vocabulary)`.
+
+        Labels may also be of shape `(batch, target, 1)`.
+        """
+        y_true = ops.cast(token_labels(y_true, ops.convert_to_tensor(y_pred)), "int32")
         weights = ops.cast(ops.not_equal(y_true, self.pad_id), "float32")
         if sample_weight is not None:
             weights = weights * token_weights(sample_weight, weights)

@@ -218,7 +218,7 @@ def check_gradients(case, exports):
     def loss(*inputs):
         outputs = contexts(case.call(layer, inputs, masks, return_attention_scores=True))
         pairs = zip(outputs, directions, strict=True)
-        return sum(ops.sum(output * direction) for output, direction in pairs)
+        return sum(ops.sum(ops.multiply(output, direction)) for output, direction in pairs)
 
     for result, mask in zip(gradients(loss, *arrays), masks, strict=True):
         assert np.isfinite(result).all()

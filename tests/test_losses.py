@@ -197,3 +197,20 @@ def test_padding_where_a_token_is_ruled_out(pad_id):
     logits[0, 1, [0, pad_id]] = -np.inf
     found = losses.SequenceCrossEntropy(pad_id=pad_id)(labels, logits)
     assert float(found) == pytest.approx(np.log(7), rel=1e-6)
+
+
+def test_labels_with_an_axis_of_one_more():
+    """As Keras' sparse losses take them; of another shape they are refused."""
+    labels, logits, _ = padded_batch(2)
+    loss, metric = losses.SequenceCrossEntropy(), metrics.TokenAccuracy()
+    found = float(loss(labels[..., None], logits))
+    np.testing.assert_allclose(found, numpy_loss(labels, logits), rtol=1e-5)
+    metric.update_state(labels[..., None], logits)
+    expected = (logits.argmax(-1) == labels)[labels != 0].mean()
+    np.testing.assert_allclose(float(metric.result()), expected, rtol=1e-6)
+    for wrong in (labels[:, :-1], labels[0], np.eye(7)[labels]):
+        for call in (loss, metric.update_state):
+            with pytest.raises(
+                ValueError, match=r"Expected labels of shape \(3, 7\) or \(3, 7, 1\)"
+            ):
+                call(wrong, logits)

@@ -47,10 +47,12 @@ class Attention(CheckedCall, keras.layers.Layer):
 
     Call arguments:
         query: Float tensor of shape `(batch, query, query_dim)`.
-        value: Float tensor of shape `(batch, key, value_dim)`.
+        value: Float tensor of shape `(batch, key, value_dim)`. A single row of queries is for all
+            rows of values, and a single one of values for all of queries.
         key: Float tensor of shape `(batch, key, key_dim)`; `value` if not given.
-        query_mask: Bool tensor of shape `(batch, query)`. True = a real position. The context of
-            the others is zero. Masks may also hold zeros and ones; other numbers are refused.
+        query_mask: Bool tensor of shape `(batch, query)`, or lists. True = a real position. The
+            context of the others is zero. Masks may also hold zeros and ones; other numbers are
+            refused.
         value_mask: Bool tensor of shape `(batch, key)`. True = may be attended to.
         key_mask: Bool tensor of shape `(batch, key)`, combined with `value_mask`.
         attention_mask: Bool tensor of shape `(batch, query, key)`. True = may attend.
@@ -81,7 +83,7 @@ class Attention(CheckedCall, keras.layers.Layer):
 
     def __init__(self, normalizer="softmax", dropout=0.0, seed=None, attention_axes=None, **kwargs):
         super().__init__(**kwargs)
-        check_dropout(dropout)
+        dropout = check_dropout(dropout)
         self.normalizer = normalizers.get(normalizer)
         self.dropout = dropout
         self.seed = seed
@@ -238,6 +240,7 @@ class Attention(CheckedCall, keras.layers.Layer):
             return self._call_along_axes(
                 tensors, positions, attention_mask, return_attention_scores, **options
             )
+        query, value, key = same_batch(query, value, key)
         masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
         memory = self.project_memory(value, key)
         context, weights = self.attend(query, memory, masks, training)
@@ -310,7 +313,7 @@ class Attention(CheckedCall, keras.layers.Layer):
         Returns:
             `(batch, query, value_dim)`.
         """
-        return (*query_shape[:-1], value_shape[-1])
+        return (*with_batch(query_shape, value_shape)[:-1], value_shape[-1])
 
     def compute_output_spec(
         self,
@@ -330,7 +333,8 @@ class Attention(CheckedCall, keras.layers.Layer):
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return context
-        shape = self._axes(len(query.shape)).weights_shape(query.shape, value.shape)
+        query_shape = with_batch(query.shape, value.shape)
+        shape = self._axes(len(query.shape)).weights_shape(query_shape, value.shape)
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
@@ -342,3 +346,41 @@ class Attention(CheckedCall, keras.layers.Layer):
             "attention_axes": self.attention_axes,
         }
         return {**super().get_config(), **config}
+
+
+def same_batch(query, value, key=None):
+    """Queries, values and keys of one batch: a single row stands for all rows of the others.
+
+    Repeated here, as TensorFlow's products go wrong where batches are not the same.
+
+    Args:
+        query: Tensor of shape `(batch, query, query_dim)`.
+        value: Tensor of shape `(batch, key, value_dim)`.
+        key: Tensor of shape `(batch, key, key_dim)`, or None.
+
+    Returns:
+        The three.
+    """
+    if query.shape[0] == 1 and value.shape[0] != 1:
+        return _repeated(query, value), value, key
+    if value.shape[0] == 1 and query.shape[0] != 1:
+        return query, _repeated(value, query), None if key is None else _repeated(key, query)
+    return query, value, key
+
+
+def _repeated(x, like):
+    return ops.broadcast_to(x, (ops.shape(like)[0], *ops.shape(x)[1:]))
+
+
+def with_batch(query_shape, value_shape):
+    """The shape of queries that `same_batch` returns.
+
+    Args:
+        query_shape: `(batch, query, query_dim)`.
+        value_shape: `(batch, key, value_dim)`.
+
+    Returns:
+        A tuple.
+    """
+    batch = value_shape[0] if query_shape[0] == 1 else query_shape[0]
+    return (batch, *query_shape[1:])

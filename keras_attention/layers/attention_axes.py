@@ -4,12 +4,15 @@ from math import prod
 
 from keras import ops
 
+from keras_attention.layers.number_checks import as_python
+from keras_attention.ops.fitting import check_fits
+
 
 def standardize_axes(attention_axes):
     """The argument `attention_axes` as a tuple.
 
     Args:
-        attention_axes: An integer, a list or tuple of integers, or None.
+        attention_axes: An integer, a list, tuple or array of integers, or None.
 
     Returns:
         Tuple of integers, or None.
@@ -19,8 +22,9 @@ def standardize_axes(attention_axes):
     """
     if attention_axes is None:
         return None
-    axes = attention_axes if isinstance(attention_axes, (list, tuple)) else (attention_axes,)
-    if not axes or not all(isinstance(axis, int) for axis in axes):
+    axes = as_python(attention_axes)
+    axes = axes if isinstance(axes, (list, tuple)) else (axes,)
+    if not axes or not all(type(axis) is int for axis in axes):  # True is an `int` too
         raise ValueError(
             "Expected `attention_axes` to be an integer, a list or tuple of integers, or None. "
             f"Received: attention_axes={attention_axes!r}"
@@ -204,6 +208,82 @@ class AttentionAxes:
             mask = ops.broadcast_to(mask, (*rows, *heads, *lengths))
             return ops.reshape(mask, (prod(rows), *heads, *lengths))
         return mask
+
+    def fold_bias(self, bias, query, value):
+        """A bias of the scores for folded queries and keys.
+
+        Args:
+            bias: Float tensor that broadcasts to `(batch, heads, query, key)`, the axes that are
+                attended along as one and the same for all others; or one with all axes of the
+                weights, `(batch, others..., heads, query axes..., key axes...)`. Or None.
+            query, value: The query and the value before `fold`.
+
+        Returns:
+            Float tensor that broadcasts to `(rows, heads, query, key)`; None for None.
+
+        Raises:
+            ValueError: If it has another number of axes, or does not broadcast.
+        """
+        if bias is None:
+            return None
+        bias = ops.convert_to_tensor(bias)
+        number, others, rank = len(self.chosen), len(self.others), len(bias.shape)
+        full = 2 + others + 2 * number
+        if rank > 4 and rank != full:
+            raise ValueError(
+                f"Expected `bias` of shape (batch, heads, query, key), or with all {full} axes of "
+                f"the weights. Received: bias.shape={tuple(bias.shape)}"
+            )
+        shapes = [self._sizes(x.shape, self.chosen) for x in (query, value)]
+        if rank < full:
+            lengths = (None if None in sizes else prod(sizes) for sizes in shapes)
+            check_fits("bias", bias, (query.shape[0], None, *lengths)[4 - rank :])
+            sizes = (*(1,) * (4 - rank), *ops.shape(bias))
+            bias = ops.reshape(bias, (sizes[0], *(1,) * others, *sizes[1:]))
+        else:
+            rows = self._sizes(query.shape, (0, *self.others))
+            check_fits("bias", bias, (*rows, None, *shapes[0], *shapes[1]))
+        if rank == full and number > 1:
+            bias = self._fold_positions_of_bias(bias, query, value)
+        if all(size == 1 for size in bias.shape[: 1 + others]):
+            return ops.reshape(bias, (1, *ops.shape(bias)[-3:]))
+        rows, rest = self._sizes(ops.shape(query), (0, *self.others)), ops.shape(bias)[-3:]
+        return ops.reshape(ops.broadcast_to(bias, (*rows, *rest)), (prod(rows), *rest))
+
+    def _fold_positions_of_bias(self, bias, query, value):
+        sizes = [self._sizes(ops.shape(x), self.chosen) for x in (query, value)]
+        leading = ops.shape(bias)[: -2 * len(self.chosen)]
+        bias = ops.broadcast_to(bias, (*leading, *sizes[0], *sizes[1]))
+        return ops.reshape(bias, (*leading, *map(prod, sizes)))
+
+    def fold_query_positions(self, positions, query):
+        """Where folded queries stand.
+
+        Args:
+            positions: Int tensor of shape `(query,)` or `(batch, query)`, or None.
+            query: The query before `fold`.
+
+        Returns:
+            Tensor of shape `(query,)` or `(rows, query)`; None for None.
+        """
+        if positions is None or len(positions.shape) < 2 or not self.others:
+            return positions
+        check_fits("query_positions", positions, self._sizes(query.shape, (0, *self.chosen)))
+        batch, length = ops.shape(positions)
+        rows = self._sizes(ops.shape(query), (0, *self.others))
+        positions = ops.reshape(positions, (batch, *(1 for _ in self.others), length))
+        return ops.reshape(ops.broadcast_to(positions, (*rows, length)), (prod(rows), length))
+
+    def rows_of_example(self, query):
+        """How many rows `fold` makes of each example.
+
+        Args:
+            query: The query before `fold`.
+
+        Returns:
+            An integer, or a scalar tensor where it is not known.
+        """
+        return prod(self._sizes(ops.shape(query), self.others))
 
     @staticmethod
     def _sizes(shape, axes):

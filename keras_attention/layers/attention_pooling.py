@@ -66,8 +66,8 @@ class AttentionPooling(WithKernels, CheckedCall, keras.layers.Layer):
 
     def __init__(self, units, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
-        check_count("units", units)
-        check_dropout(dropout)
+        units = check_count("units", units)
+        dropout = check_dropout(dropout)
         self.units = units
         self.normalizer = normalizers.get(normalizer)
         self.dropout = dropout

@@ -67,7 +67,7 @@ class BahdanauAttention(WithKernels, Attention):
         self, units, normalize=False, normalizer="softmax", dropout=0.0, seed=None, **kwargs
     ):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        check_count("units", units)
+        units = check_count("units", units)
         self.units = units
         self.normalize = normalize
         self.g = None

@@ -3,9 +3,12 @@
 Shapes are compared as far as they are known: eager, traced and symbolic tensors alike.
 """
 
+import functools
+import inspect
+
 from keras_attention.layers.rematerialized import Rematerialized
 from keras_attention.ops import feature_maps
-from keras_attention.ops.fitting import check_mask
+from keras_attention.ops.fitting import bool_where_known, check_mask
 
 
 class CheckedCall(Rematerialized):
@@ -13,6 +16,9 @@ class CheckedCall(Rematerialized):
 
     A subclass implements `_check_call` with the arguments of its `call`, all of them optional: what
     is missing is for Keras to say. A refused call leaves the layer as it was, not built.
+
+    Arguments of `call` whose name ends in `mask` become bool tensors first, where their numbers are
+    known: these are read once, and lists are taken too.
     """
 
     # TensorFlow's AutoGraph then runs all of it as it is, as it does with Keras' own `__call__`,
@@ -20,11 +26,30 @@ class CheckedCall(Rematerialized):
     autograph_info__ = {}
 
     def __call__(self, *args, **kwargs):
+        names = _mask_names(type(self))
+        args = [
+            bool_where_known(name, x) if name else x
+            for name, x in zip((*names, *[None] * len(args)), args, strict=False)
+        ]
+        kwargs = {
+            name: bool_where_known(name, x) if name in names else x for name, x in kwargs.items()
+        }
         self._check_call(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
     def _check_call(self, *args, **kwargs):
         raise NotImplementedError(f"{type(self).__name__} does not implement `_check_call`.")
+
+
+@functools.cache
+def _mask_names(layer_class):
+    """For each argument of `call` its name if it is a mask, else None."""
+    names = list(inspect.signature(layer_class.call).parameters)[1:]
+    masks = (name == "mask" or name.endswith("_mask") for name in names)
+    return tuple(
+        name if is_mask and not name.startswith("use_") else None
+        for name, is_mask in zip(names, masks, strict=True)
+    )
 
 
 def shape_of(x):
@@ -60,6 +85,11 @@ def check_input(layer, name, x, axes, more=None):
         raise ValueError(
             f"Expected `{name}` to be a dense tensor, its short rows padded, with a mask that says "
             f"where: `{name}.to_tensor()`. Received: {name}={type(x).__name__} of shape {shape}"
+        )
+    if isinstance(x, (list, tuple)):
+        raise ValueError(
+            f"Expected `{name}` to be a tensor or an array of shape ({', '.join(axes)}). "
+            f"Received: {name}, a {type(x).__name__} of length {len(x)}"
         )
     if shape is None:
         return

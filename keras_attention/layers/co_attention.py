@@ -69,14 +69,14 @@ class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
 
     def __init__(self, units, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
-        check_count("units", units)
-        check_dropout(dropout)
+        units = check_count("units", units)
+        dropout = check_dropout(dropout)
         self.units = units
         self.normalizer = normalizers.get(normalizer)
         self.dropout = dropout
         self.seed = seed
-        self.drop = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
-        self.drop.quantize = self.quantize  # Keras asks the innermost layers alone
+        if dropout > 0:
+            self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
     def build(self, first_shape, second_shape):
@@ -145,7 +145,9 @@ class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
         scores = ops.squeeze(ops.matmul(hidden, at_least_float32(v)), axis=-1)  # (batch, length)
         mask = None if mask is None else as_bool(mask)
         weights = ops.cast(self.normalizer(scores, mask), self.compute_dtype)
-        return self.drop(weights, training=training)
+        if training and self.dropout > 0:
+            return keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
+        return weights
 
     def compute_mask(self, first, previous_mask=None):
         """The contexts have no positions, and so no mask.

@@ -66,7 +66,7 @@ class CosineAttention(Attention):
     def __init__(self, temperature=None, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
         if temperature is not None:
-            check_number("temperature", temperature)
+            temperature = check_number("temperature", temperature)
         self.temperature = temperature
 
     def build(self, query_shape, value_shape, key_shape=None):

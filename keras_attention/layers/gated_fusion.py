@@ -60,7 +60,7 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
-        check_count("units", units)
+        units = check_count("units", units)
         self.units = units
         self.with_mask = _WithMask(dtype=self.dtype_policy)
         self.with_mask.quantize = self.quantize  # Keras asks the innermost layers alone

@@ -69,8 +69,8 @@ class HardAttention(ChoiceAttention):
 
     def __init__(self, attention, temperature=1.0, noise=1.0, dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer="hardmax", dropout=dropout, seed=seed, **kwargs)
-        check_number("temperature", temperature)
-        check_number("noise", noise, zero=True)
+        temperature = check_number("temperature", temperature)
+        noise = check_number("noise", noise, zero=True)
         self.temperature = temperature
         self.noise = noise
         if noise > 0 and not dropout:  # otherwise the base class has made one

@@ -3,7 +3,11 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.attention_axes import AttentionAxes
 from keras_attention.layers.parts.output_gate import OutputGate
+from keras_attention.layers.patterns.sliding_window import SlidingWindow
+from keras_attention.ops import normalizers
+from keras_attention.ops.patterns import window_reach
 
 NAMES = {"query": "query", "key": "key", "value": "value", "attention_output": "output"}
 
@@ -25,12 +29,7 @@ def copy_weights(source, target):
             "Expected `layer` to be a keras.layers.MultiHeadAttention or GroupQueryAttention "
             f"that is built: call it once. Received: layer={source!r}"
         )
-    config = source.get_config()
-    if config.get("sliding_window") is not None and not hasattr(target, "pattern"):
-        raise ValueError(
-            "Expected a layer that attends to all keys; its window needs `SlidingWindowAttention`. "
-            f"Received: sliding_window={config['sliding_window']}"
-        )
+    _check_settings(source, target)
     weights = {tuple(weight.path.split("/")[-2:]): weight for weight in source.weights}
     weights = {key: weight for key, weight in weights.items() if key[1] in ("kernel", "bias")}
     unknown = [w.path for w in source.weights if not any(w is known for known in weights.values())]
@@ -45,6 +44,60 @@ def copy_weights(source, target):
         weights["gate", "bias"] = ops.zeros(weights["gate", "kernel"].shape[1:])
     for place, weight in _pairs(weights, target, source):
         place.assign(ops.reshape(weight, place.shape))
+
+
+def _check_settings(source, target):
+    """Refuses a target whose settings have it compute something else."""
+    theirs, ours = _settings_of_keras(source), _settings(target, _rank(source))
+    differ = [name for name in theirs if theirs[name] != ours[name]]
+    if differ:
+        expected, received = (
+            ", ".join(f"{name}={one[name]!r}" for name in differ) for one in (theirs, ours)
+        )
+        raise ValueError(
+            f"Expected {target.name!r} to compute what {source.name!r} does: {expected}. "
+            f"Received: {received}. (A window is that of `SlidingWindowAttention`.)"
+        )
+
+
+def _settings_of_keras(source):
+    config = source.get_config()
+    window = config.get("sliding_window")
+    return {
+        "score": "scaled dot product",
+        "normalizer": "softmax",
+        "position": None,
+        "parts": ["OutputGate"] if config.get("use_gate") else [],
+        "attention_axes": _chosen(config.get("attention_axes"), _rank(source)),
+        "window": None if window is None else (window - 1, window - 1),
+    }
+
+
+def _settings(target, rank):
+    pattern = getattr(target, "pattern", None)
+    window = pattern if pattern is None else type(pattern).__name__
+    if isinstance(pattern, SlidingWindow) and not pattern.global_tokens:
+        window = window_reach(pattern.window)
+    is_scaled = target.is_scaled_dot_product
+    is_softmax = target.normalizer is normalizers.softmax
+    return {
+        "score": "scaled dot product" if is_scaled else type(target).__name__,
+        "normalizer": "softmax" if is_softmax else target.normalizer,
+        "position": None if target.position is None else type(target.position).__name__,
+        "parts": [type(part).__name__ for part in target.parts],
+        "attention_axes": _chosen(target.attention_axes, rank),
+        "window": window,
+    }
+
+
+def _rank(source):
+    """The number of axes of the queries for which Keras' layer was built."""
+    shapes = (source.get_build_config() or {}).get("shapes_dict", {})
+    return len(shapes.get("query_shape", (None,) * 3))
+
+
+def _chosen(axes, rank):
+    return tuple(sorted(AttentionAxes(axes, rank, goes_by_order=False).chosen))
 
 
 def _build_like(target, weights):

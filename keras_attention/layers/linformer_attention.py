@@ -84,8 +84,8 @@ class LinformerAttention(MultiHeadAttention):
         super().__init__(
             num_heads, key_dim, normalizer=normalizer, dropout=dropout, seed=seed, **kwargs
         )
-        for name, number in (("max_length", max_length), ("projected_length", projected_length)):
-            check_count(name, number)
+        max_length = check_count("max_length", max_length)
+        projected_length = check_count("projected_length", projected_length)
         if self.position is not None and self.position.needs_weights:
             raise ValueError(
                 "Expected a position that rotates: projected keys stand at no position. "

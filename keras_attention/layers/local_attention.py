@@ -64,7 +64,7 @@ class LocalAttention(ChoiceAttention):
 
     def __init__(self, attention, window, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        check_count("window", window, lowest=0)
+        window = check_count("window", window, lowest=0)
         self.window = window
 
     def attend(self, query, memory, masks=NO_MASKS, training=None):

@@ -75,12 +75,9 @@ class LocationSensitiveAttention(WithKernels, RecursiveAttention):
         **kwargs,
     ):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        sizes = {"units": units, "filters": filters, "kernel_size": kernel_size}
-        for name, number in sizes.items():
-            check_count(name, number)
-        self.units = units
-        self.filters = filters
-        self.kernel_size = kernel_size
+        self.units = check_count("units", units)
+        self.filters = check_count("filters", filters)
+        self.kernel_size = check_count("kernel_size", kernel_size)
         self.cumulative = cumulative
 
     def build(self, query_shape, value_shape, key_shape=None):

@@ -64,7 +64,7 @@ class LuongLocationAttention(WithKernels, Attention):
 
     def __init__(self, max_length, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        check_count("max_length", max_length)
+        max_length = check_count("max_length", max_length)
         self.max_length = max_length
 
     def build(self, query_shape, value_shape, key_shape=None):

@@ -90,7 +90,7 @@ class MemoryCompressedAttention(MultiHeadAttention):
             seed=seed,
             **kwargs,
         )
-        check_count("stride", stride)
+        stride = check_count("stride", stride)
         if self.position is not None and self.position.needs_weights:
             raise ValueError(
                 "Expected a position that rotates: a window stands at no one position. "

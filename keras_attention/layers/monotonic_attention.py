@@ -75,7 +75,7 @@ class MonotonicAttention(RecursiveAttention, ChoiceAttention):
 
     def __init__(self, attention, noise=0.0, initial_offset=-4.0, dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer="sigmoid", dropout=dropout, seed=seed, **kwargs)
-        check_number("noise", noise, zero=True)
+        noise = check_number("noise", noise, zero=True)
         self.noise = noise
         self.initial_offset = initial_offset
         if noise > 0 and dropout == 0:  # otherwise the base class has made one

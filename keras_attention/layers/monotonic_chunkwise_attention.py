@@ -82,7 +82,7 @@ class MonotonicChunkwiseAttention(MonotonicAttention):
             seed=seed,
             **kwargs,
         )
-        check_count("chunk_size", chunk_size)
+        chunk_size = check_count("chunk_size", chunk_size)
         self.chunk_size = chunk_size
         config = attention.get_config()
         name = f"{config['name']}_chunk"

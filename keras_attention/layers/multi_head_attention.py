@@ -5,6 +5,7 @@ from dataclasses import replace
 import keras
 from keras import ops
 
+from keras_attention.layers.attention import same_batch, with_batch
 from keras_attention.layers.attention_scores import attention_scores, masks_of_call
 from keras_attention.layers.nested import overrides
 from keras_attention.layers.projected_heads import ProjectedHeads
@@ -74,7 +75,8 @@ class MultiHeadAttention(ProjectedHeads):
         key: Float tensor of shape `(batch, key, key_dim)`; `value` if not given.
         attention_mask: Bool tensor of shape `(batch, query, key)`, or
             `(batch, heads, query, key)`. True = may attend.
-        bias: Float tensor that broadcasts to `(batch, heads, query, key)`, added to the scores.
+        bias: Float tensor that broadcasts to `(batch, heads, query, key)`, added to the scores;
+            with several `attention_axes` it may also have all axes of the weights.
         query_positions: Int32 tensor of shape `(query,)`, which counts up by one, or
             `(batch, query)`: where the queries stand, the keys standing at 0, 1, ...; 0, 1, ... too
             if not given. `position` and `use_causal_mask` go by it (see `SegmentMemory`).
@@ -237,6 +239,13 @@ class MultiHeadAttention(ProjectedHeads):
         return ops.where(mask, weights, ops.zeros_like(weights)) if talked else weights
 
     @property
+    def is_scaled_dot_product(self):
+        """Whether its heads are projected, scored and joined as in the paper."""
+        projections = "project_query", "project_key", "project_value", "repeat_heads", "merge_heads"
+        attends = "score", "weigh", "drop", "attend_heads", "attend_densely"
+        return not overrides(self, MultiHeadAttention, *projections, *attends)
+
+    @property
     def _is_plain(self):
         # Softmax of dot products: the cheap ways ask none of the methods that say otherwise.
         asked = overrides(self, MultiHeadAttention, "score", "weigh", "drop", "attend_densely")
@@ -386,7 +395,16 @@ class MultiHeadAttention(ProjectedHeads):
         masks = masks_of_call(
             (query, value, key), (query_mask, value_mask, key_mask), attention_mask, use_causal_mask
         )
+        self._check_call(query, value, key, use_causal_mask=use_causal_mask)
         query, value = ops.convert_to_tensor(query), ops.convert_to_tensor(value)
+        if len(query.shape) > 3:
+            raise ValueError(
+                "Expected `query` of shape (batch, query, query_dim); with more axes, call the "
+                "layer with `return_attention_scores`. "
+                f"Received: query.shape={tuple(query.shape)}"
+            )
+        if query_positions is not None:
+            query_positions = ops.cast(query_positions, "int32")
         key = value if key is None else ops.convert_to_tensor(key)
         if not self.built:
             self.build(query.shape, value.shape, key.shape)
@@ -444,12 +462,18 @@ class MultiHeadAttention(ProjectedHeads):
     ):
         """Attends from every query position at once; see the class."""
         if len(query.shape) > 3:
+            axes = self._axes(len(query.shape), query_positions is not None)
             tensors, positions = (query, value, key), (query_mask, value_mask, key_mask)
-            options = {"use_causal_mask": use_causal_mask, "training": training, "bias": bias}
-            options["query_positions"] = query_positions
-            return self._call_along_axes(
-                tensors, positions, attention_mask, return_attention_scores, **options
-            )
+            options = {"use_causal_mask": use_causal_mask, "training": training}
+            options["bias"] = axes.fold_bias(bias, query, value)
+            options["query_positions"] = axes.fold_query_positions(query_positions, query)
+            with self.regularized_projections(axes.rows_of_example(query)):
+                return self._call_along_axes(
+                    tensors, positions, attention_mask, return_attention_scores, **options
+                )
+        if query_positions is not None:
+            query_positions = ops.cast(query_positions, "int32")
+        query, value, key = same_batch(query, value, key)
         masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
         with self.regularized_projections():
             context, weights = self.attend(
@@ -468,13 +492,14 @@ class MultiHeadAttention(ProjectedHeads):
 
         Args:
             query_shape: `(batch, query, query_dim)`.
-            value_shape: Not needed.
+            value_shape: `(batch, key, value_dim)`.
             key_shape: Not needed.
 
         Returns:
             `(batch, query, query_dim)`, or with the sizes of `output_shape` last.
         """
-        return (*query_shape[:-1], *self._output_axes(query_shape))
+        shape = with_batch(query_shape, value_shape)
+        return (*shape[:-1], *self._output_axes(query_shape))
 
     def compute_output_spec(
         self,
@@ -496,8 +521,8 @@ class MultiHeadAttention(ProjectedHeads):
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return context
-        axes = self._axes(len(query.shape))
-        shape = axes.weights_shape(query.shape, value.shape, self._head_axis)
+        axes, query_shape = self._axes(len(query.shape)), with_batch(query.shape, value.shape)
+        shape = axes.weights_shape(query_shape, value.shape, self._head_axis)
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
 

@@ -86,7 +86,7 @@ class PerformerAttention(LinearAttention):
         seed=None,
         **kwargs,
     ):
-        check_count("num_features", num_features)
+        num_features = check_count("num_features", num_features)
         super().__init__(
             num_heads,
             key_dim,

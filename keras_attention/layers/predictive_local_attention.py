@@ -7,6 +7,7 @@ from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.choice_attention import ChoiceAttention
 from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.number_checks import check_count, check_number
+from keras_attention.layers.refusals import refuse_for
 from keras_attention.ops import NO_MASKS, weighted_sum
 from keras_attention.ops.choices import gaussian, positions_in_window, real_positions
 from keras_attention.ops.precision import at_least_float32
@@ -78,11 +79,12 @@ class PredictiveLocalAttention(WithKernels, ChoiceAttention):
         **kwargs,
     ):
         super().__init__(attention, normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
-        check_number("window", window)
+        window = check_number("window", window)
         if units is not None:
-            check_count("units", units)
+            units = check_count("units", units)
         self.window = window
         self.units = units
+        refuse_for(self, self.attention)
 
     @property
     def _fixed_inputs(self):

@@ -11,7 +11,7 @@ from keras_attention.layers.keras_weights import copy_weights
 from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.named import get_parts, get_position
 from keras_attention.layers.nested import build_once
-from keras_attention.layers.number_checks import check_count
+from keras_attention.layers.number_checks import as_python, check_count
 from keras_attention.ops import join_heads, repeat_heads, split_heads
 from keras_attention.ops.projection import project
 
@@ -57,12 +57,12 @@ class ProjectedHeads(WithKernels, Attention):
         # regularizes the outputs of a layer by the other.
         self._output_shape = _standardize_output_shape(output_shape)
         self._projection_regularizer = keras.regularizers.get(activity_regularizer)
-        self._regularizes = False
+        self._rows_of_example = None
         self._check_arguments()
 
     def _check_arguments(self):
         for name in ("num_heads", "key_dim", "value_dim", "num_key_value_heads"):
-            check_count(name, getattr(self, name))
+            setattr(self, name, check_count(name, getattr(self, name)))
         if self.num_heads % self.num_key_value_heads:
             raise ValueError(
                 "Expected `num_key_value_heads` to divide `num_heads`. Received: "
@@ -110,11 +110,13 @@ class ProjectedHeads(WithKernels, Attention):
 
         Args:
             layer: A built `keras.layers.MultiHeadAttention` or `GroupQueryAttention`, with the
-                same heads, sizes and biases. The gate of one with `use_gate` is an `OutputGate`.
-                Weights that Keras' layer has not, such as those of positions, stay as they are.
+                same heads, sizes, biases and `attention_axes`. The gate of one with `use_gate` is
+                an `OutputGate`, and the window of one with `sliding_window=n` that of
+                `SlidingWindowAttention(..., window=(n - 1, n - 1))`.
 
         Raises:
-            ValueError: If it is another layer, or one that computes something else.
+            ValueError: If it is another layer, or this one computes something else: with another
+                normalizer or score, a position, or other parts.
 
         Example:
 
@@ -130,13 +132,20 @@ class ProjectedHeads(WithKernels, Attention):
         copy_weights(layer, self)
 
     @contextmanager
-    def regularized_projections(self):
-        """Within it the `activity_regularizer` counts; a step of a decoder must not add losses."""
-        self._regularizes = self._projection_regularizer is not None
+    def regularized_projections(self, rows_of_example=1):
+        """Within it the `activity_regularizer` counts; a step of a decoder must not add losses.
+
+        Args:
+            rows_of_example: How many rows of the batch belong to each example. The regularizer's
+                loss is that of an example, as in Keras. The outermost call counts.
+        """
+        outer = self._rows_of_example
+        if self._projection_regularizer is not None and outer is None:
+            self._rows_of_example = rows_of_example
         try:
             yield
         finally:
-            self._regularizes = False
+            self._rows_of_example = outer
 
     def _project(self, x, name):
         # Cast here: a decoder that steps calls this outside of Keras' autocast.
@@ -145,10 +154,11 @@ class ProjectedHeads(WithKernels, Attention):
         bias = getattr(self, f"{name}_bias")
         bias = None if bias is None else ops.cast(bias, self.compute_dtype)
         projected = project(x, kernel, bias)
-        if self._regularizes:
-            batch = ops.maximum(ops.shape(projected)[0], 1)
+        if self._rows_of_example is not None:
             loss = self._projection_regularizer(projected)
-            self.add_loss(loss / ops.cast(batch, loss.dtype))
+            rows = ops.cast(ops.shape(projected)[0], loss.dtype)
+            of_example = ops.cast(self._rows_of_example, loss.dtype)
+            self.add_loss(ops.divide_no_nan(loss * of_example, rows))
         return projected
 
     def project_query(self, query, positions=None):
@@ -292,8 +302,9 @@ class ProjectedHeads(WithKernels, Attention):
 def _standardize_output_shape(output_shape):
     if output_shape is None:
         return None
-    sizes = output_shape if isinstance(output_shape, (list, tuple)) else (output_shape,)
-    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+    sizes = as_python(output_shape)
+    sizes = sizes if isinstance(sizes, (list, tuple)) else (sizes,)
+    if not sizes or not all(type(size) is int and size > 0 for size in sizes):
         raise ValueError(
             "Expected `output_shape` to be a positive integer, a list or tuple of them, or None. "
             f"Received: output_shape={output_shape!r}"

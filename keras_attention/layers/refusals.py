@@ -5,7 +5,8 @@ class OnlyFloats:
     """A layer that says so when its weights should become integers or get adapters.
 
     A model's `quantize` would else go on without it: Keras passes by the layers that do not
-    implement it, and those that hold others.
+    implement it, and those that hold others. Where a layer with kernels holds layers that would
+    not refuse, these do it for it: see `refuse_for`.
     """
 
     def quantize(self, mode=None, type_check=True, config=None):
@@ -39,3 +40,17 @@ class OnlyFloats:
             f"Expected layers that take adapters: {type(self).__name__} takes none yet. "
             f"Received: rank={rank} for the layer {self.name!r}"
         )
+
+
+def refuse_for(owner, held):
+    """Has layers that another one holds refuse to be quantized in its place.
+
+    Keras asks only those layers that hold no other.
+
+    Args:
+        owner: An `OnlyFloats` with kernels of its own.
+        held: A layer that it holds.
+    """
+    for layer in held._flatten_layers():
+        if not isinstance(layer, OnlyFloats):
+            layer.quantize = owner.quantize

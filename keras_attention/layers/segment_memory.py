@@ -64,7 +64,7 @@ class SegmentMemory(CheckedCall, keras.layers.Layer):
 
     def __init__(self, length, **kwargs):
         super().__init__(**kwargs)
-        check_count("length", length)
+        length = check_count("length", length)
         self.length = length
         self.supports_masking = True
 

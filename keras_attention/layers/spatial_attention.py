@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_map
 from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.number_checks import as_python
 from keras_attention.ops import feature_maps
 from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
@@ -57,6 +58,7 @@ class SpatialAttention(WithKernels, CheckedCall, keras.layers.Layer):
 
     def __init__(self, kernel_size=7, use_bias=False, data_format=None, **kwargs):
         super().__init__(**kwargs)
+        kernel_size = as_python(kernel_size)
         sizes = [kernel_size] if isinstance(kernel_size, int) else list(kernel_size)
         if not sizes or min(sizes) < 1:
             raise ValueError(

@@ -40,11 +40,12 @@ class Seq2Seq(RematerializedByParts, keras.Model):
 
     Call arguments:
         inputs: dict of int tensors, `source` `(batch, source)` ending in `end_id` and `target`
-            `(batch, target)` beginning with `start_id`, padded with `pad_id`, the target on the
-            right; and, if given, `source_mask`, bool `(batch, source)`, True at real positions:
-            `np.arange(source) < lengths[:, None]` for an array of lengths. Without it ids other
-            than `pad_id` are real, and frames up to the last one that is not all zeros: frames of
-            zeros are padding at the end only.
+            `(batch, target)` beginning with `start_id`, padded with `pad_id`. The target is padded
+            on the right; padding on its left is refused in arrays, and not looked for in a
+            `tf.data.Dataset` or while a function is traced. If given, `source_mask` is bool
+            `(batch, source)`, True at real positions: `np.arange(source) < lengths[:, None]` for an
+            array of lengths. Without it ids other than `pad_id` are real, and frames up to the last
+            one that is not all zeros: frames of zeros are padding at the end only.
         training: bool. Whether dropout is active.
 
     Output:
@@ -150,13 +151,23 @@ class Seq2Seq(RematerializedByParts, keras.Model):
             inputs = {name: inputs[name] for name in ("source", "target")}
         return super().compute_output_spec(inputs, training=training)
 
-    def fit(self, *args, **kwargs):
+    def fit(self, x=None, *args, **kwargs):
         refuse_class_weight(kwargs)
-        return super().fit(*args, **kwargs)
+        check_targets(x, self.pad_id)
+        return super().fit(x, *args, **kwargs)
 
-    def train_on_batch(self, *args, **kwargs):
+    def train_on_batch(self, x, *args, **kwargs):
         refuse_class_weight(kwargs)
-        return super().train_on_batch(*args, **kwargs)
+        check_targets(x, self.pad_id)
+        return super().train_on_batch(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        check_targets(x, self.pad_id)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        check_targets(x, self.pad_id)
+        return super().predict(x, *args, **kwargs)
 
     def _parts(self):
         # A method: Keras saves the layers that it finds in attributes and properties.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 
 from keras_attention.ops import masks
-from keras_attention.ops.fitting import as_bool, check_fits, known
+from keras_attention.ops.fitting import as_bool, bool_where_known, check_fits, known
 
 
 class SequenceParts(NamedTuple):
@@ -35,6 +35,7 @@ class SequenceParts(NamedTuple):
             mask = masks.frames_mask(source)
             embedded = self.source_embedding(source)
         if source_mask is not None:
+            source_mask = bool_where_known("source_mask", source_mask)
             check_fits("source_mask", source_mask, source.shape[:2])
             mask = as_bool(source_mask, "source_mask")
         values = self.encoder(embedded, mask=mask, training=training)
@@ -93,13 +94,14 @@ def check_targets(inputs, pad_id):
     Every position of a target counts from its start, and none is masked.
 
     Args:
-        inputs: dict, as in a call of `Seq2Seq`. While it is traced its ids are not known.
+        inputs: dict of one batch or more, as in a call of `Seq2Seq`. While it is traced its ids
+            are not known; anything else, such as a dataset, passes.
         pad_id: int.
 
     Raises:
         ValueError: a row has padding before tokens.
     """
-    target = known(inputs["target"]) if isinstance(inputs, dict) else None
+    target = known(inputs["target"]) if isinstance(inputs, dict) and "target" in inputs else None
     if target is None or target.ndim != 2 or not target.size:
         return
     wrong = (target[:, 0] == pad_id) & (target != pad_id).any(axis=1)

@@ -1,6 +1,7 @@
 """Whether masks and biases are what they should be, as far as it is known before the run."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -63,12 +64,55 @@ def check_mask(name, mask):
     if keras.backend.standardize_dtype(mask.dtype) == "bool":
         return
     numbers = known(mask)
-    if numbers is not None and not ((numbers == 0) | (numbers == 1)).all():
+    if numbers is not None:
+        _check_numbers(name, numbers)
+
+
+def _check_numbers(name, numbers):
+    if not ((numbers == 0) | (numbers == 1)).all():
         raise ValueError(
             f"Expected `{name}` to be bool, or of zeros and ones: True or 1 where a query may "
             f"attend. An additive mask becomes one by `{name} == 0`. Received: {name} with numbers "
             f"from {numbers.min():g} to {numbers.max():g}"
         )
+
+
+def bool_where_known(name, mask):
+    """A mask as a bool tensor, where its numbers are known.
+
+    Args:
+        name: What the error calls the mask.
+        mask: A tensor, an array, lists of bool or of zeros and ones, or None.
+
+    Returns:
+        Bool tensor of the same shape; a mask whose numbers are not known yet, and None, as it is.
+
+    Raises:
+        ValueError: As `check_mask`, or if lists are of different lengths.
+    """
+    if isinstance(mask, (list, tuple)):
+        mask = _array_of_lists(name, mask)
+    dtype = getattr(mask, "dtype", None)
+    if dtype is None or keras.backend.standardize_dtype(dtype) == "bool":
+        return mask
+    numbers = known(mask)
+    if numbers is None:
+        return mask
+    _check_numbers(name, numbers)
+    return ops.convert_to_tensor(numbers == 1, dtype="bool")
+
+
+def _array_of_lists(name, mask):
+    try:
+        array = np.array(mask)
+    except (TypeError, ValueError):  # rows of different lengths
+        array = None
+    if array is None or array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"Expected `{name}` to be a tensor, an array or lists of equal lengths, of bool or of "
+            f"zeros and ones. Received: {name}={mask}"
+        )
+    return array
 
 
 def check_fits(name, tensor, shape):

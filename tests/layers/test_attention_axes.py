@@ -128,3 +128,38 @@ def test_other_layers_that_take_no_image():
         refuses(layer, x, *rest, match=r"of shape \(batch, \w+, \w+\)")
     memory = layers.SegmentMemory(3)
     refuses(memory, x, memory.start(x[:, 0]), match="of shape")
+
+
+def test_a_bias_along_axes():
+    """The scores' own bias, whether it comes with one axis of places or with all of them."""
+    layer, (x, y) = layers.MultiHeadAttention(2, 3), (image(), image(11, seed=29)[:, :, :2])
+    flat_y = y.reshape(BATCH, -1, 11)
+    shape = (BATCH, 2, HEIGHT, WIDTH, HEIGHT, 2)
+    bias = np.random.default_rng(37).normal(size=shape).astype("float32")
+    for axis in (None, 0, 1, 3, 5):
+        given = bias if axis is None else np.take(bias, [0], axis)
+        places = np.broadcast_to(given, (*given.shape[:2], *shape[2:]))
+        folded = places.reshape(*given.shape[:2], HEIGHT * WIDTH, -1)
+        expected = layer(flat(x), flat_y, bias=folded)
+        assert_close(flat(to_numpy(layer(x, y, bias=given))), expected)
+        assert_close(flat(to_numpy(layer(x, y, bias=folded))), expected)
+    refuses(layer, x, y, bias=bias[0], match="`bias` of shape")
+    refuses(layer, x, y, bias=bias[..., :1, :][..., [0, 0, 0]], match="`bias` to broadcast")
+    refuses(layer, x, y, query_positions=np.arange(15), match="order of positions")
+
+
+def test_bias_and_positions_along_one_axis():
+    """The same bias and positions in each column, or those of an example in all its columns."""
+    layer = layers.MultiHeadAttention(2, 3, position="alibi", attention_axes=1)
+    x, generator = image(), np.random.default_rng(41)
+    bias = generator.normal(size=(BATCH, 2, HEIGHT, HEIGHT)).astype("float32")
+    stand = np.array([[0, 1, 2, 3, 4], [7, 2, 5, 3, 9]])  # int64, as NumPy counts
+    context = layer(x, x, bias=bias, query_positions=stand, use_causal_mask=True)
+    of_columns = generator.normal(size=(BATCH, WIDTH, 2, HEIGHT, HEIGHT)).astype("float32")
+    biased = layer(x, x, bias=of_columns)
+    for column in range(WIDTH):
+        alone = x[:, :, column]
+        options = {"query_positions": stand, "use_causal_mask": True}
+        assert_close(context[:, :, column], layer(alone, alone, bias=bias, **options))
+        expected = layer(alone, alone, bias=of_columns[:, column])
+        assert_close(biased[:, :, column], expected)

@@ -15,7 +15,7 @@ from layer_checks import assert_close, to_numpy
 from keras_attention import layers, models
 from keras_attention.layers.call_checks import CheckedCall
 from keras_attention.models.recurrent_decoder import RecurrentDecoder
-from keras_attention.ops import Masks
+from keras_attention.ops import Masks, fitting
 
 BASES = {layers.Attention, layers.RecursiveAttention, RecurrentDecoder}
 OTHERS = {  # no attention of their own, or a model's
@@ -110,6 +110,24 @@ def test_masks_of_an_attention(case):
     expected = layer(query, value, key, value_mask=mask)
     for dtype in ("float32", "int32"):
         assert_close(layer(query, value, key, value_mask=mask.astype(dtype)), expected, atol=1e-7)
+    assert_close(layer(query, value, key, value_mask=mask.tolist()), expected, atol=1e-7)
+    of_one_length = "lists of equal lengths"
+    refuses(layer, query, value, key, match=of_one_length, value_mask=[[1, 1, 1, 1, 1], [1]])
+    refuses(layer, query.tolist(), value, key, match="`query` to be a tensor")
+    # One row of queries for all rows of values, and the other way round.
+    options = {"value_mask": mask, "return_attention_scores": True}
+    several = layer(np.repeat(query[:1], len(value), axis=0), value, key, **options)
+    assert_close(layer(query[:1], value, key, **options), several)
+    rows = [np.repeat(x[:1], len(query), axis=0) for x in (value, key, mask)]
+    several = layer(query, *rows[:2], value_mask=rows[2])
+    assert_close(layer(query, value[:1], key[:1], value_mask=mask[:1]), several)
+    spec = layer(
+        *(
+            keras.KerasTensor((size, *x.shape[1:]))
+            for size, x in ((1, query), (None, value), (None, key))
+        )
+    )
+    assert spec.shape[0] is None
     # A decoder that steps comes in here.
     memory = layer.project_memory(*(keras.ops.convert_to_tensor(x) for x in (value, key)))
     masks = Masks(key=additive(mask))
@@ -204,6 +222,21 @@ def test_ragged_tensors(case):
     layer = case.make()
     refuses(layer, ragged(arrays[0]), *arrays[1:], match="dense tensor")
     assert not layer.built
+
+
+def test_the_numbers_of_a_mask_are_read_once(monkeypatch):
+    """On a GPU each time is a wait for all that was computed before."""
+    reads, known = [], fitting.known
+    monkeypatch.setattr(fitting, "known", lambda x: reads.append(1) or known(x))
+    x = np.ones((2, 5, 7), "float32")
+    mask = np.ones((2, 5), "int32")
+    block = layers.ResidualAttention(layers.MultiHeadAttention(2, 3))
+    for layer, name in ((layers.MultiHeadAttention(2, 3), "query_mask"), (block, "mask")):
+        layer(x, *[x] * (layer is not block), **{name: mask})
+        assert len(reads) == 1
+        layer(x, *[x] * (layer is not block), **{name: mask.astype(bool)})
+        assert len(reads) == 1
+        reads.clear()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int32"])

@@ -9,6 +9,7 @@ import pytest
 from cases_scores import CASES as SCORES
 from input_cases import CASES as INPUT_CASES
 from layer_checks import assert_close, to_numpy
+from order_cases import CASES as ORDER
 from pair_cases import CASES as PAIR_CASES
 from test_call_checks import ATTENTIONS, each, one_of_each_class, refuses
 
@@ -91,9 +92,69 @@ def test_weights_that_do_not_fit():
     refuses(ours(HEADS, KEY_DIM).set_weights_from, keras.layers.Dense(3), match="Multi")
     refuses(ours(KEY_DIM, HEADS).set_weights_from, theirs, match="with the weights of")
     refuses(ours(HEADS, KEY_DIM, use_bias=False).set_weights_from, theirs, match="weights of")
+
+
+def test_a_window_of_keras():
+    query, _ = arrays()
+    query = np.concatenate([query, 1 - query, 2 * query], axis=1)
     windowed = keras.layers.MultiHeadAttention(HEADS, KEY_DIM, sliding_window=3)
-    windowed(query, value)
-    refuses(ours(HEADS, KEY_DIM).set_weights_from, windowed, match="SlidingWindowAttention")
+    windowed(query, query)
+    randomized(windowed)
+    plain = layers.MultiHeadAttention(HEADS, KEY_DIM)
+    refuses(plain.set_weights_from, windowed, match=r"window=\(2, 2\)")
+    other = layers.SlidingWindowAttention(HEADS, KEY_DIM, window=6)
+    refuses(other.set_weights_from, windowed, match=r"window=\(2, 2\)")
+    same = layers.SlidingWindowAttention(HEADS, KEY_DIM, window=(2, 2))
+    same.set_weights_from(windowed)
+    assert_close(same(query, query), windowed(query, query))
+
+
+SETTINGS = {
+    "normalizer": ({"normalizer": "sparsemax"}, {}, "normalizer='softmax'"),
+    "position": ({"position": "alibi"}, {}, "position=None"),
+    "parts": ({"parts": ["output_gate", "query_key_norm"]}, {"use_gate": True}, "parts="),
+    "attention_axes": ({"attention_axes": 2}, {"attention_axes": 1}, r"attention_axes=\(1,\)"),
+    "all axes": ({}, {"attention_axes": 1}, r"attention_axes=\(1,\)\. "),
+    "score": ({}, {}, "score='scaled dot product'"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_with_which_a_layer_computes_something_else(name):
+    own, options, expected = SETTINGS[name]
+    x = np.ones((2, 3, 5, DIM) if "axes" in name else (2, 3, DIM), "float32")
+    theirs = keras.layers.MultiHeadAttention(2, 4, **options)
+    theirs(x, x)
+    kind = layers.LinearAttention if name == "score" else layers.MultiHeadAttention
+    refuses(kind(2, 4, **own).set_weights_from, theirs, match=expected)
+    if "axes" in name:
+        same = layers.MultiHeadAttention(2, 4, attention_axes=-3)
+        same.set_weights_from(theirs)
+        assert_close(same(x, x), theirs(x, x))
+
+
+@pytest.mark.parametrize("axes", [1, (2, 1)])
+def test_the_loss_of_projections_is_that_of_an_example(axes):
+    """Whatever axes are attended along: the sum over the batch, by the size of the batch."""
+    generator = np.random.default_rng(13)
+    shapes = (5, 3, 2, DIM), (5, *((4, 2) if axes == 1 else (4, 3)), DIM)
+    query, value = (generator.normal(size=shape).astype("float32") for shape in shapes)
+    options = {"activity_regularizer": keras.regularizers.L2(0.1), "attention_axes": axes}
+    layer = layers.MultiHeadAttention(HEADS, KEY_DIM, **options)
+    theirs = keras.layers.MultiHeadAttention(HEADS, KEY_DIM, **options)
+    theirs(query, value)
+    randomized(theirs)
+    layer.set_weights_from(theirs)
+    theirs._clear_losses()
+    outputs = to_numpy(layer(query, value)), to_numpy(theirs(query, value))
+    assert_close(*outputs)
+    projected = [
+        x @ to_numpy(getattr(layer, f"{name}_kernel")) + to_numpy(getattr(layer, f"{name}_bias"))
+        for name, x in (("query", query), ("key", value), ("value", value))
+    ]
+    expected = sum(0.1 * (x**2).sum() / len(query) for x in [*projected, outputs[0]])
+    for one in (layer, theirs):
+        np.testing.assert_allclose(sum(float(loss) for loss in one.losses), expected, rtol=1e-4)
 
 
 def test_losses_of_keras():
@@ -156,15 +217,21 @@ def test_arguments_of_all_layers_with_projections(case):
 
 # Keras says so of every input layer, dropout and the like.
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
-@each(WITH_KERNELS)
+@each({**OWNERS, "learned_position": ORDER["learned_position"]})
 def test_no_layer_is_passed_by_where_a_model_is_quantized(case):
     layer = case.make()
     inputs = case.arrays() if hasattr(case, "arrays") else [case.array()]
     symbolic = [keras.Input(x.shape[1:]) for x in inputs]
     outputs = [keras.layers.Dense(2)(x) for x in keras.tree.flatten(layer(*symbolic))]
     model = keras.Model(symbolic, outputs)
+    if not any(len(weight.shape) > 1 for weight in layer.trainable_weights):
+        model.quantize("int8")  # nothing in it could be quantized
+        return
     refuses(model.quantize, "int8", match="can not yet.* filters=")
-    if not hasattr(layer, "attention"):
+    if len(list(layer._flatten_layers())) == 1:  # Keras asks the layer itself
+        again = keras.models.clone_model(model)
+        again.quantize("int8", filters=lambda one: one.name != layer.name)
+    if not hasattr(layer, "attention") and isinstance(layer, WithKernels):
         refuses(layer.enable_lora, 4, match="adapters")
     if layer.name.startswith("multi_head"):
         again = keras.models.clone_model(model)
@@ -262,6 +329,34 @@ WRONG = {
 def test_arguments_that_take_an_object(name, value):
     make, expected = WRONG[name]
     refuses(make, value, match=expected)
+
+
+def test_numbers_of_numpy():
+    """They are written to files as Python's own, and do not overflow as NumPy's do."""
+    integer, truth = np.int64, np.bool_(True)
+    numpy = layers.MultiHeadAttention(
+        integer(4),
+        integer(6),
+        use_bias=truth,
+        dropout=np.float32(0.25),
+        output_shape=np.array([3, 2]),
+        attention_axes=np.array([1]),
+        position=layers.T5Position(integer(32), integer(128)),
+    )
+    config = numpy.get_config()
+    for name, expected in {"num_heads": 4, "dropout": 0.25, "output_shape": (3, 2)}.items():
+        assert config[name] == expected and "numpy" not in type(config[name]).__module__
+    python = layers.MultiHeadAttention(4, 6, output_shape=(3, 2), position="t5")
+    x = np.random.default_rng(3).normal(size=(2, 150, DIM)).astype("float32")
+    python(x, x)
+    numpy.build(x.shape, x.shape)
+    numpy.set_weights(python.get_weights())
+    assert_close(numpy(x, x), python(x, x))
+    again = layers.MultiHeadAttention.from_config(json.loads(json.dumps(config, default=bool)))
+    assert again.attention_axes == (1,) and again.position.num_buckets == 32
+    assert layers.SlidingWindowAttention(2, 4, window=integer(4)).pattern.window == 4
+    assert layers.SpatialAttention(integer(3)).kernel_size == 3
+    refuses(layers.MultiHeadAttention, 2, 4, attention_axes=True, match="attention_axes")
 
 
 @pytest.mark.parametrize("name", POSITIONS)

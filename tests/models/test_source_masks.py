@@ -57,6 +57,8 @@ def test_a_mask_is_an_input_wherever_a_source_goes(family):
     inputs = {"source": frames, "target": target, "source_mask": mask}
     np.testing.assert_allclose(to_numpy(model(inputs)), expected, atol=1e-5)
     np.testing.assert_allclose(model.predict(inputs, verbose=0), expected, atol=1e-5)
+    of_lists = {**inputs, "source_mask": mask.tolist()}
+    np.testing.assert_allclose(to_numpy(model(of_lists)), expected, atol=1e-5)
     tensors = {name: keras.KerasTensor(x.shape, dtype=x.dtype.name) for name, x in inputs.items()}
     assert tuple(model(tensors).shape) == expected.shape
     np.testing.assert_array_equal(to_numpy(model.encode(frames, source_mask=mask))["mask"], mask)
@@ -161,8 +163,12 @@ def test_targets_that_begin_with_padding_are_refused():
     ids = np.array([[4, 5, 3], [6, 3, 0]], "int32")
     targets = np.array([[2, 5, 6], [0, 2, 7]], "int32")
     message = r"`target` to be padded on the right\. Received: target\[1\]=\[0, 2, 7\], pad_id=0"
-    with pytest.raises(ValueError, match=message):
-        model({"source": ids, "target": targets})
+    inputs = {"source": ids, "target": targets}
+    model.compile("sgd", loss=losses.SequenceCrossEntropy())
+    for call in (model, model.fit, model.evaluate, model.train_on_batch, model.predict):
+        with pytest.raises(ValueError, match=message):
+            call(inputs, targets) if call == model.fit else call(inputs)
+    assert len(model.fit(inputs | {"target": targets[:, ::-1]}, targets, verbose=0).epoch) == 1
 
 
 @pytest.mark.parametrize("family", [recurrent, transformer])

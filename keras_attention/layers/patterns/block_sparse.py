@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.number_checks import as_python
 from keras_attention.layers.patterns.pattern import Pattern
 from keras_attention.ops.block_sparse import block_sparse_attention
 from keras_attention.ops.patterns import block_sparse_allowed, check_window_blocks
@@ -29,11 +30,11 @@ class BlockSparse(Pattern):
     def __init__(
         self, block_length, window_blocks=3, global_blocks=1, random_blocks=2, random_seed=0
     ):
-        self.block_length = block_length
-        self.window_blocks = window_blocks
-        self.global_blocks = global_blocks
-        self.random_blocks = random_blocks
-        self.random_seed = random_seed
+        self.block_length = as_python(block_length)
+        self.window_blocks = as_python(window_blocks)
+        self.global_blocks = as_python(global_blocks)
+        self.random_blocks = as_python(random_blocks)
+        self.random_seed = as_python(random_seed)
         lowest = {"block_length": 1, "window_blocks": 1, "global_blocks": 0, "random_blocks": 0}
         for name, least in lowest.items():
             if getattr(self, name) < least:

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.number_checks import as_python
 from keras_attention.layers.patterns.pattern import Pattern
 from keras_attention.ops.patterns import fixed_allowed
 from keras_attention.ops.strided import fixed_attention
@@ -29,8 +30,8 @@ class Fixed(Pattern):
                 "Expected 1 <= summary_length <= block_length. Received: "
                 f"summary_length={summary_length}, block_length={block_length}"
             )
-        self.block_length = block_length
-        self.summary_length = summary_length
+        self.block_length = as_python(block_length)
+        self.summary_length = as_python(summary_length)
 
     def allowed(self, query_positions, key_positions):
         """The own block, and the ends of all; see `Pattern.allowed`."""

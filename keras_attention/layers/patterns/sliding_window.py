@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.layers.number_checks import check_count
+from keras_attention.layers.number_checks import as_python, check_count
 from keras_attention.layers.patterns.pattern import Pattern
 from keras_attention.ops.patterns import window_allowed, window_reach
 from keras_attention.ops.window import window_attention
@@ -25,8 +25,9 @@ class SlidingWindow(Pattern):
     """
 
     def __init__(self, window, global_tokens=0):
+        window = as_python(window)
         reach = window_reach(window)
-        check_count("global_tokens", global_tokens, lowest=0)
+        global_tokens = check_count("global_tokens", global_tokens, lowest=0)
         # A list comes back from a saved configuration as it was.
         self.window = window if isinstance(window, int) else list(reach)
         self.global_tokens = global_tokens

@@ -23,7 +23,7 @@ class Strided(Pattern):
     """
 
     def __init__(self, stride):
-        check_count("stride", stride)
+        stride = check_count("stride", stride)
         self.stride = stride
 
     def allowed(self, query_positions, key_positions):

@@ -52,8 +52,8 @@ class AdaptiveSpanPosition(Position):
         self, max_span, ramp=32, initial_span=0.0, span_penalty=2e-6, position=None, **kwargs
     ):
         super().__init__(**kwargs)
-        check_count("max_span", max_span)
-        check_number("ramp", ramp)
+        max_span = check_count("max_span", max_span)
+        ramp = check_number("ramp", ramp)
         if ramp < 1:
             raise ValueError(f"Expected `ramp` of at least 1. Received: ramp={ramp}")
         if not 0 <= initial_span <= 1:
@@ -61,7 +61,7 @@ class AdaptiveSpanPosition(Position):
                 "Expected `initial_span`, a share of `max_span`, between 0 and 1. "
                 f"Received: initial_span={initial_span}"
             )
-        check_number("span_penalty", span_penalty, zero=True)
+        span_penalty = check_number("span_penalty", span_penalty, zero=True)
         self.max_span = max_span
         self.ramp = ramp
         self.initial_span = initial_span

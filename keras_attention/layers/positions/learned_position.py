@@ -7,11 +7,12 @@ from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_input, check_width
 from keras_attention.layers.number_checks import check_count
+from keras_attention.layers.refusals import OnlyFloats
 from keras_attention.ops.positions import count_from
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class LearnedPosition(CheckedCall, keras.layers.Layer):
+class LearnedPosition(OnlyFloats, CheckedCall, keras.layers.Layer):
     """Embeddings plus a learned vector for each position.
 
     `x_i + p_i` (Gehring et al., 2017, section 3.1; Devlin et al., 2019, figure 2). A layer on
@@ -54,7 +55,7 @@ class LearnedPosition(CheckedCall, keras.layers.Layer):
 
     def __init__(self, max_length, initializer=None, **kwargs):
         super().__init__(**kwargs)
-        check_count("max_length", max_length)
+        max_length = check_count("max_length", max_length)
         self.max_length = max_length
         if initializer is None:
             initializer = keras.initializers.RandomNormal(stddev=0.1)

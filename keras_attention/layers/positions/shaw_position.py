@@ -50,7 +50,7 @@ class ShawPosition(Position):
 
     def __init__(self, max_distance, relative_values=True, **kwargs):
         super().__init__(**kwargs)
-        check_count("max_distance", max_distance)
+        max_distance = check_count("max_distance", max_distance)
         self.max_distance = max_distance
         self.relative_values = relative_values
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.number_checks import as_python
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.relative_positions import relative_buckets, relative_positions
@@ -43,8 +44,8 @@ class T5Position(Position):
 
     def __init__(self, num_buckets=32, max_distance=128, bidirectional=True, **kwargs):
         super().__init__(**kwargs)
-        self.num_buckets = num_buckets
-        self.max_distance = max_distance
+        self.num_buckets = as_python(num_buckets)
+        self.max_distance = as_python(max_distance)
         self.bidirectional = bidirectional
         self._check_arguments()
 

@@ -52,7 +52,7 @@ class TransformerXLPosition(Position):
     def __init__(self, dim=None, base=10000.0, **kwargs):
         super().__init__(**kwargs)
         if dim is not None:
-            check_count("dim", dim)
+            dim = check_count("dim", dim)
         if base <= 1:
             raise ValueError(f"Expected `base` above 1. Received: base={base}")
         self.dim = dim
