@@ -17,7 +17,7 @@ def attention_weights(model, inputs, layers=None, training=False):
 
     An attention layer is one whose `call` takes `return_attention_scores`: all of
     `keras_attention.layers`, `keras.layers.Attention`, `AdditiveAttention`, `MultiHeadAttention`
-    and `GroupedQueryAttention`, and a custom layer.
+    and `GroupQueryAttention`, and a custom layer.
 
     Args:
         model: Keras model or layer. While this function runs, no other thread may call it.

@@ -40,8 +40,9 @@ class Recorder:
         return self
 
     def __exit__(self, *error):
-        for layer, method in self._replaced:
+        for layer, method, of_instance in reversed(self._replaced):
             del vars(layer)[method]
+            vars(layer).update(of_instance)
 
     def weights(self, all_needed):
         """What was kept.
@@ -101,8 +102,10 @@ class Recorder:
                 return outputs
             return outputs[0] if count == 1 else outputs[:count]
 
+        # A function that the user put in the place of the method is called, and comes back.
+        of_instance = {method: vars(layer)[method]} if method in vars(layer) else {}
         vars(layer)[method] = recorded
-        self._replaced.append((layer, method))
+        self._replaced.append((layer, method, of_instance))
 
     def _run(self, name, layer, original, bound, flag):
         """What a method returns when it is asked for weights, None where it refuses."""

@@ -1,5 +1,7 @@
 """The weights of all attention layers of a model, against those that a layer returns by itself."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -277,3 +279,14 @@ def test_nothing_to_look_at():
     model = functional()
     with pytest.raises(ValueError, match=r"which has ours, theirs, dot.*layers=\['nothing'\]"):
         attention_weights(model, IDS, "nothing")
+
+
+def test_a_function_in_the_place_of_a_method_comes_back():
+    layer = layers.MultiHeadAttention(2, 3, name="ours")
+    inputs = keras.Input((LENGTH, WIDTH))
+    model = keras.Model(inputs, layer(inputs, inputs))
+    calls, call = [], layer.call
+    layer.call = counted = lambda *args, **kwargs: calls.append(1) or call(*args, **kwargs)
+    counted.__signature__ = inspect.signature(call)
+    assert list(attention_weights(model, vectors())) == ["ours"]
+    assert calls and vars(layer)["call"] is counted and "attend" not in vars(layer)

@@ -112,7 +112,7 @@ def test_gradients_of_spans():
         weights = ops.where(distance <= MAX_SPAN, ops.clip(faded, 0.0, 1.0), 0.0) * exponentials
         weights = weights / ops.sum(weights, axis=-1, keepdims=True)
         context = ops.matmul(weights, layer.project_value(x))
-        return ops.sum(layer.merge_heads(context) * direction)
+        return ops.sum(ops.multiply(layer.merge_heads(context), direction))
 
     expected = gradients(loss, np.array([0.1, 0.35, 0.6], "float32"))[0]
     assert (np.abs(expected) > 1e-3).all()
@@ -129,13 +129,13 @@ def span_gradient(layer, x, direction):
                 for variable in layer.trainable_variables
             ]
             context, _ = layer.stateless_call(variables, [], x, x)
-            return ops.sum(context * direction)
+            return ops.sum(ops.multiply(context, direction))
 
         return jax.grad(loss)(layer.position.span.value)
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
-        loss = ops.sum(layer(x, x) * direction)
+        loss = ops.sum(ops.multiply(layer(x, x), direction))
     return tape.gradient(loss, layer.position.span.value)
 
 

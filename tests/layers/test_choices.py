@@ -84,7 +84,9 @@ def test_the_straight_through_gradient(monkeypatch, temperature, training):
     expected = one_hot(np.where(mask, noisy, -np.inf))
     np.testing.assert_array_equal(to_numpy(layer.weigh(scores, mask, training)), expected)
 
-    (result,) = gradients(lambda s: ops.sum(layer.weigh(s, mask, training) * direction), scores)
+    (result,) = gradients(
+        lambda s: ops.sum(ops.multiply(layer.weigh(s, mask, training), direction)), scores
+    )
     for batch, i in np.ndindex(2, 3):
         soft = softmax_row(noisy[batch, i] / temperature, mask[batch, 0])
         jacobian = (np.diag(soft) - np.outer(soft, soft)) / temperature
@@ -103,7 +105,7 @@ def test_gradients_of_hard_attention_by_the_whole_layer():
     direction = random(BATCH, QUERY, VALUE_DIM, seed=127)
 
     def loss(*inputs):
-        return ops.sum(layer(*inputs, **masks) * direction)
+        return ops.sum(ops.multiply(layer(*inputs, **masks), direction))
 
     of_query, of_value, of_key = gradients(loss, query, value, key)
     for result, alive in (

@@ -154,7 +154,9 @@ def test_the_loss_of_projections_is_that_of_an_example(axes):
     ]
     expected = sum(0.1 * (x**2).sum() / len(query) for x in [*projected, outputs[0]])
     for one in (layer, theirs):
-        np.testing.assert_allclose(sum(float(loss) for loss in one.losses), expected, rtol=1e-4)
+        np.testing.assert_allclose(
+            sum(float(to_numpy(loss)) for loss in one.losses), expected, rtol=1e-4
+        )
 
 
 def test_losses_of_keras():
@@ -174,7 +176,7 @@ def test_losses_of_keras():
     for layer in (theirs, ours):
         layer._clear_losses()
         layer(query, value)
-        losses.append(sum(float(loss) for loss in layer.losses))
+        losses.append(sum(float(to_numpy(loss)) for loss in layer.losses))
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
     before = len(ours.losses)
     ours.attend(keras.ops.convert_to_tensor(query), ours.project_memory(value))

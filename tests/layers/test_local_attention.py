@@ -74,7 +74,7 @@ def test_what_lies_outside_the_window_has_no_gradient():
     layer = LocalAttention(general(), window=1)
     layer.build(*(array.shape for array in inputs))
     direction = random(BATCH, 1, VALUE_DIM, seed=127)
-    for result in gradients(lambda *x: ops.sum(layer(*x) * direction), *inputs)[1:]:
+    for result in gradients(lambda *x: ops.sum(ops.multiply(layer(*x), direction)), *inputs)[1:]:
         assert (result[:, 2:] == 0).all()
         assert (result[:, :2] != 0).all()
 
@@ -193,7 +193,7 @@ def test_predictions_learn():
 
         layer.predict_positions = predict
         context = layer(*inputs)
-        return ops.sum(context * direction)
+        return ops.sum(ops.multiply(context, direction))
 
     kernel, v = to_numpy(layer.position_kernel), to_numpy(layer.position_v)
     of_kernel, of_v = gradients(loss, kernel, v)

@@ -228,7 +228,7 @@ def test_the_soft_walk_has_a_gradient_and_the_hard_one_has_none(make):
     direction = random(BATCH, QUERY, VALUE_DIM, seed=131)
 
     def loss(training):
-        return lambda *arrays: ops.sum(layer(*arrays, training=training) * direction)
+        return lambda *arrays: ops.sum(ops.multiply(layer(*arrays, training=training), direction))
 
     soft_query, soft_value, soft_key = gradients(loss(True), *ARRAYS)
     for soft in (soft_query, soft_value, soft_key):
@@ -253,7 +253,7 @@ def test_the_slope_of_the_soft_walk(make):
     direction = random(BATCH, QUERY, VALUE_DIM, seed=131).astype("float64")
 
     def loss(*inputs):
-        return ops.sum(layer(*inputs, **MASKS, training=True) * direction)
+        return ops.sum(ops.multiply(layer(*inputs, **MASKS, training=True), direction))
 
     step, generator = 1e-6, np.random.default_rng(137)
     for index, result in enumerate(gradients(loss, *arrays)):

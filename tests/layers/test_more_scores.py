@@ -85,7 +85,9 @@ def test_zero_vectors_have_a_cosine_of_zero_and_finite_gradients():
     assert (scores[1] == 0).all()
     assert (scores[0, 0, [0, 1, 3, 4]] != 0).all()
     direction = random(*query.shape[:2], VALUE_DIM, seed=127)
-    for result in gradients(lambda *x: ops.sum(layer(*x) * direction), query, value, key):
+    for result in gradients(
+        lambda *x: ops.sum(ops.multiply(layer(*x), direction)), query, value, key
+    ):
         assert np.isfinite(result).all()
         assert np.abs(result).max() < 1e3  # as if a zero vector had length one, not 1e-12
 
@@ -166,7 +168,7 @@ def test_location_does_not_see_the_key():
     direction = random(BATCH, QUERY, VALUE_DIM, seed=127)
 
     def loss(*inputs):
-        return ops.sum(layer(*inputs, value_mask=mask) * direction)
+        return ops.sum(ops.multiply(layer(*inputs, value_mask=mask), direction))
 
     of_query, of_value, of_key = gradients(loss, query, value, key)
     assert (of_key == 0).all()

@@ -125,7 +125,7 @@ def test_gradient_of_the_expected_alignment(length):
     direction = np.random.default_rng(17).normal(size=probability.shape).astype("float32")
 
     def loss(probability, previous):
-        return ops.sum(expected_alignment(probability, previous) * direction)
+        return ops.sum(ops.multiply(expected_alignment(probability, previous), direction))
 
     of_probability, of_previous = gradients(loss, probability, previous)
     for row in range(ROWS):

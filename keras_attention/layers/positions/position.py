@@ -21,8 +21,11 @@ class Position(OnlyFloats, keras.layers.Layer):
     may be any, as at one step of a decoder, which stands elsewhere in every row. Only distances
     matter: where keys hold a memory of former segments, queries start later than keys.
 
-    A position is an argument of `MultiHeadAttention`. It is no layer to call.
-
+    A position is an argument of `MultiHeadAttention`. It is no layer to call. (What is added to
+    embeddings instead is an ordinary layer with `call(x, start=0)`, such as `SinusoidalPosition`.
+    Models give it `start` as an integer, or as an int32 tensor of shape `(batch,)`: a decoder in
+    each step, and `TransformerEncoder` where there is a mask, as minus the number of padded
+    positions on the left, so that the first real position is 0.)
     """
 
     @property

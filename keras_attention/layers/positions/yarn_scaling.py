@@ -23,8 +23,9 @@ class YaRNScaling(RotaryScaling):
 
     - `ramp="pairs"`: linear in the pair's number `i`, `g = 1 - (i - low) / (high - low)`. Pair
       `i` turns around `r` times where `i = dim ln(L / (2 pi r)) / (2 ln base)`; `low` is that of
-      `fast`, rounded down, and `high` that of `slow`, rounded up. So do the authors' code and all
-      models released with YaRN.
+      `fast`, rounded down, and `high` that of `slow`, rounded up. So do the authors' code and most
+      models released with YaRN; those whose configuration says `"truncate": false`, such as
+      gpt-oss, leave the rounding out, which is not offered here.
     - `ramp="turns"`: linear in the number of turns `r`, as the paper writes it (definition 2). The
       frequencies differ by up to a factor of 1.7.
 
