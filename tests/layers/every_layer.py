@@ -37,6 +37,24 @@ def one_of_each(cases):
     return {name: cases[name] for name in seen.values()}
 
 
+def covering(cases):
+    """Few cases, in which each class of layers is once, by itself or inside another one.
+
+    Returns:
+        dict of cases by name.
+    """
+    inside = {
+        name: {type(layer) for layer in case.make()._flatten_layers()}
+        for name, case in cases.items()
+    }
+    chosen, seen = {}, set()
+    for name in sorted(cases, key=lambda name: (-len(inside[name]), name)):
+        if inside[name] - seen:
+            chosen[name] = cases[name]
+            seen |= inside[name]
+    return chosen
+
+
 def arrays(case):
     """The float inputs of a case, in a list."""
     return list(case.arrays() if hasattr(case, "arrays") else [case.array()])
