@@ -28,7 +28,10 @@ def gradients(function, *arrays):
         import torch
 
         tensors = [x.detach().requires_grad_() for x in tensors]
-        return to_numpy(list(torch.autograd.grad(function(*tensors), tensors)))
+        found = torch.autograd.grad(
+            function(*tensors), tensors, allow_unused=True, materialize_grads=True
+        )
+        return to_numpy(list(found))
     import tensorflow as tf
 
     with tf.GradientTape() as tape:

@@ -52,6 +52,9 @@ def stand_in(number):
 def split_around_symbols(strings, symbols):
     """Words as `split_words` makes them, each symbol a word of one character, its stand-in.
 
+    A stand-in that a text has itself, of an area that Unicode leaves to private use, becomes
+    U+FFFD: it cannot be told from the symbol.
+
     Args:
         strings: string tensor of shape `(batch,)`, normalised.
         symbols: what `check_symbols` returned.
@@ -59,6 +62,9 @@ def split_around_symbols(strings, symbols):
     Returns:
         A ragged string tensor of shape `(batch, None)`.
     """
+    if symbols:  # In a text these would be read as the symbols for which they stand.
+        stand_ins = f"[{stand_in(0)}-{stand_in(len(symbols) - 1)}]"
+        strings = tf.strings.regex_replace(strings, stand_ins, "\ufffd")
     longest_first = sorted(enumerate(symbols), key=lambda item: -len(item[1]))
     for number, symbol in longest_first:
         strings = tf.strings.regex_replace(strings, re.escape(symbol), stand_in(number))

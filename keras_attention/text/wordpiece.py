@@ -114,10 +114,11 @@ class WordPieceTokenizer(VocabularyTokenizer):
         if not counts:
             raise UserError(NO_TEXT)
         fixed = FIRST_TEXT_ID + 2 * len(symbols) + (fallback.COUNT if byte_fallback else 0)
-        if byte_fallback and vocabulary_size <= fixed:
+        if (byte_fallback or symbols) and vocabulary_size <= fixed:
             raise UserError(
-                f"A WordPiece vocabulary with byte fallback has {fixed} ids before the first piece "
-                "is learnt: take a larger vocabulary size, or no byte fallback. "
+                f"A WordPiece vocabulary with these symbols and bytes has {fixed} ids before the "
+                "first piece is learnt: take a larger vocabulary size, or fewer symbols, or no "
+                "byte fallback. "
                 f"Received: vocabulary_size={vocabulary_size}"
             )
         pieces = learn_pieces(counts, max(vocabulary_size - fixed, 1), minimum_count)

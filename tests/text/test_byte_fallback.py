@@ -127,3 +127,22 @@ def test_padded_ids():
     ids = tokenizer.encode(["ab", "b", ""], padded=True)
     assert ids.numpy().tolist() == [[4, 5], [5, 0], [0, 0]] and ids.dtype == tf.int32
     assert tokenizer.encode([], padded=True).shape == (0, 0)
+
+
+def test_characters_that_stand_for_symbols_are_no_symbols(tokenizers):
+    """A text of the private area that stands for symbols inside is not read as one of them."""
+    tokenizer = tokenizers["wordpiece"]
+    first = "\U0010f000"
+    (with_symbol, with_character) = tokenizer.encode(
+        [f"the {SYMBOLS[0]}", f"the {first}"]
+    ).to_list()
+    assert not set(with_symbol[1:]) & set(with_character[1:])
+    assert back(tokenizer, [f"the {first}", "the \U0010ffff"]) == ["the \ufffd", "the \U0010ffff"]
+
+
+def test_symbols_that_leave_no_room_for_pieces():
+    symbols = [f"<{number}>" for number in range(30)]
+    options = {"byte_fallback": False, "user_defined_symbols": symbols}
+    with pytest.raises(UserError, match="64 ids before the first piece"):
+        text.train("wordpiece", CORPUS, vocabulary_size=64, **options)
+    assert text.train("wordpiece", CORPUS, vocabulary_size=90, **options).vocabulary_size <= 90
