@@ -76,13 +76,17 @@ def test_training_samples_from_the_softmax():
 def test_the_straight_through_gradient(monkeypatch, temperature, training):
     """One-hot forwards; backwards the Jacobian of `softmax((score + g) / temperature)`."""
     scores, noise = random(2, 3, 5, seed=167), random(2, 3, 5, seed=173)
-    monkeypatch.setattr(hard_attention, "gumbel_noise", lambda shape, dtype, seed: noise)
+    monkeypatch.setattr(
+        hard_attention, "gumbel_noise", lambda shape, dtype, seed: ops.convert_to_tensor(noise)
+    )
     mask = np.arange(5) < np.array([[[5]], [[3]]])
     direction = random(2, 3, 5, seed=179)
     layer = HardAttention(general(), temperature=temperature)
     noisy = (scores + noise if training else scores).astype("float64")
     expected = one_hot(np.where(mask, noisy, -np.inf))
-    np.testing.assert_array_equal(to_numpy(layer.weigh(scores, mask, training)), expected)
+    np.testing.assert_array_equal(
+        to_numpy(layer.weigh(ops.convert_to_tensor(scores), mask, training)), expected
+    )
 
     (result,) = gradients(
         lambda s: ops.sum(ops.multiply(layer.weigh(s, mask, training), direction)), scores

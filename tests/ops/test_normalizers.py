@@ -96,13 +96,15 @@ def test_scores_that_overflowed(name):
 def test_gradient_against_the_closed_form(name):
     scores, upstream = random_scores(seed=47), random_scores(seed=53)
     normalizer = normalizers.get(name)
-    (gradient,) = gradients(lambda x: ops.sum(normalizer(x) * upstream), scores)
+    (gradient,) = gradients(lambda x: ops.sum(ops.multiply(normalizer(x), upstream)), scores)
     assert_close(gradient, jacobian_product(name, reference(name, scores), upstream))
 
 
 def test_gradient_of_hardmax_is_that_of_softmax():
     scores, upstream = random_scores(seed=47), random_scores(seed=53)
-    (gradient,) = gradients(lambda x: ops.sum(normalizers.hardmax(x) * upstream), scores)
+    (gradient,) = gradients(
+        lambda x: ops.sum(ops.multiply(normalizers.hardmax(x), upstream)), scores
+    )
     assert_close(gradient, jacobian_product("softmax", reference("softmax", scores), upstream))
 
 
@@ -112,7 +114,7 @@ def test_no_gradient_passes_through_the_mask(name):
     mask = np.random.default_rng(59).random(scores.shape) > 0.4
     mask[0, 1] = False
     normalizer = normalizers.get(name)
-    (gradient,) = gradients(lambda x: ops.sum(normalizer(x, mask) * upstream), scores)
+    (gradient,) = gradients(lambda x: ops.sum(ops.multiply(normalizer(x, mask), upstream)), scores)
     assert np.isfinite(gradient).all()
     assert (gradient[~mask] == 0).all()
 
@@ -128,7 +130,8 @@ def test_one_position_has_all_weight(name, recwarn):
         to_numpy(normalizers.get(name)(np.full((2, 3, 1), 5.0, "float32"))).tolist()
         == [[[1.0]] * 3] * 2
     )
-    assert not recwarn.list
+    # Keras warns so of a softmax over one position; of itself Torch warns in other ways.
+    assert not [warning for warning in recwarn.list if warning.category is UserWarning]
 
 
 @pytest.mark.parametrize("name", ["sparsemax", "entmax15"])
