@@ -4,8 +4,7 @@ import dataclasses
 from typing import NamedTuple
 
 from keras_attention.errors import UserError
-
-from .quiet import quiet
+from keras_attention.quiet import quiet
 
 NO_TRANSLATION = -1e29  # No search gives a score below it to a sentence that exists.
 
@@ -55,6 +54,21 @@ class Answering:
                     yield number, request, None, phrase
 
 
+def cut_off(hypotheses):
+    """What is told of hypotheses that are not finished; None where all are."""
+    if not hypotheses:
+        return "the constraints of the search allow no translation."
+    numbers = [
+        str(number) for number, row in enumerate(hypotheses, start=1) if row.finished is False
+    ]
+    if not numbers:
+        return None
+    several = (
+        f"hypotheses {', '.join(numbers)} are" if numbers[1:] else f"hypothesis {numbers[0]} is"
+    )
+    return f"{several} cut off at the most tokens that the search makes."
+
+
 class Judged(NamedTuple):
     """An answer, and whether it is rejected.
 
@@ -68,8 +82,11 @@ class Judged(NamedTuple):
 
     @property
     def rejected(self):
-        """Whether the probability of the answer is below the threshold, if there is one."""
-        return self.threshold is not None and self.explanation.token_probability < self.threshold
+        """Whether the probability of the answer is below the threshold, or unknown."""
+        if self.threshold is None:
+            return False
+        probability = self.explanation.token_probability
+        return probability is None or probability < self.threshold
 
 
 class Judge:
@@ -109,11 +126,18 @@ class Judge:
         """
         probability = explanation.token_probability
         if probability is None and (self.asks_probability or self.threshold is not None):
-            raise UserError("The file is of version 0.1 and tells no probabilities: export again.")
+            if explanation.target_tokens:
+                raise UserError(
+                    "The file is of version 0.1 and tells no probabilities: export again."
+                )
+            self.tell(
+                f"{name}: the translation is empty, and the file does not tell its probability; "
+                "the run that it was made of does."
+            )
         judged = Judged(explanation, self.threshold)
         if not explanation.finished:
             self.tell(f"{name}: {self._unfinished(explanation)}")
-        if judged.rejected:
+        if judged.rejected and probability is not None:
             self.tell(
                 f"{name}: the translation is rejected, its probability is {probability:.4f}, "
                 f"below {self.threshold:g}."

@@ -7,10 +7,10 @@ import numpy as np
 
 from keras_attention.files import read_json
 from keras_attention.json_shapes import AtLeast, Optional
+from keras_attention.quiet import quiet
 
 from .errors import BundleError
 from .layout import ANSWERS
-from .quiet import quiet
 from .signatures import (
     ALIGNMENT,
     ALIGNMENTS,
@@ -43,7 +43,7 @@ NAMES = {
         TOKEN_SCORES: "token_scores",
         FINISHED: "finished",
     },
-    NBEST: {TEXT: "nbest", SCORE: "nbest"},
+    NBEST: {TEXT: "nbest", SCORE: "nbest", FINISHED: "nbest_finished"},
     SEARCH: {
         IDS: "ids",
         LENGTHS: "ids",
@@ -66,6 +66,7 @@ SHAPE = [
         "token_scores": Optional([float]),
         "finished": Optional(bool),
         "nbest": [[(str, float)]],
+        "nbest_finished": Optional(AtLeast(0)),
     }
 ]
 
@@ -99,6 +100,7 @@ def read_answers(bundle, signatures):
             and all(list(map(type, pair)) in _PAIRS for pair in answer["nbest"])
             and answer["source_ids"]
             and ("finished" in answer) >= (FINISHED in signatures[EXPLAIN]["outputs"])
+            and ("nbest_finished" in answer) >= (FINISHED in signatures[NBEST]["outputs"])
         )
         if not fits:
             raise BundleError(
@@ -122,8 +124,8 @@ def answers_of(translator, texts, source_ids=None):
 
     Returns:
         List of dicts of JSON values: `source`, `text`, `score`, `source_ids`, `ids`,
-        `source_tokens`, `target_tokens`, `alignment`, `token_scores`, `finished`, and `nbest`, a
-        list of texts and scores.
+        `source_tokens`, `target_tokens`, `alignment`, `token_scores`, `finished`, `nbest`, a list
+        of texts and scores, and `nbest_finished`, how many of these are finished.
     """
     with quiet():  # TensorFlow warns of every new shape.
         every = translator.search.all_beams()
@@ -142,6 +144,7 @@ def answers_of(translator, texts, source_ids=None):
             "token_scores": np.round(explanation.token_scores.astype("float64"), 7).tolist(),
             "finished": explanation.finished,
             "nbest": [list(hypothesis) for hypothesis in hypotheses],
+            "nbest_finished": sum(hypothesis.finished for hypothesis in hypotheses),
         }
         for row, explanation, hypotheses in zip(found, explanations, nbest, strict=True)
     ]
@@ -202,6 +205,7 @@ class Comparison:
             ("ids_token_scores", "token_scores", self._token_scores),
             ("finished", "finished", self._sequence),
             ("nbest", "nbest", self._nbest),
+            ("nbest_finished", "nbest_finished", self._sequence),
         ]
         required = {"text", *required_names(self.endpoints)}
         for name, field, check in checks:

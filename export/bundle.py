@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.decoding import SearchOptions, changed_search
-from keras_attention.errors import UserError
-from keras_attention.files import atomic_folder, read_json
+from keras_attention.errors import UserError, first_line
+from keras_attention.files import atomic_folder, read_json, remove_temporary, temporary_prefix
 from keras_attention.locks import lock
 from keras_attention.translator import Translator
 
@@ -93,7 +92,10 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
             moved = workspace / "moved" / to.name
             moved.parent.mkdir()
             os.replace(made, moved)
-            report("Checking parity in clean processes, from a moved folder ...")
+            report(
+                "Comparing the exported files with the trained model, from a moved folder, in "
+                "clean processes ..."
+            )
             parity = prove(moved, answers, needs_tensorflow_text(translator))
             manifest = {
                 **describe(translator, to.name, xla),
@@ -137,7 +139,10 @@ def verify(bundle, report=print):
             "is not found. Export the run again for one that does."
         )
     answers = read_answers(bundle, manifest["signatures"])
-    report(f"Proving parity on {len(answers)} sentences in clean processes ...")
+    report(
+        f"Comparing the exported files with the trained model on {len(answers)} sentences, in "
+        "clean processes ..."
+    )
     parity = prove(bundle, answers, manifest["needs_tensorflow_text"])
     int8 = agreement(bundle, answers) if layout.ONNX_INT8 in manifest["files"] else None
     files = len(manifest["files"])
@@ -185,16 +190,16 @@ def proof_texts(translator, source, texts=None):
     """
     if texts is None:
         if not (Path(source) / "samples.json").exists():
-            raise UserError(
-                f"{source} has no samples.json: give held-out sentences to prove parity with."
-            )
+            raise UserError(f"{source} has no samples.json: give held-out sentences to compare on.")
         samples = read_json(Path(source) / "samples.json", "a run directory", {"texts": [str]})
         texts = samples["texts"]
     texts = list(dict.fromkeys(texts))
     rows = zip(texts, translator.encoded(texts), strict=True)
     fits = [(text, ids) for text, ids in rows if 1 < len(ids) <= translator.max_source_length]
     if not fits:
-        raise UserError("Parity cannot be proved: there is no held-out sentence the model takes.")
+        raise UserError(
+            "There is nothing to compare on: the model takes none of the held-out sentences."
+        )
     empty = np.array([translator.model.end_id], "int32")
     texts, source_ids = zip(*fits, ("", empty), strict=True)
     return list(texts), list(source_ids)
@@ -229,16 +234,23 @@ def _alone(to, report):
 
 def _remove_left_overs(to):
     """Removes what an export to `to` left beside it when it was killed."""
-    name = re.compile(re.escape(f".{to.name}.work.") + "[a-z0-9_]{8}")  # As `tempfile` makes them.
+    remove_temporary(to.parent, {to.name, _workspace_name(to)})
+    # As version 0.1 named them; nothing but an empty folder is sure to be of an export.
+    name = re.compile(re.escape(f".{to.name}.") + "[a-z0-9_]{8}")
     for path in to.parent.iterdir():
-        if name.fullmatch(path.name) and path.is_dir():
-            shutil.rmtree(path)
+        if name.fullmatch(path.name) and path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def _workspace_name(to):
+    return f"{to.name}.work"
 
 
 @contextlib.contextmanager
 def _workspace(to):
     # Beside the destination: a folder can only be moved as a whole within one disk.
-    with tempfile.TemporaryDirectory(prefix=f".{to.name}.work.", dir=to.parent) as folder:
+    prefix = temporary_prefix(_workspace_name(to))
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=to.parent) as folder:
         yield Path(folder)
 
 
@@ -249,4 +261,4 @@ def _disk_errors(to):
     except OSError as error:
         raise UserError(f"{to} cannot be written: {error.strerror or error}.") from error
     except tf.errors.ResourceExhaustedError as error:  # What TensorFlow makes of a full disk.
-        raise UserError(f"{to} cannot be written: {error.message.splitlines()[0]}") from error
+        raise UserError(f"{to} cannot be written: {first_line(error.message)}") from error

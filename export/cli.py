@@ -17,7 +17,7 @@ from keras_attention.printing import drawing, json_text, make_console
 from keras_attention.user_files import expand_home, read_lines
 
 from . import score_pairs
-from .answering import Answering, Judge
+from .answering import Answering, Judge, cut_off
 from .lines import LINES_AT_A_TIME, batches_of_lines, standard_input
 
 FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
@@ -25,23 +25,24 @@ FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
 
 @dataclasses.dataclass(frozen=True)
 class ExportArguments:
-    """Writes a trained run as files that others serve, and proves that they answer the same."""
+    """Writes a trained run as files that others serve, and verifies that their outputs are the same
+    as those of the trained model."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of the run, or of a saved translator."""
     to: Path | None = None
     """Folder of the bundle; exports/<name of the run> if not given."""
     held_out: Path | None = None
-    """Text file with one sentence a line to prove parity with, instead of those that training put
-    aside."""
+    """Text file with one sentence a line to compare the exported files with the trained model on,
+    instead of those that training put aside."""
     xla: bool = False
     """Let XLA compile the searches of the SavedModel: about twice as fast on a CPU, after the first
     request of every new shape, which takes seconds. TF Serving needs
     --xla_cpu_compilation_enabled=true for it."""
     int8: bool = False
     """Write a second ONNX file, with 8-bit integers as weights: smaller, and faster where layers
-    are wide. It need not answer like the trained model; how many held-out sentences it does is
-    measured and recorded."""
+    are wide. Its outputs may differ from those of the trained model; for how many held-out
+    sentences they do not is measured and recorded."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print the manifest as JSON on standard output, and everything else on standard error."""
@@ -49,7 +50,8 @@ class ExportArguments:
 
 @dataclasses.dataclass(frozen=True)
 class VerifyArguments:
-    """Repeats the proof that a bundle answers like the trained model, in clean processes."""
+    """Compares the files of a bundle with the recorded outputs of the trained model again, in clean
+    processes."""
 
     bundle: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="BUNDLE")]
     """Folder of the bundle."""
@@ -76,8 +78,8 @@ class TranslateArguments:
     """Print all hypotheses that the search kept, best first, each after its score; an empty line
     follows those of a text."""
     unknown: str | None = None
-    """What becomes of unknown words: `copy` puts the source word there, a JSON file of target word
-    by source word translates it, `keep` shows them as such; as recorded if not given."""
+    """What becomes of unknown words: copy puts the source word there, a JSON file of target word by
+    source word translates it, keep shows them as such; as recorded if not given."""
     prefix: str = ""
     """What every translation begins with, in whole tokens of the target. Not for a bundle, whose
     files take none."""
@@ -86,8 +88,8 @@ class TranslateArguments:
     probabilities of its tokens, from 0 to 1."""
     reject: bool = False
     """Leave the line empty, and say so on standard error, where this probability is below the
-    threshold that the evaluation of the run recorded: of a hundred answers to texts like those of
-    the validation, one is; of those to other texts, more."""
+    threshold that the evaluation of the run recorded. About one of a hundred translations of texts
+    like those of the validation set is below it, and more of other texts."""
     reject_below: float | None = None
     """The same with this threshold, such as 0.9, in place of the recorded one."""
     skip_too_long: bool = False
@@ -174,7 +176,7 @@ def verify_command(options):
         print(json_text(report, indent=2))
     console.print(parity_table(report["parity"]))
     _tell_agreement(console, report["int8"])
-    console.print(f"{options.bundle} is as it was exported, and answers the same.")
+    console.print(f"{options.bundle} is as it was exported, and its outputs are the same.")
 
 
 def translate_options(arguments):
@@ -197,14 +199,14 @@ def translate_command(options):
     from .predictor import open_predictor
 
     if options.texts:
-        texts = [_readable(options.texts)]
+        texts = [_readable(options.texts, "Text")]
     else:
         texts = batches_of_lines(standard_input(), _tell, LINES_AT_A_TIME)
     unknown = options.unknown
     if unknown not in (None, "keep", "copy"):
         unknown = read_json(expand_home(unknown), "a dictionary of words")
     predictor = open_predictor(options.model, options.format, options.search, unknown)
-    prefix = _readable([options.prefix])[0]
+    (prefix,) = _readable([options.prefix], "Prefix")
     ask = predictor.nbest if options.nbest else predictor.predict
     answering = Answering(
         ask=lambda batch: ask(batch, prefix),
@@ -218,7 +220,10 @@ def translate_command(options):
             raise UserError(
                 "--nbest goes with neither --explain nor --picture, --probability or --reject."
             )
-        for _, source, hypotheses, why_not in answering(texts):
+        for number, source, hypotheses, why_not in answering(texts):
+            told = None if hypotheses is None else cut_off(hypotheses)
+            if told:
+                _tell(f"{answering.name} {number}: {told}")
             print(_printed_nbest(source, hypotheses, why_not, options.json), flush=True)
     else:
         judge = Judge(options, predictor, _tell)
@@ -267,7 +272,7 @@ def _pairs(options):
     if any(files) and not all(files):
         raise UserError("--source and --target go together.")
     if options.pairs:
-        return score_pairs.given_pairs(_readable(options.pairs))
+        return score_pairs.given_pairs(_readable(options.pairs, "Argument"))
     if all(files):
         return score_pairs.pairs_of_files(*(read_lines(file, _tell) for file in files))
     return score_pairs.pairs_of_stream(standard_input(), _tell)
@@ -288,7 +293,7 @@ def parity_table(parity):
     Returns:
         `rich.table.Table`.
     """
-    title = "Parity with the trained model: equal ids and texts"
+    title = "Compared with the trained model: equal ids and texts"
     table = Table("file", "sentences", "batch sizes", "scores", "alignments", title=title)
     for name, report in parity.items():
         table.add_row(
@@ -315,6 +320,7 @@ def _printed(source, judged, why_not, options):
             return json_text({"source": source, "error": why_not})
         explanation = judged.explanation
         fields = dataclasses.asdict(explanation)
+        del fields["end_score"]  # In `probability`, if that is asked for.
         shown = fields if options.explain else {name: fields[name] for name in ("text", "score")}
         shown = {"source": source, **shown, "finished": explanation.finished}
         if options.probability:
@@ -327,7 +333,8 @@ def _printed(source, judged, why_not, options):
     explanation = judged.explanation
     text = "" if judged.rejected else " ".join(explanation.text.splitlines())
     if options.probability:
-        text = f"{explanation.token_probability:.4f}\t{text}"
+        probability = explanation.token_probability
+        text = f"{'' if probability is None else f'{probability:.4f}'}\t{text}"
     if not options.explain:
         return text
     return "\n".join([source, text, *_probabilities(explanation), _alignment_text(explanation), ""])
@@ -348,7 +355,9 @@ def _printed_nbest(source, hypotheses, why_not, as_json):
     if as_json:
         if hypotheses is None:
             return json_text({"source": source, "error": why_not})
-        rows = [{"text": text, "score": score} for text, score in hypotheses]
+        rows = [
+            {"text": row.text, "score": row.score, "finished": row.finished} for row in hypotheses
+        ]
         return json_text({"source": source, "nbest": rows})
     rows = hypotheses or ()
     lines = [f"{score:z.4f}\t{' '.join(text.splitlines())}" for text, score in rows]
@@ -375,6 +384,11 @@ def _draw(path, source, explanation):
     )
 
 
-def _readable(texts):
-    """Arguments of the command line, with U+FFFD in place of bytes that are not UTF-8."""
-    return [text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for text in texts]
+def _readable(texts, name):
+    """Arguments of the command line, with U+FFFD in place of bytes that are not UTF-8, as told."""
+    readable = []
+    for number, text in enumerate(texts, start=1):
+        readable.append(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        if readable[-1] != text:
+            _tell(f"{name} {number} is not valid UTF-8: U+FFFD takes the place of what is not.")
+    return readable

@@ -1,11 +1,10 @@
 """Where things lie in a bundle, and the sums that say they are as they were written."""
 
 import hashlib
-import json
 import re
 from pathlib import Path
 
-from keras_attention.files import atomic_file, parse_json, read_bytes
+from keras_attention.files import atomic_file, json_bytes, parse_json, read_bytes
 from keras_attention.json_shapes import AtLeast, Optional, mismatch
 
 from .errors import BundleError
@@ -54,7 +53,7 @@ def write_manifest(bundle, manifest):
     """
     rest = {name: value for name, value in manifest.items() if name not in ("format", "digest")}
     manifest = {"format": FORMAT, **rest, "digest": _NO_DIGEST}
-    content = json.dumps(manifest, indent=2, ensure_ascii=False).encode("utf-8") + b"\n"
+    content = json_bytes(manifest)
     manifest["digest"] = hashlib.sha256(content).hexdigest()
     with atomic_file(Path(bundle) / MANIFEST) as temporary:
         temporary.write_bytes(_with_digest(content, manifest["digest"]))

@@ -1,5 +1,6 @@
 """One way to ask a trained model, whatever file it lies in."""
 
+import dataclasses
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,9 @@ import tensorflow as tf
 
 from keras_attention import text as tokenizers
 from keras_attention.decoding import SearchOptions, SearchResult, changed_search
-from keras_attention.errors import UserError
+from keras_attention.errors import UserError, first_line
 from keras_attention.text.tokenizer import as_strings
-from keras_attention.translations import Explanation
+from keras_attention.translations import Explanation, Hypothesis
 from keras_attention.translator import Translator, too_long
 
 from .evaluation import recorded_evaluation
@@ -85,7 +86,7 @@ class Predictor:
             texts, prefix: see the class.
 
         Returns:
-            For each text a list of `(text, score)`.
+            For each text a list of `keras_attention.Hypothesis`.
 
         Raises:
             UserError: a text has more tokens than the model takes, the prefix cannot be had, or the
@@ -185,6 +186,7 @@ class RecordedSearch:
     def __init__(self, config):
         self.config = config
         self.max_length = config["max_length"]
+        self.coverage_penalty = config.get("coverage_penalty", 0.0)
 
     def all_beams(self):
         """The search that returns every hypothesis it keeps: itself, or one that is in no file."""
@@ -220,6 +222,15 @@ class BundleTranslator(Translator):
         """Not offered: see `Translator.score`."""
         raise UserError("An exported file scores no given translations: ask the run it is made of.")
 
+    def explanations(self, found):
+        """See `Translator.explanations`."""
+        return [
+            without_unknown_probability(row, self.search) for row in super().explanations(found)
+        ]
+
+    def _end_scores(self, found):
+        return [None] * len(found)  # The file scores no given translations.
+
     def _compiled_search(self, search):
         if search is not self.search:
             raise UserError(
@@ -232,6 +243,22 @@ class BundleTranslator(Translator):
         if prefix is not None:
             raise UserError(NO_PREFIX)
         return self.find(np.asarray(source_ids))
+
+
+def without_unknown_probability(explanation, search):
+    """An explanation from a file, without `token_scores` where its probability cannot be told.
+
+    The score of an empty translation is the log-probability of its end token, unless a coverage
+    penalty is in it.
+
+    Args:
+        explanation: `keras_attention.Explanation`.
+        search: `RecordedSearch`.
+    """
+    is_known = explanation.score == 0 or explanation.score < NO_SCORE / 2  # No text, or no answer.
+    if explanation.target_tokens or is_known or not search.coverage_penalty:
+        return explanation
+    return dataclasses.replace(explanation, token_scores=None)
 
 
 def recorded_unknown(manifest):
@@ -265,7 +292,7 @@ class SavedModelPredictor(Predictor):
             import tensorflow_text  # noqa: F401  Registers the operations of SentencePiece.
         self.saved_model = _opened(tf.saved_model.load, bundle / SAVED_MODEL)
         _check_endpoints(bundle / SAVED_MODEL, getattr(self.saved_model, "signatures", {}))
-        self.max_length = manifest["search"]["config"]["max_length"]
+        self.search = RecordedSearch(manifest["search"]["config"])
         self.max_source_length = manifest["max_source_length"]
         self.rejection = manifest.get("rejection")
         self.source_tokenizer = tokenizers.load(bundle / SOURCE_TOKENIZER)
@@ -286,7 +313,9 @@ class SavedModelPredictor(Predictor):
             raise UserError(NO_PREFIX)
         if self.by_ids is not None:
             return self.by_ids.explain(list(texts))
-        return [_explanation(row, self.max_length) for row in self._rows(EXPLAIN, texts)]
+        rows = self._rows(EXPLAIN, texts)
+        explanations = (_explanation(row, self.search.max_length) for row in rows)
+        return [without_unknown_probability(row, self.search) for row in explanations]
 
     def nbest(self, texts, prefix=""):
         """See `Predictor.nbest`."""
@@ -341,9 +370,13 @@ def _explanation(row, max_length):
 
 
 def _hypotheses(row):
-    """The texts and scores of the hypotheses that exist."""
-    pairs = zip(row[TEXT], row[SCORE], strict=True)
-    return [(text.decode(), float(score)) for text, score in pairs if score > NO_SCORE / 2]
+    """The hypotheses that exist."""
+    finished = row.get(FINISHED, [None] * len(row[TEXT]))  # An older bundle does not tell.
+    return [
+        Hypothesis(text.decode(), float(score), ended if ended is None else bool(ended))
+        for text, score, ended in zip(row[TEXT], row[SCORE], finished, strict=True)
+        if score > NO_SCORE / 2
+    ]
 
 
 def _told_too_long(error, begin):
@@ -358,7 +391,7 @@ def _opened(opener, path):
     try:
         return opener(path if path.is_file() else str(path))
     except Exception as error:  # TensorFlow and onnxruntime raise whatever a damaged file leads to.
-        raise UserError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path} cannot be opened: {first_line(error)}") from error
 
 
 FORMATS = {

@@ -3,9 +3,9 @@
 import numpy as np
 
 from keras_attention.errors import UserError
+from keras_attention.quiet import quiet
 
 from .graphs import all_nodes, drop_unread, let_read
-from .quiet import quiet
 from .to_onnx import try_out
 
 

@@ -16,7 +16,7 @@ like; nothing in it names a path.
 | `onnx/model.onnx` | ids in, the search inside (opset {opset}); runs in onnxruntime alone |
 {int8_file}| `tokenizer/source`, `tokenizer/target` | the tokenizers ({kinds}), for who feeds ids |
 | `parity.json` | what the trained model answered to held-out sentences |
-| `manifest.json` | where it comes from, versions, settings, scores, proof of parity, checksums |
+| `manifest.json` | where it comes from, versions, settings, scores, comparison, checksums |
 
     keras-attention translate {name} {shell_text}
     keras-attention translate {name} --format onnx {shell_text}
@@ -30,9 +30,9 @@ like; nothing in it names a path.
 
 `"signature_name": "explain"` adds tokens, their scores, the alignment, and whether the translation
 is finished (false where it is cut off at the most tokens that the search makes), `"nbest"` gives
-all hypotheses, `"search"` takes ids. A score of -1e30 is that of no hypothesis: the search found
-fewer than there is room for, or allows no translation of the text. More than {max_source_length}
-tokens in a text, the end token included, are an error.
+all hypotheses, and of each whether it is finished, `"search"` takes ids. A score of -1e30 is that
+of no hypothesis: the search found fewer than there is room for, or allows no translation of the
+text. More than {max_source_length} tokens in a text, the end token included, are an error.
 {text_note}{xla_note}
 ## Python, with TensorFlow only
 

@@ -64,6 +64,8 @@ def answer_batch(endpoints, texts, source_ids):
         # What an older bundle lacks.
         if "finished" in explained:
             answer["finished"] = explained["finished"][row]
+        if "finished" in nbest:
+            answer["nbest_finished"] = nbest["finished"][row].count(True)
         if "token_scores" in explained:
             answer["token_scores"] = explained["token_scores"][row]
         if "token_scores" in found:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from keras_attention.quiet import quiet
+
 from .portable import without_cudnn
-from .quiet import quiet
 from .signatures import EXPLAIN, NBEST, SERVE, TEXT, ServedTranslator
 
 WARMUP_BATCH_SIZES = (1, 8)

@@ -45,7 +45,11 @@ SIGNATURES = {
     },
     NBEST: {
         "inputs": {TEXT: "string[batch]"},
-        "outputs": {TEXT: "string[batch, n]", SCORE: "float32[batch, n]"},
+        "outputs": {
+            TEXT: "string[batch, n]",
+            SCORE: "float32[batch, n]",
+            FINISHED: "bool[batch, n]",
+        },
     },
     SEARCH: {
         "inputs": {SOURCE_IDS: "int32[batch, source]"},
@@ -208,6 +212,12 @@ def filled_up(source_ids, pad_id, end_id, max_length=None):
     return tf.concat([source_ids, tf.repeat(first, rows - batch, axis=0)], axis=0)
 
 
+def _finished(found):
+    """Whether what a search found ended by itself: it exists, and has a token less than it may."""
+    exists = found[SCORES] > NO_SCORE / 2
+    return exists & (found[LENGTHS] < tf.shape(found[IDS])[-1])  # (batch, beams)
+
+
 class ServedTranslator(tf.Module):
     """A translator as graph functions: what a SavedModel is made of.
 
@@ -265,6 +275,7 @@ class ServedTranslator(tf.Module):
         return {
             TEXT: self.target_tokenizer.decode(found[IDS][:batch]),  # (batch, n)
             SCORE: found[SCORES][:batch],  # (batch, n)
+            FINISHED: _finished(found)[:batch],  # (batch, n)
         }
 
     @tf.function(input_signature=[TEXT_SPEC], autograph=False)
@@ -273,7 +284,6 @@ class ServedTranslator(tf.Module):
         batch = tf.shape(text)[0]
         source_ids, found = self._translate(text, self.find)
         ids, lengths = found[IDS][:batch, 0], found[LENGTHS][:batch, 0]
-        exists = found[SCORES][:batch, 0] > NO_SCORE / 2
         longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
         return {
             TEXT: self.target_tokenizer.decode(ids),  # (batch,)
@@ -282,7 +292,7 @@ class ServedTranslator(tf.Module):
             TARGET_TOKENS: self.target_tokenizer.tokens(ids[:, :longest]),  # (batch, target)
             ALIGNMENT: found[ALIGNMENTS][:batch, 0, :longest],  # (batch, target, source)
             TOKEN_SCORES: found[TOKEN_SCORES][:batch, 0, :longest],  # (batch, target)
-            FINISHED: exists & (lengths < tf.shape(ids)[1]),  # (batch,)
+            FINISHED: _finished(found)[:batch, 0],  # (batch,)
         }
 
     def _translate(self, text, find):

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention.errors import UserError
+from keras_attention.quiet import quiet
 
 from .graphs import drop_unread, make_names_unique
 from .layer_norms import fuse_layer_norms
 from .loop_invariants import hoist_invariants, lift_invariants
 from .portable import without_cudnn
-from .quiet import quiet
 from .repetitions import share_repetitions
 from .reshapes import drop_reshapes, reshape_once
 from .signatures import SEARCH, SOURCE_IDS_SPEC, axes, search_function

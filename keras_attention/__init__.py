@@ -21,6 +21,7 @@ from keras_attention import visualization as visualization
 from keras_attention.analysis import attention_weights as attention_weights
 from keras_attention.errors import UserError as UserError
 from keras_attention.translations import Explanation as Explanation
+from keras_attention.translations import Hypothesis as Hypothesis
 from keras_attention.translations import TranslationScore as TranslationScore
 from keras_attention.translator import Translator as Translator
 from keras_attention.version import __version__ as __version__

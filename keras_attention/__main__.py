@@ -20,7 +20,7 @@ COMMANDS = {
     "translate": ("export", "translate texts with a run or a bundle"),
     "score": ("export", "score given translations with a run"),
     "export": ("export", "turn a run into a bundle that others serve"),
-    "verify": ("export", "repeat the parity check of a bundle"),
+    "verify": ("export", "compare the files of a bundle with the trained model again"),
 }
 SHELLS = ("bash", "zsh", "fish")
 

@@ -8,11 +8,12 @@ import dataclasses
 import difflib
 import io
 import re
+import shlex
 from pathlib import Path
 
 from keras_attention.errors import UserError
 from keras_attention.option_help import registry, wrapped
-from keras_attention.option_types import VALUES, choices, options_of
+from keras_attention.option_types import VALUES, choices, options_of, takes_texts
 from keras_attention.user_files import expand_home
 
 
@@ -84,20 +85,21 @@ def check(kind, arguments, program):
     options = dict(options_of(kind))
     remaining = list(arguments)
     while remaining and (argument := remaining.pop(0)) != "--":
-        if not re.match(r"--?[a-zA-Z]", argument):
+        if argument == "-" or not _looks_like_an_option(argument):
             continue
         name, assigned, value = argument.partition("=")
         name = name.replace("_", "-")
         if name not in options:
-            raise UserError(_unknown(name, options, program))
+            raise UserError(_unknown(argument, name, options, kind, program))
         if options[name] is bool:
             if assigned:
                 raise UserError(f"{name} takes no value. Received: {argument}")
         elif options[name] in VALUES or choices(options[name]):
             if not assigned:
                 value = remaining.pop(0) if remaining else "--"
-                if re.match(r"--|-[a-zA-Z]", value) and value not in choices(options[name]):
-                    raise UserError(f"{name} needs a value: {_allowed(options[name])}.")
+                if _looks_like_an_option(value) and value not in choices(options[name]):
+                    hint = _how_to_give(name, value, options)
+                    raise UserError(f"{name} needs a value: {_allowed(options[name])}.{hint}")
             _check_value(name, options[name], value)
 
 
@@ -133,6 +135,38 @@ def nearest(name, names):
     return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 
+def neighbours(name, names, most=3):
+    """Those of several names that may be meant by a shortened or mistyped one.
+
+    Args:
+        name: str.
+        names: list of str, whose words have hyphens between them.
+        most: int. A short form that stands for more names than these stands for none.
+
+    Returns:
+        List of str: the names with these initials, or that have these words, or their beginnings,
+        or else the one most like it, or those that have its letters in this order.
+
+    Example:
+
+    >>> neighbours("lr", ["learning-rate", "label-smoothing"])
+    ['learning-rate']
+    """
+    letters = re.compile(".*".join(map(re.escape, name)))
+    near = nearest(name, names)
+    ways = (
+        [other for other in names if len(name) > 1 and _initials(other) == name],
+        [other for other in names if f"-{name}" in f"-{other}"],
+        [near] if near else [],
+        [other for other in names if len(name) > 2 and letters.match(other)],
+    )
+    return next((found for found in ways if 0 < len(found) <= most), [])
+
+
+def _initials(name):
+    return "".join(word[:1] for word in name.split("-"))
+
+
 def _allowed(kind):
     """What an error says of the values that an option takes."""
     names = ", ".join(filter(None, choices(kind)))
@@ -148,10 +182,28 @@ def _check_value(name, kind, value):
         raise UserError(f"{name} must be {_allowed(kind)}. Received: {value}")
 
 
-def _unknown(name, options, program):
-    near = nearest(name.lstrip("-"), [option.lstrip("-") for option in options])
-    hint = f"did you mean --{near}?" if near else f"{program} --help lists those there are."
+def _unknown(argument, name, options, kind, program):
+    near = neighbours(name.lstrip("-"), [option.lstrip("-") for option in options])
+    hint = f"{program} --help lists those there are."
+    if near:
+        hint = f"did you mean {' or '.join(f'--{option}' for option in near)}?"
+    elif takes_texts(kind):
+        hint += f" A text that begins so stands behind two dashes: -- {shlex.quote(argument)}"
     return f"Unknown option {name}: {hint}"
+
+
+def _looks_like_an_option(argument):
+    """Whether an argument begins with a dash, and is no number."""
+    return argument.startswith("-") and not re.match(r"-\.?\d|-$|- ", argument)
+
+
+def _how_to_give(name, value, options):
+    """How to say that a value which looks like an option is none, where that is likely."""
+    if options[name] not in (str, Path) or value == "--":
+        return ""
+    if value.partition("=")[0].replace("_", "-") in options:
+        return ""
+    return f" One that begins with a dash is given as {name}={shlex.quote(value)}"
 
 
 def _first_sentence(complaint, program):

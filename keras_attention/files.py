@@ -3,12 +3,16 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 from keras_attention.errors import UserError
 from keras_attention.json_shapes import mismatch
+
+# Names of what `atomic_file` and `atomic_folder` write: the name it will have, and this.
+_TEMPORARY = re.compile(r"\.(?P<name>.+?)(?P<old>\.old)?\.temporary\.[a-z0-9_]+(?:\.[^.]+)?")
 
 
 @contextlib.contextmanager
@@ -24,7 +28,7 @@ def atomic_file(path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept: Keras chooses the format of a file by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.temporary.{os.getpid()}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -44,12 +48,13 @@ def atomic_folder(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path.name), dir=path.parent))
     temporary.chmod(0o755)
     try:
         yield temporary
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            prefix = temporary_prefix(f"{path.name}.old")
+            old = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
             os.replace(path, old / path.name)
             os.replace(temporary, path)
             shutil.rmtree(old)
@@ -59,11 +64,55 @@ def atomic_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def temporary_prefix(name):
+    """What the name of a temporary folder begins with, for `tempfile` to make it unique."""
+    return f".{name}.temporary."
+
+
+def is_temporary(path):
+    """Whether a path has the name of a temporary file or folder of this module."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def remove_temporary(folder, names=None):
+    """Removes what processes that were killed left beside what they wrote.
+
+    A folder that `atomic_folder` had moved away, and not yet replaced, takes its place again. No
+    other process may write there now: the caller holds a lock.
+
+    Args:
+        folder: path.
+        names: collection of str. The names of what was written; of everything if not given.
+    """
+    for path in sorted(Path(folder).glob(".*")):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found is None or (names is not None and found["name"] not in names):
+            continue
+        place = path.with_name(found["name"])
+        if found["old"] and (path / place.name).exists() and not place.exists():
+            os.replace(path / place.name, place)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def json_bytes(content, indent=2):
+    """`content` as readable JSON in UTF-8.
+
+    A path may hold bytes that are no UTF-8, which Python reads as lone surrogates: then all that is
+    not ASCII is escaped, so that the same path is read back.
+    """
+    try:
+        return json.dumps(content, indent=indent, ensure_ascii=False).encode("utf-8") + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(content, indent=indent).encode("ascii") + b"\n"
+
+
 def write_json(path, content):
     """Writes `content` as readable JSON, whole or not at all."""
     with atomic_file(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_bytes(json_bytes(content))
 
 
 def read_json(path, what, shape=None):

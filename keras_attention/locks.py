@@ -8,7 +8,6 @@ while, and only one that is touched blocks. Times are never compared: clocks dif
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -17,6 +16,11 @@ import time
 from pathlib import Path
 
 from keras_attention.errors import UserError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows.
+    fcntl = None
 
 TOUCH_SECONDS = 5
 WATCH_SECONDS = 20
@@ -37,7 +41,13 @@ def lock(path, what, report=print):
 
     Raises:
         InUseError: another process holds it.
+        UserError: the system has no such locks.
     """
+    if fcntl is None:
+        raise UserError(
+            "Training and export run on Linux and macOS, whose file locks they need. On Windows "
+            "they run in WSL, the Windows Subsystem for Linux."
+        )
     path = Path(path)
     while True:
         with open(path, "a+", encoding="utf-8") as file:

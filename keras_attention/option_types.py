@@ -40,6 +40,16 @@ def options_of(kind, prefix=""):
                 yield f"--no-{name}", plain
 
 
+def takes_texts(kind):
+    """Whether a command takes any number of texts, which are no options.
+
+    Args:
+        kind: dataclass whose fields are the options.
+    """
+    hints = typing.get_type_hints(kind, include_extras=True).values()
+    return any(typing.get_origin(without_details(hint)[0]) is tuple for hint in hints)
+
+
 def without_details(hint):
     """A type without None and without what `Annotated` adds, and the list of what it added."""
     details = []

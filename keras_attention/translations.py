@@ -2,8 +2,36 @@
 
 import dataclasses
 import math
+from typing import NamedTuple
 
 import numpy as np
+
+
+class _Pair(NamedTuple):
+    text: str
+    score: float
+
+
+class Hypothesis(_Pair):
+    """One of the translations that a search kept: a pair of text and score.
+
+    Attributes:
+        text: str. The translation.
+        score: float. What the search ranked it by, as in `Explanation`.
+        finished: bool. Whether the translation ended by itself, as in `Explanation`; None where an
+            exported file does not tell it. It is no part of the pair.
+
+    Example:
+
+    >>> text, score = Hypothesis("a b", -0.5, finished=False)
+    >>> text
+    'a b'
+    """
+
+    def __new__(cls, text, score, finished=True):
+        pair = super().__new__(cls, text, score)
+        pair.finished = finished
+        return pair
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +50,8 @@ class Explanation:
             an exported file does not tell it.
         finished: bool. Whether the translation ended by itself. False where it was cut off at the
             most tokens that the search makes, and where there is none.
+        end_score: float. The log-probability of the end token of an empty translation, where
+            `score` holds more than that; None elsewhere.
     """
 
     text: str
@@ -31,6 +61,7 @@ class Explanation:
     alignment: np.ndarray
     token_scores: np.ndarray = None
     finished: bool = True
+    end_score: float = None
 
     @property
     def token_probability(self):
@@ -44,7 +75,9 @@ class Explanation:
         """
         if self.token_scores is None:
             return None
-        return math.exp(np.mean(self.token_scores) if len(self.token_scores) else self.score)
+        if len(self.token_scores):
+            return math.exp(np.mean(self.token_scores))
+        return math.exp(self.score if self.end_score is None else self.end_score)
 
 
 @dataclasses.dataclass(frozen=True)

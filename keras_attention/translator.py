@@ -8,11 +8,11 @@ import numpy as np
 
 from keras_attention.decoding import Beam, Greedy, Sample
 from keras_attention.decoding.search import search_from_config
-from keras_attention.errors import UserError
+from keras_attention.errors import UserError, first_line
 from keras_attention.files import atomic_folder, read_json, write_json
 from keras_attention.json_shapes import AtLeast, Optional, mismatch
 from keras_attention.models import CompiledSearch
-from keras_attention.translations import Explanation, TranslationScore
+from keras_attention.translations import Explanation, Hypothesis, TranslationScore
 from keras_attention.translator_parts import check_translator_parts
 
 FORMAT = 1
@@ -42,6 +42,11 @@ class Found(NamedTuple):
     def is_empty(self):
         """Whether the text has no token: its translation is empty, whatever the search found."""
         return len(self.source_ids) == 1
+
+    @property
+    def ends_at_once(self):
+        """Whether the best translation of a text with tokens is the empty one."""
+        return not self.is_empty and self.length() == 0 and bool(self.result.exists[0])
 
     def length(self, beam=0):
         """Tokens of a hypothesis."""
@@ -136,7 +141,8 @@ class Translator:
             prefixes: list of str, or one str, as in a call.
 
         Returns:
-            For each text a list of `(text, score)`, or one such list for one str. It is as long as
+            For each text a list of `keras_attention.Hypothesis`, pairs `(text, score)`
+            that know whether they are `finished`; or one such list for one str. It is as long as
             there are hypotheses: the constraints of the search may leave fewer, or none.
         """
         if isinstance(texts, str):
@@ -270,10 +276,30 @@ class Translator:
         target_ids = [row.result.ids[0, : row.length()] for row in found]
         target_tokens = self._tokens(self.target_tokenizer, target_ids)
         source_tokens = self._tokens(self.source_tokenizer, [row.source_ids for row in found])
-        rows = zip(found, decoded, source_tokens, target_tokens, strict=True)
+        end_scores = self._end_scores(found)
+        rows = zip(found, decoded, source_tokens, target_tokens, end_scores, strict=True)
         return [self._explanation(*row) for row in rows]
 
-    def _explanation(self, found, text, source_tokens, target_tokens):
+    def _end_scores(self, found):
+        """Of each empty translation the log-probability of its end token, if its score is not that.
+
+        A length penalty is 1 for one token; a coverage penalty, or a search of another kind, makes
+        a score that the probability cannot be told from.
+        """
+        scores = [None] * len(found)
+        if _scores_the_end_token(self.search):
+            return scores
+        places = [place for place, row in enumerate(found) if row.ends_at_once]
+        if not places:
+            return scores
+        forced = [[self.model.end_id]] * len(places)
+        sources = [found[place].source_ids for place in places]
+        results = self._search_all(sources, Greedy(self.search.max_length), forced)
+        for place, result in zip(places, results, strict=True):
+            scores[place] = float(result.scores[0])
+        return scores
+
+    def _explanation(self, found, text, source_tokens, target_tokens, end_score):
         result, length = found.result, found.length()
         text, target_tokens = (
             ("", []) if found.is_empty else self._known(found, 0, text, target_tokens)
@@ -287,6 +313,7 @@ class Translator:
             alignment=np.asarray(result.alignments[0, :length, : len(found.source_ids)]),
             token_scores=None if scores is None else np.asarray(scores[0, :length]),
             finished=found.is_empty or bool(result.finished[0]),
+            end_score=end_score,
         )
 
     def hypotheses(self, found):
@@ -296,18 +323,25 @@ class Translator:
             found: list of `Found`.
 
         Returns:
-            List of lists of `(text, score)`.
+            List of lists of `Hypothesis`.
         """
         rows = []
         for row in found:
             result = row.result
             if row.is_empty:
-                rows.append([("", 0.0)] * len(result.ids))
+                rows.append([Hypothesis("", 0.0)] * len(result.ids))
                 continue
             decoded = self._decode(result.ids)
-            texts = [self._known(row, beam, text)[0] for beam, text in enumerate(decoded)]
-            hypotheses = zip(texts, map(float, result.scores), result.exists, strict=True)
-            rows.append([(text, score) for text, score, exists in hypotheses if exists])
+            rows.append(
+                [
+                    Hypothesis(
+                        text=self._known(row, beam, decoded[beam])[0],
+                        score=float(result.scores[beam]),
+                        finished=bool(result.finished[beam]),
+                    )
+                    for beam in np.flatnonzero(result.exists)
+                ]
+            )
         return rows
 
     def source_ids(self, texts):
@@ -472,14 +506,16 @@ class Translator:
             model = keras.saving.load_model(folder / "model.keras", compile=False)
         # A damaged archive fails in Keras, zipfile or h5py, each with errors of its own.
         except Exception as error:
-            raise UserError(f"{folder / 'model.keras'} cannot be read: {_reason(error)}") from error
+            raise UserError(
+                f"{folder / 'model.keras'} cannot be read: {first_line(error)}"
+            ) from error
         try:
             search = search_from_config(config["search"])
         except UserError as error:
             raise UserError(f"{path} cannot be used: {error}") from error
         # What `save` did not write fails in Keras or in the search, each with errors of its own.
         except Exception as error:
-            raise UserError(f"{path} is damaged: {_reason(error)}.") from error
+            raise UserError(f"{path} is damaged: {first_line(error)}.") from error
         if not (callable(search) and hasattr(search, "max_length")):
             raise UserError(f"{path} is damaged: expected a search. Received: {search!r}.")
         options = {
@@ -501,6 +537,13 @@ def too_long(tokens, limit):
     return f"has {tokens} tokens with the end token; this model takes at most {limit}."
 
 
+def _scores_the_end_token(search):
+    """Whether the score of an empty translation is the log-probability of its end token."""
+    if isinstance(search, Beam):
+        return not search.coverage_penalty
+    return isinstance(search, Greedy | Sample)
+
+
 def _for_one_path(search):
     """A search with the same scores that keeps one hypothesis, where the kind of search is known.
 
@@ -515,10 +558,6 @@ def _for_one_path(search):
         max_length=search.max_length,
         length_normalization=search.length_normalization,
     )
-
-
-def _reason(error):
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _check_strings(name, texts, count):

@@ -41,6 +41,17 @@ class Outer:
     inner: tyro.conf.OmitArgPrefixes[Inner] = Inner()
     epochs: int = dataclasses.field(default_factory=lambda: 3)
     fast: bool = False
+    prefix: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Texts:
+    """Takes texts that are no options."""
+
+    texts: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    picture: Path | None = None
+    warmup_steps: int = 0
+    warmup_share: float = 0.0
 
 
 MEANT = "Unknown option --learning-rat: did you mean --learning-rate?"
@@ -52,6 +63,9 @@ LISTED = "keras-attention test --help lists those there are."
     [
         (["r", "--learning-rat", "1"], MEANT),
         (["r", "--learning_rat=1"], MEANT),
+        (["r", "--lr", "1"], "Unknown option --lr: did you mean --learning-rate?"),
+        (["r", "--rate=1"], "Unknown option --rate: did you mean --learning-rate?"),
+        (["r", "--lrate=1"], "Unknown option --lrate: did you mean --learning-rate?"),
         (["r", "--x", "1"], "Unknown option --x: " + LISTED),
         (["r", "-x"], "Unknown option -x: " + LISTED),
         (["r", "--epochs", "1.5"], "--epochs must be a whole number. Received: 1.5"),
@@ -59,6 +73,13 @@ LISTED = "keras-attention test --help lists those there are."
         (["r", "--cell", "rnn"], "--cell must be one of lstm, gru. Received: rnn"),
         (["r", "--epochs"], "--epochs needs a value: a whole number."),
         (["r", "--cell", "--fast"], "--cell needs a value: one of lstm, gru."),
+        (["r", "--prefix"], "--prefix needs a value: a text."),
+        (["r", "--prefix", "--fast"], "--prefix needs a value: a text."),
+        (
+            ["r", "--prefix", "-é b"],
+            "--prefix needs a value: a text. One that begins with a dash is given as "
+            "--prefix='-é b'",
+        ),
         (["r", "--fast=1"], "--fast takes no value. Received: --fast=1"),
         (["r", "s"], "Unexpected argument s: keras-attention test --help shows what there can be."),
         ([], "RUN is missing: keras-attention test --help explains it."),
@@ -68,6 +89,31 @@ def test_what_does_not_fit_is_one_sentence(arguments, sentence):
     with pytest.raises(UserError) as error:
         parse(Outer, arguments, "test")
     assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--warm", "1"], "Unknown option --warm: did you mean --warmup-steps or --warmup-share?"),
+        (
+            ["-ü"],
+            "Unknown option -ü: keras-attention test --help lists those there are. A text that "
+            "begins so stands behind two dashes: -- -ü",
+        ),
+        (
+            ["--picture", "-x.png"],
+            "--picture needs a value: a path. One that begins with a dash is given as "
+            "--picture=-x.png",
+        ),
+    ],
+)
+def test_texts_and_paths_that_begin_with_a_dash(arguments, sentence):
+    with pytest.raises(UserError) as error:
+        parse(Texts, arguments, "test")
+    assert str(error.value).replace("'", "") == sentence
+    texts = ["- a", "-5 b", "-"]
+    assert parse(Texts, texts, "test") == Texts(tuple(texts))
+    assert parse(Texts, ["--picture=-x", "--", "-ü"], "test") == Texts(("-ü",), Path("-x"))
 
 
 def test_what_fits_is_read():

@@ -35,6 +35,7 @@ GROUND = {
     "option_help",
     "option_types",
     "printing",
+    "quiet",
     "run_log_filter",
     "fonts",
     "figures",

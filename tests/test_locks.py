@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from keras_attention import locks
+from keras_attention import UserError, locks
 from keras_attention.locks import InUseError, lock
 
 HOLD = """
@@ -112,3 +112,16 @@ def test_a_record_that_was_half_written(path, content):
     path.write_text(content)
     with lock(path, "x", report=pytest.fail):
         pass
+
+
+def test_a_system_without_file_locks(path, monkeypatch):
+    """Such as Windows, where there is no module `fcntl`."""
+    monkeypatch.setattr(locks, "fcntl", None)
+    with pytest.raises(UserError, match="run on Linux and macOS.* On Windows they run in WSL"):
+        lock(path, "x").__enter__()
+    assert not path.exists()
+    program = "import sys; sys.modules['fcntl'] = None; from keras_attention.locks import fcntl"
+    environment = {**os.environ, "KERAS_BACKEND": "numpy"}
+    subprocess.run(
+        [sys.executable, "-c", f"{program}; assert fcntl is None"], env=environment, check=True
+    )

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from keras_attention import Translator, UserError, decoding, models, text
+from keras_attention.decoding import SearchResult
+from keras_attention.translator import Found
 
 TEXTS = ["3 mai 2021", "dinsdag", "", "7", "a b c", "vrijdag 5", "14e", "yy"]
 STEPS = 6
@@ -115,6 +117,30 @@ def test_token_probability(translator):
     expected = probabilities.prod() ** (1 / len(probabilities))
     assert row.token_probability == pytest.approx(expected, rel=1e-5)
     assert translator.explain("").token_probability == 1.0
+
+
+def test_the_probability_of_an_empty_translation_knows_no_penalty(translator):
+    expected = teacher_forced(translator, "dinsdag", "").sum()
+    ids = np.array([[0] * STEPS])
+    nothing = np.zeros((1, STEPS, 8), "float32")
+    result = SearchResult(ids, np.array([-7.5]), np.array([0]), nothing, nothing[..., 0])
+    found = [Found("dinsdag", translator.source_ids(["dinsdag"])[0], result)]
+    penalised = with_search(translator, decoding.Beam, width=2, coverage_penalty=0.4)
+    (row,) = penalised.explanations(found)
+    assert (row.text, row.score, row.target_tokens) == ("", -7.5, [])
+    assert row.token_probability == pytest.approx(np.exp(expected), rel=1e-4)
+    plain = with_search(translator, decoding.Beam, width=2, length_penalty=1.0)
+    (row,) = plain.explanations(found)  # Of one token no length is a penalty.
+    assert row.token_probability == pytest.approx(np.exp(-7.5))
+
+
+def test_hypotheses_are_pairs_that_know_whether_they_are_finished(translator):
+    translator = with_search(translator, decoding.Beam, width=4)
+    rows = [row for hypotheses in translator.nbest(TEXTS) for row in hypotheses]
+    assert {row.finished for row in rows} == {True, False}
+    for phrase, score in rows:
+        assert isinstance(phrase, str) and isinstance(score, float)
+    assert all(row.finished == (len(row.text) < STEPS) for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from keras_attention.layers import positions
 from keras_attention.losses import SequenceCrossEntropy
 from keras_attention.metrics import TokenAccuracy
 
+from .recipe_checks import SUB_WORD
 from .schedules import make_schedule
 
 ATTENTIONS = {
@@ -30,7 +31,6 @@ POSITIONS = {
     "transformer-xl": positions.TransformerXLPosition,
 }
 LEARNT = ("word", "wordpiece", "sentencepiece")  # Tokenizers whose vocabulary has a size to choose.
-SUB_WORD = ("wordpiece", "sentencepiece")
 
 
 def make_tokenizers(options, pairs):

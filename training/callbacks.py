@@ -16,14 +16,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention import visualization
-from keras_attention.errors import UserError
+from keras_attention.errors import UserError, first_line
 from keras_attention.files import atomic_file, read_json, write_json
 
 from .event_files import event_files, read_records
 from .scores import score_texts
 
 KEEP_CHECKPOINTS = 2
-GENERATORS = "seed_generators.json"  # In the archive of a checkpoint, beside what Keras writes.
+# In the archive of a checkpoint, beside what Keras writes.
+GENERATORS = "seed_generators.json"
+PROGRESS = "progress.json"
 TENSORBOARD = "The logs of TensorBoard"
 
 
@@ -199,15 +201,19 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         folder: path.
+        steps: int. Steps of an epoch.
+        first_step: int, as for `LossWatch`.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, steps, first_step=0):
         super().__init__()
         self.folder = Path(folder)
+        self.steps = steps
+        self.first_step = first_step
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves model and optimizer, then removes what is too old."""
-        path = self.folder / f"epoch-{epoch + 1:05d}.keras"
+        path = _path_of(self.folder, epoch + 1)
         with (
             writing(f"The checkpoint of epoch {epoch + 1}", path),
             atomic_file(path) as temporary,
@@ -215,6 +221,8 @@ class Checkpoints(keras.callbacks.Callback):
             self.model.save(temporary)
             with zipfile.ZipFile(temporary, "a") as archive:
                 archive.writestr(GENERATORS, json.dumps(generator_states(self.model)))
+                steps_done = self.first_step + (epoch + 1) * self.steps
+                archive.writestr(PROGRESS, json.dumps({"steps": steps_done}))
         for old in checkpoints(self.folder)[KEEP_CHECKPOINTS:]:
             old.unlink()
 
@@ -228,7 +236,7 @@ def writing(what, path):
         raise _disk_error(what, path, error.strerror or error) from error
     except tf.errors.OpError as error:
         # TensorFlow puts the name of its operation in front, in double braces.
-        reason = error.message.splitlines()[0].rpartition("}} ")[2]
+        reason = first_line(error.message).rpartition("}} ")[2]
         raise _disk_error(what, path, reason) from error
 
 
@@ -273,6 +281,31 @@ def checkpoints(folder):
     return sorted(Path(folder).glob("epoch-*.keras"), reverse=True)
 
 
+def read_steps(folder, epochs_done):
+    """Training steps of the first epochs of a run, as their checkpoint tells.
+
+    Not the optimizer's number: it leaves out steps that mixed precision skipped.
+
+    Args:
+        folder: path of the checkpoints.
+        epochs_done: int, as `resume` returned it.
+
+    Returns:
+        int; None without a checkpoint, or where it is of version 0.1 and does not tell.
+    """
+    path = _path_of(folder, epochs_done)
+    if not path.exists():
+        return None
+    with zipfile.ZipFile(path) as archive:
+        if PROGRESS not in archive.namelist():
+            return None
+        return json.loads(archive.read(PROGRESS))["steps"]
+
+
+def _path_of(folder, epochs_done):
+    return Path(folder) / f"epoch-{epochs_done:05d}.keras"
+
+
 def resume(folder, report, seed=0):
     """The newest checkpoint that can be read.
 
@@ -300,8 +333,9 @@ def resume(folder, report, seed=0):
         # A damaged archive fails in Keras, zipfile or h5py, each with errors of its own; the reason
         # is told, and the next older file is tried.
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            report(f"The checkpoint {path} is damaged ({reason}); trying the one before.")
+            report(
+                f"The checkpoint {path} is damaged ({first_line(error)}); trying the one before."
+            )
             continue
         return model, epochs_done
     if files:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +13,10 @@ from keras_attention.arguments import given_options, parse
 from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.printing import json_text, make_console
+from keras_attention.quiet import quiet_tensorflow
 from keras_attention.user_files import expand_home
 
-from .recipe import DataOptions, Recipe
+from .recipe import BleuTokenizer, DataOptions, Recipe
 from .recipe_checks import check_changes
 from .recipe_file import read_recipe
 from .recipes import RECIPES, get
@@ -46,15 +46,19 @@ class TrainArguments:
 class EvaluateArguments:
     """Scores the best model of a run on its validation and test pairs.
 
-    With another search than the recorded one, or with other pairs, the scores are only shown: those
-    of the run stay. Options of the data name other pairs: files or tables of validation or test
-    are scored alone.
+    With another search or BLEU tokenizer than the recorded one, or with other pairs, the scores are
+    only shown: those of the run stay. Options of the data name other pairs: files or tables of
+    validation or test are scored alone.
     """
 
     run_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     data: tyro.conf.OmitArgPrefixes[DataOptions] = DataOptions()
+    bleu_tokenizer: BleuTokenizer | None = None
+    """sacrebleu's tokenizer in place of the recorded one: none for text that is tokenised already,
+    zh, ja-mecab and ko-mecab for Chinese, Japanese and Korean, flores200 or char for other scripts
+    without spaces between words."""
     accept_changed_data: bool = False
     """Score the pairs of the run although they are not those that it began with."""
     json: bool = False
@@ -136,11 +140,6 @@ def with_given(options, arguments):
     return dataclasses.replace(options, given=frozenset(given_options(type(options), arguments)))
 
 
-def quiet_tensorflow():
-    """Leaves TensorFlow's errors only: it warns of every new length that decoding traces."""
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
 def train_help():
     """What `train --help` says above the options."""
     return "\n\n".join(
@@ -184,6 +183,7 @@ def evaluate_command(options):
         search=options.search,
         data={name: value for name, value in vars(options.data).items() if name in options.given},
         accept_changed_data=options.accept_changed_data,
+        bleu_tokenizer=options.bleu_tokenizer,
     )
     print_evaluation(result, console, options.json)
 

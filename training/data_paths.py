@@ -1,4 +1,4 @@
-"""Paths of a recipe's data: absolute in `recipe.json`, found again from any folder."""
+"""Paths of a recipe's data: absolute in `recipe.json`, found again from any folder, and in any."""
 
 import dataclasses
 import os
@@ -26,21 +26,34 @@ def absolute(options):
     return _changed(options, lambda path: os.path.abspath(expand_home(path)))
 
 
-def locate(options, run_dir):
-    """`DataOptions` of a recipe of version 0.1, which recorded paths as they were typed.
+def locate(options, run_dir, report=lambda line: None):
+    """`DataOptions` of a run, with the paths where its files are now.
 
-    A relative path is that of a file below this folder or, if there is none, below the next folder
-    around the run directory that has one: `runs/x` was most often made beside the data.
+    An absolute path that is no more is looked for from the run directory: a project that was moved
+    or copied as a whole has it below a folder around the run directory, under the longest part of
+    its old path. A relative path, as version 0.1 recorded it, is that of a file below this folder
+    or, if there is none, below the next folder around the run directory that has one: `runs/x` was
+    most often made beside the data. Whether the pairs are the same, the digests of the run tell.
 
     Args:
-        options: `DataOptions`.
+        options: `DataOptions` as recorded.
         run_dir: path of the run directory.
+        report: function that tells the user one line about each path that was found elsewhere.
     """
-    places = [Path.cwd(), *Path(run_dir).resolve().parents]
+    folders = list(Path(run_dir).resolve().parents)
 
     def found(path):
-        there = (place / path for place in places)
-        return str(next((path for path in there if path.exists()), path))
+        if Path(path).exists():
+            return os.path.abspath(path)
+        _, *names = Path(path).parts if os.path.isabs(path) else (None, path)
+        tails = (Path(*names[begin:]) for begin in range(len(names)))
+        there = (folder / tail for tail in tails for folder in folders)
+        now = next((str(place) for place in there if place.exists()), None)
+        if now is None:
+            return path
+        if os.path.isabs(path):
+            report(f"There is no {path} any more; {now} is read.")
+        return now
 
     return _changed(options, found)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..errors import UserError
+from ..errors import UserError, first_line
 from ..user_files import expand_home
 from .dates_data import dates_of, generate
 from .pairs import Pairs as Pairs
@@ -97,7 +97,7 @@ def tfds_translation(
                 column.extend(text.decode("utf-8", "replace") for text in batch[key])
     except tf.errors.OpError as error:  # Such as a file that was cut off.
         raise UserError(
-            f"The TFDS set {name} cannot be read in {builder.data_dir}: {_first_line(error)}"
+            f"The TFDS set {name} cannot be read in {builder.data_dir}: {first_line(error)}"
         ) from error
     lost = sum("\ufffd" in text for column in columns.values() for text in column)
     if lost:
@@ -128,9 +128,9 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> tuple[Any, tuple
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        raise UserError(f"TFDS knows no set {name!r}: {_first_line(error)}") from error
+        raise UserError(f"TFDS knows no set {name!r}: {first_line(error)}") from error
     except Exception as error:  # The code of the set runs here, and may need what is not there.
-        raise UserError(f"TFDS cannot open {name!r}: {_first_line(error)}") from error
+        raise UserError(f"TFDS cannot open {name!r}: {first_line(error)}") from error
     keys = builder.info.supervised_keys or ()
     features = builder.info.features
     if len(keys) != 2 or not all(isinstance(features[key], tfds.features.Text) for key in keys):
@@ -139,7 +139,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> tuple[Any, tuple
         builder.download_and_prepare()
     except Exception as error:  # each set has its own ways to fail at a download
         raise UserError(
-            f"The TFDS set {name} cannot be prepared in {builder.data_dir}: {_first_line(error)}"
+            f"The TFDS set {name} cannot be prepared in {builder.data_dir}: {first_line(error)}"
         ) from error
     return builder, keys
 
@@ -152,7 +152,3 @@ def _import_tfds() -> Any:
             'TFDS sets need tensorflow-datasets: pip install "keras-attention[training]".'
         ) from error
     return tfds
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

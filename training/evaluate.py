@@ -1,6 +1,7 @@
 """Scores of a trained run on its validation and test pairs."""
 
 import contextlib
+import dataclasses
 import time
 
 from keras_attention import Translator
@@ -14,7 +15,7 @@ from .data_paths import locate
 from .digests import check_digests, digests, recorded_digests
 from .pipeline import encode_all
 from .recipe_file import read_recipe
-from .rehearsal import check_scores
+from .rehearsal import check_scores, report_tokenizer
 from .rejection import rejection
 from .run_directory import claimed
 from .scores import exact_match, score_texts
@@ -86,12 +87,21 @@ def _by_group(translations, pairs):
     return table
 
 
-def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_changed_data=False):
+def evaluate(
+    run_dir,
+    splits=None,
+    report=print,
+    search=None,
+    data=None,
+    accept_changed_data=False,
+    bleu_tokenizer=None,
+):
     """Scores the best model of a run and writes `evaluation.json` and `samples.json`.
 
-    With another search than the recorded one, with other data, or while another process works in
-    the run directory, nothing is written: the files tell of the run as it is saved. Where they
-    cannot be written, such as on a full disk, the scores are returned all the same.
+    With another search or BLEU tokenizer than the recorded one, with other data, or while another
+    process works in the run directory, nothing is written: the files tell of the run as it is
+    saved. Where they cannot be written, such as on a full disk, the scores are returned all the
+    same.
 
     Args:
         run_dir: path of a run directory.
@@ -102,6 +112,7 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
             which those do that are not the default.
         accept_changed_data: bool. Whether to score pairs that are not those that the run began
             with.
+        bleu_tokenizer: str. sacrebleu's tokenizer in place of the recorded one.
 
     Returns:
         The content of `evaluation.json`: a dict for `validation` and for `test`, and `search`.
@@ -110,16 +121,20 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
         UserError: no run directory, or one that has no model yet; the data changed.
     """
     run_dir = expand_home(run_dir)
-    recipe = read_recipe(run_dir / "recipe.json")
+    recorded = recipe = read_recipe(run_dir / "recipe.json")
+    if bleu_tokenizer is not None:
+        score = dataclasses.replace(recipe.score, bleu_tokenizer=bleu_tokenizer)
+        recipe = dataclasses.replace(recipe, score=score)
     check_scores(recipe.score)
-    options = locate(recipe.data, run_dir)
     changes = asked_options(data)
     if changes:
-        others = other_splits(options, changes, recipe.fit.seed, report)
+        others = other_splits(locate(recipe.data, run_dir), changes, recipe.fit.seed, report)
+        report_tokenizer(others, recipe.score, report)
         return score_run(run_dir, recipe, others, report, search)
     accepted = accept_changed_data or splits is not None  # Those of the caller are never refused.
     if splits is None:
-        splits = load_splits(options, recipe.fit.seed, report)
+        splits = load_splits(locate(recipe.data, run_dir, report), recipe.fit.seed, report)
+    report_tokenizer(splits, recipe.score, report)
     is_same = True
     if recorded_digests(run_dir) is not None:
         scored = {name: digests(splits)[name] for name in ("validation", "test")}
@@ -127,7 +142,7 @@ def evaluate(run_dir, splits=None, report=print, search=None, data=None, accept_
     result = score_run(run_dir, recipe, splits, report, search)
     if not is_same:
         report("The scores are not recorded: they are those of other pairs.")
-    elif search is None or search == SearchOptions():
+    elif recipe == recorded and (search is None or search == SearchOptions()):
         with reported_failure(run_dir, report), claimed(run_dir, report):
             write_evaluation(run_dir, result, splits.test)
     return result

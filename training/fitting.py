@@ -21,6 +21,7 @@ from .callbacks import (
     TensorBoard,
     Throughput,
     read_history,
+    read_steps,
     resume,
     writing,
 )
@@ -36,7 +37,10 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         report(f"{run_dir} has all its {epochs_done} epochs.")
         return
     steps = batches["train"].steps
-    total_steps = recipe.fit.epochs * steps
+    # Other pairs that were accepted may make more or fewer steps of an epoch than there were.
+    steps_done = read_steps(run_dir / "checkpoints", epochs_done) or epochs_done * steps
+    first_step = steps_done - epochs_done * steps
+    total_steps = first_step + recipe.fit.epochs * steps
     schedule = make_schedule(recipe.fit, total_steps)
     if model is None:
         warning = describe_warmup(recipe.fit, total_steps)
@@ -52,6 +56,11 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         optimizer = model.optimizer
         build.lengthen(optimizer, recipe.fit, total_steps)  # The run may have grown.
         report(f"Going on after epoch {epochs_done} of {recipe.fit.epochs} in {run_dir}.")
+        if first_step:
+            report(
+                f"An epoch has {steps:,} steps now; the learning rate follows the schedule of a "
+                f"run of {total_steps:,} steps, of which {steps_done:,} are done."
+            )
     build.compile_model(model, recipe.fit, optimizer)
     report(f"The model has {model.count_params():,} weights.")
     translator = Translator(
@@ -61,16 +70,17 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         max_source_length=recipe.text.max_source_length,
     )
     watch = LossWatch(
-        batches["train"],
-        splits.train,
+        batches,
+        {"train": splits.train, "validation": splits.validation},
         schedule,
         recipe.fit,
         uniform_loss=math.log(tokenizers[1].vocabulary_size),
         run_dir=run_dir,
         report=report,
+        first_step=first_step,
     )
     with writing(TENSORBOARD, run_dir / "logs"):
-        forget_epochs(run_dir / "logs", epochs_done, epochs_done * steps)
+        forget_epochs(run_dir / "logs", epochs_done, steps_done)
     number = tf.Variable(epochs_done, dtype=tf.int64)
     model.fit(
         # Without `steps_per_epoch`: Keras would run a multiple of `steps_per_execution` steps.
@@ -82,7 +92,7 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         callbacks=[
             EpochNumber(number),
             watch,  # Before all that save: what is no number must not replace a good model.
-            *make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done),
+            *make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done, first_step),
         ],
         verbose=1 if sys.stdout.isatty() else 2,
     )
@@ -100,7 +110,7 @@ def precision(options):
         keras.mixed_precision.set_global_policy(before)
 
 
-def make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done):
+def make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done, first_step):
     """Callbacks in the order they run at the end of an epoch."""
     metric = f"val_{recipe.score.metric}"
     history_path = run_dir / "history.json"
@@ -129,7 +139,7 @@ def make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done):
         Throughput(batches["train"].pairs.tokens),
         *averaging,
         *(at_end if not averaging else [Averaged(at_end)]),
-        Checkpoints(run_dir / "checkpoints"),
+        Checkpoints(run_dir / "checkpoints", batches["train"].steps, first_step),
         TensorBoard(run_dir / "logs"),
     ]
 

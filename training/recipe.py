@@ -18,6 +18,8 @@ ModelKind = Literal[
     "recurrent", "transformer-tiny", "transformer-small", "transformer-base", "transformer-big"
 ]
 
+BleuTokenizer = Literal["13a", "none", "intl", "zh", "ja-mecab", "ko-mecab", "char", "flores200"]
+
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
@@ -207,9 +209,7 @@ class ScoreOptions:
 
     metric: Literal["exact_match", "bleu", "chrf"] = "bleu"
     """Validation metric that selects the best epoch."""
-    bleu_tokenizer: Literal[
-        "13a", "none", "intl", "zh", "ja-mecab", "ko-mecab", "char", "flores200"
-    ] = "13a"
+    bleu_tokenizer: BleuTokenizer = "13a"
     """sacrebleu's tokenizer: `none` for text that is tokenised already, `zh`, `ja-mecab` and
     `ko-mecab` for Chinese, Japanese and Korean, `flores200` or `char` for other scripts without
     spaces between words."""

@@ -4,7 +4,9 @@ May change: the name, the options of the search, `heatmaps`, `steps_per_executio
 `jit_compile`, which compute the same; paths, and how files are read, as long as the pairs in them
 are the same (digests tell); `bleu_tokenizer` where BLEU does not choose the best epoch; and
 `epochs` may grow. The learning rate then is, from the next step on, what a run of that many epochs
-has there: a cosine rises again and reaches its lowest value at the new end.
+has there: a cosine rises again and reaches its lowest value at the new end. The same holds where
+other pairs are accepted that make more or fewer steps of an epoch: steps are counted on from those
+of the checkpoint, and the schedule ends with the last step of the last epoch.
 """
 
 import dataclasses
@@ -18,7 +20,7 @@ from .recipe_file import differences, read_recipe
 
 READING = ("table_header", "table_delimiter", "table_quotes", "encoding", "same_source")
 FREE = ("name", "heatmaps", "steps_per_execution", "jit_compile")
-CHOOSES = "it chooses the best epoch, and those already done were scored with the recorded one"
+CHOOSES = "it chooses the best epoch, and those already done were scored with the recorded value"
 REASONS = {
     "epochs": "a run can be made longer, not shorter",
     "batch_size": "the order of the pairs, the number of steps and the learning rate of each "
@@ -26,7 +28,7 @@ REASONS = {
     "seed": "data, weights and order of the pairs depend on it",
     "metric": CHOOSES,
     "validation_decodes": CHOOSES,
-    "bleu_tokenizer": CHOOSES,
+    "bleu_tokenizer": f"{CHOOSES}; evaluate --bleu-tokenizer scores a run with another",
     "mixed_precision": "the model of the checkpoints computes in the recorded precision",
 }
 
@@ -49,7 +51,9 @@ def agree(path, recipe, same_data, report, given=None):
         UserError: a difference changes what is trained.
     """
     recorded = read_recipe(path)
-    recorded = dataclasses.replace(recorded, data=locate(recorded.data, path.parent))
+    data = locate(recorded.data, path.parent, report)
+    recipe = _with_moved_files(recipe, recorded.data, data)
+    recorded = dataclasses.replace(recorded, data=data)
     recipe = _of_its_time(path, recorded, recipe, report, given)
     for option, before, asked in differences(recorded, recipe):
         if not _may_change(option, before, asked, recorded, same_data):
@@ -65,6 +69,17 @@ def agree(path, recipe, same_data, report, given=None):
             "on, the learning rate is that of the longer run."
         )
     return recipe
+
+
+def _with_moved_files(recipe, recorded, located):
+    """`recipe` with the files where they are now, as far as it asks for those that are recorded."""
+    asked = vars(recipe.data)
+    same = {
+        name: value
+        for name, value in vars(located).items()
+        if name in PATHS and asked[name] == getattr(recorded, name)
+    }
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, **same))
 
 
 def _may_change(option, before, asked, recorded, same_data):

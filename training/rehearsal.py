@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from keras_attention import visualization
-from keras_attention.errors import UserError
+from keras_attention.errors import UserError, first_line
 
 from .scores import score_texts
 
@@ -47,7 +47,7 @@ def check_scores(options):
     # sacrebleu has errors of all kinds for a library, a dictionary or a download that fails.
     except Exception as error:
         raise UserError(
-            f"--bleu-tokenizer {options.bleu_tokenizer} does not work here: {_first_line(error)}"
+            f"--bleu-tokenizer {options.bleu_tokenizer} does not work here: {_sentence(error)}"
         ) from error
 
 
@@ -58,7 +58,7 @@ def check_pictures():
     # A broken back end, font or cache of matplotlib: each fails in its own way.
     except Exception as error:
         raise UserError(
-            f"Heatmaps cannot be drawn: {_first_line(error)} Train with --heatmaps 0 to go without."
+            f"Heatmaps cannot be drawn: {_sentence(error)} Train with --heatmaps 0 to go without."
         ) from error
 
 
@@ -78,6 +78,20 @@ def describe_tokenizer(targets, options):
         f"The targets look {language}, which BLEU's tokenizer {options.bleu_tokenizer} does not "
         f"split into words: {_advice(language)} fits."
     )
+
+
+def report_tokenizer(splits, options, report):
+    """Reports a BLEU tokenizer that does not fit the targets to score.
+
+    Args:
+        splits: `Splits`; validation or test may be None.
+        options: `ScoreOptions`.
+        report: function that tells the user one line.
+    """
+    pairs = splits.test or splits.validation
+    advice = pairs and describe_tokenizer(pairs.targets, options)
+    if advice is not None:
+        report(advice)
 
 
 def language_without_spaces(texts):
@@ -109,5 +123,5 @@ def _advice(language):
     return f"--bleu-tokenizer char, or {tokenizer} after pip install {install},"
 
 
-def _first_line(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".") + "."
+def _sentence(error):
+    return first_line(error).rstrip(".") + "."

@@ -3,28 +3,21 @@
 import contextlib
 import importlib.metadata
 import platform
-import shutil
 
 from keras_attention.errors import UserError
-from keras_attention.files import atomic_folder, read_json, write_json
+from keras_attention.files import (
+    atomic_folder,
+    is_temporary,
+    read_json,
+    remove_temporary,
+    write_json,
+)
 from keras_attention.locks import lock
 
 from .recipe_file import read_recipe, to_dict
 
 SIDES = ("source", "target")
 LOCK = ".lock"
-TEMPORARY = (
-    ".recipe.",
-    ".data.",
-    ".history.",
-    ".tokenizers.",
-    ".translator.",
-    ".epoch-",
-    ".evaluation.",
-    ".samples.",
-    ".failed_batch.",
-    ".events.",
-)
 VERSIONS = ("keras-attention", "keras", "tensorflow", "numpy")
 
 
@@ -33,7 +26,9 @@ def check_run_dir(run_dir):
     if run_dir.is_file():
         raise UserError(f"{run_dir} is a file, not a folder. Choose another --run-dir.")
     is_run = not run_dir.exists() or (run_dir / "recipe.json").exists()
-    if not is_run and not all(map(is_leftover, run_dir.iterdir())):
+    if not is_run and not all(
+        path.name == LOCK or is_temporary(path) for path in run_dir.iterdir()
+    ):
         raise UserError(
             f"{run_dir} is not empty and is no run directory. Choose another --run-dir."
         )
@@ -64,10 +59,8 @@ def claimed(run_dir, report):
 
 def record(run_dir, recipe, tokenizers):
     """Writes recipe and tokenizers into a new run directory; tidies up in an old one."""
-    for pattern in (".*", "checkpoints/.*", "logs/*/.*"):
-        for path in run_dir.glob(pattern):
-            if is_leftover(path) and path.name != LOCK:  # That is ours.
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for folder in (run_dir, run_dir / "checkpoints", *run_dir.glob("logs/*/")):
+        remove_temporary(folder)
     path = run_dir / "recipe.json"
     if not path.exists():
         record_recipe(path, recipe)
@@ -77,12 +70,6 @@ def record(run_dir, recipe, tokenizers):
         with atomic_folder(run_dir / "tokenizers") as folder:
             for side, tokenizer in zip(SIDES, tokenizers, strict=True):
                 tokenizer.save(folder / side)
-
-
-def is_leftover(path):
-    """Whether a path is one that a killed process left, by `atomic_file`, `atomic_folder` or
-    `lock`."""
-    return path.name == LOCK or path.name.startswith(TEMPORARY)
 
 
 def record_recipe(path, recipe):

@@ -16,7 +16,7 @@ from .evaluate import reported_failure, score_run, short_enough, write_evaluatio
 from .fitting import fit
 from .pipeline import make_batches, tokenize
 from .recipe_changes import agree
-from .rehearsal import describe_tokenizer, rehearse
+from .rehearsal import rehearse, report_tokenizer
 from .run_directory import SIDES, check_run_dir, claimed, record
 from .splits import load_splits
 from .unknown_tokens import report_unknown
@@ -62,6 +62,7 @@ def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False,
             for name in ("train", "validation")
         }
         tell_of_test(splits.test, tokenizers, recipe, report)
+        report_tokenizer(splits, recipe.score, report)
         record(run_dir, recipe, tokenizers)  # Not before: a mistyped file claims no folder.
         record_digests(run_dir, found)
         fit(recipe, run_dir, splits, tokenizers, batches, report)
@@ -124,7 +125,7 @@ def prepare(name, pairs, tokenizers, recipe, report):
 
 
 def tell_of_test(pairs, tokenizers, recipe, report):
-    """Says how many test pairs the model cannot take, and what fits their script.
+    """Says how many test pairs the model cannot take.
 
     Raises:
         UserError: it can take none.
@@ -139,6 +140,3 @@ def tell_of_test(pairs, tokenizers, recipe, report):
         f"test: {len(pairs):,} pairs; counted as not translated: {too_long:,} too long "
         f"({too_long / len(pairs):.1%}); left out: {pairs.dropped:,} with an empty side."
     )
-    advice = describe_tokenizer(pairs.targets, recipe.score)
-    if advice is not None:
-        report(advice)

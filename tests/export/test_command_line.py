@@ -138,8 +138,10 @@ def test_predictors_name_the_text_that_is_too_long(lstm, format):
 
 
 def test_text_of_a_broken_terminal(lstm, capsys):
-    assert main(["translate", str(lstm.bundle), "7\udcff"]) == 0
-    assert capsys.readouterr().out.splitlines() == lstm.translator(["7\ufffd"])
+    assert main(["translate", str(lstm.bundle), "mei", "7\udcff"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == lstm.translator(["mei", "7\ufffd"])
+    assert "Text 2 is not valid UTF-8: U+FFFD takes the place" in captured.err
 
 
 @pytest.mark.parametrize(

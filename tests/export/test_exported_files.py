@@ -66,6 +66,7 @@ def test_nbest_gives_all_beams_best_first(lstm):
     assert best == lstm.translator(TEXTS)
     for found, wanted in zip(lstm.predictor("saved_model").nbest(TEXTS), expected, strict=True):
         assert [text for text, _ in found] == [text for text, _ in wanted]
+        assert [row.finished for row in found] == [row.finished for row in wanted]
     with pytest.raises(UserError, match="all hypotheses are in the SavedModel"):
         lstm.predictor("onnx").nbest(TEXTS)
 

@@ -24,6 +24,7 @@ EXPECTED = [
         "alignment": [[0.75, 0.25], [0.5, 0.5]],
         "token_scores": [-0.5, -0.75],
         "finished": True,
+        "nbest_finished": 2,
         "nbest": [[text, -1.5], ["b", -1.75], ["c", -1.75 - TOLERANCE / 4]],
     }
     for source, text in [("erste", "bc"), ("zweite", "cb"), ("dritte", "bb")]
@@ -44,6 +45,7 @@ def answer(expected):
         "alignment": [[*row, 0.0, 0.0] for row in expected["alignment"]] + [[0.0] * 4],
         "token_scores": [score - TOLERANCE / 4 for score in expected["token_scores"]] + [0.0],
         "finished": expected["finished"],
+        "nbest_finished": expected["nbest_finished"],
         "ids_alignment": [[*row, 0.0] for row in expected["alignment"]],
         "ids_token_scores": [score + TOLERANCE / 4 for score in expected["token_scores"]],
         "nbest": copy.deepcopy(expected["nbest"]),
@@ -83,6 +85,7 @@ def test_report_of_equal_answers(answers):
         ("ids_alignment", [[0.75, 0.25], [0.5, 0.4]]),
         ("ids_token_scores", [-0.5, -0.7]),
         ("finished", False),
+        ("nbest_finished", 3),
         ("nbest", [["c", -1.5], ["b", -1.75], ["bc", -1.75]]),
         ("nbest", [["bc", -1.5], ["b", -1.75]]),
     ],

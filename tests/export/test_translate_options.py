@@ -88,6 +88,25 @@ def test_probability_and_the_mark_of_what_was_cut_off(lstm, run):
     assert [json.loads(line)["finished"] for line in out] == [row.finished for row in expected]
 
 
+def test_hypotheses_that_were_cut_off(lstm, run_dir, run):
+    expected = lstm.translator.nbest(TEXTS[:4])
+    cut_off = [
+        (text, [str(place) for place, row in enumerate(rows, start=1) if not row.finished])
+        for text, rows in enumerate(expected, start=1)
+    ]
+    for folder in (run_dir, lstm.bundle):
+        code, out, err = run("translate", folder, *TEXTS[:4], "--nbest", "--json")
+        assert code == 0
+        for line, rows in zip(out, expected, strict=True):
+            told = [row["finished"] for row in json.loads(line)["nbest"]]
+            assert told == [row.finished for row in rows]
+        told = [line for line in err if "cut off at the most tokens" in line]
+        several = [(text, places) for text, places in cut_off if places]
+        assert len(told) == len(several) > 0
+        for line, (text, places) in zip(told, several, strict=True):
+            assert f"Text {text}: hypothes" in line and f" {', '.join(places)} " in line
+
+
 def test_rejected_answers_leave_an_empty_line(lstm, evaluated, threshold, run):
     expected = lstm.translator.explain(TEXTS)
     rejected = [row.token_probability < threshold for row in expected]

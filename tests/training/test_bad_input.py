@@ -229,7 +229,7 @@ def limit_of_file_size():
 
 def test_partial_write_of_a_real_checkpoint(tmp_path, limit_of_file_size):
     model = keras.Sequential([keras.Input((31,)), keras.layers.Dense(7)])
-    callback = Checkpoints(tmp_path)
+    callback = Checkpoints(tmp_path, steps=1)
     callback.set_model(model)
     callback.on_epoch_end(0)
     big = keras.Sequential([keras.Input((131,)), keras.layers.Dense(257)])
@@ -273,7 +273,7 @@ def test_scores_are_shown_where_the_disk_is_full(copied_run, monkeypatch, capsys
 
     folder = str(copied_run.folder)
     before = copied_run.read("evaluation.json")
-    monkeypatch.setattr("pathlib.Path.write_text", no_space)
+    monkeypatch.setattr("pathlib.Path.write_bytes", no_space)
     for command in (["evaluate", folder], ["train", f"{folder}/recipe.json", "--run-dir", folder]):
         assert main(command) == 0
         output = capsys.readouterr().out
@@ -374,7 +374,7 @@ def test_a_write_that_fails_without_a_name(fails, copied_run, monkeypatch):
     def no_space(self, *arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("pathlib.Path.write_text", no_space)
+    monkeypatch.setattr("pathlib.Path.write_bytes", no_space)
     folder = copied_run.folder
     sentence = fails("train", folder / "recipe.json", "--run-dir", folder, "--name", "other")
     assert "No space left on device" in sentence

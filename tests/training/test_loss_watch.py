@@ -1,5 +1,6 @@
 """A loss that is no number stops the training, one that explodes is reported."""
 
+import errno
 import math
 import types
 
@@ -12,7 +13,15 @@ from keras_attention import UserError, text
 from keras_attention.__main__ import main
 from keras_attention.files import read_json
 from keras_attention.losses import SequenceCrossEntropy
-from keras_attention.training import FitOptions, Pairs, build, load_splits, make_batches, tokenize
+from keras_attention.training import (
+    FitOptions,
+    Pairs,
+    build,
+    load_splits,
+    loss_watch,
+    make_batches,
+    tokenize,
+)
 from keras_attention.training.callbacks import checkpoints
 from keras_attention.training.loss_watch import LossWatch
 
@@ -26,12 +35,19 @@ def rate(step):
 @pytest.fixture
 def watch(tmp_path):
     """A watch over two epochs of three steps, and what it reports."""
-    pairs = Pairs([f"{n} in" for n in range(5)], [f"out {n}" for n in range(5)])
-    tokenizer = text.train("character", pairs.sources + pairs.targets)
-    batches = make_batches(tokenize(pairs, tokenizer, tokenizer), batch_size=2)
+    numbers = {"train": range(5), "validation": range(7)}
+    texts = {
+        name: Pairs([f"{n} in" for n in row], [f"out {n}" for n in row])
+        for name, row in numbers.items()
+    }
+    tokenizer = text.train("character", [*texts["validation"].sources, "out"])
+    batches = {
+        name: make_batches(tokenize(pairs, tokenizer, tokenizer), batch_size=2)
+        for name, pairs in texts.items()
+    }
     lines = []
     options = FitOptions(steps_per_execution=2)
-    watch = LossWatch(batches, pairs, rate, options, UNIFORM, tmp_path, lines.append)
+    watch = LossWatch(batches, texts, rate, options, UNIFORM, tmp_path, lines.append)
     watch.lines = lines
     return watch
 
@@ -65,7 +81,8 @@ def test_a_loss_that_is_no_number_names_its_step_and_keeps_its_batch(watch, loss
         run(watch, 1, [2.0, 1.0], [loss])
     kept = read_json(tmp_path / "failed_batch.json", "a run")
     assert (kept["epoch"], kept["step"], kept["learning_rate"]) == (2, 3, 0.005)
-    rows = list(watch.batches.rows(1, 2))[2].numpy()
+    assert kept["split"] == "train"
+    rows = list(watch.batches["train"].rows(1, 2))[2].numpy()
     assert [pair["pair"] for pair in kept["pairs"]] == rows.tolist()
     for pair in kept["pairs"]:
         number = pair["pair"]
@@ -73,12 +90,54 @@ def test_a_loss_that_is_no_number_names_its_step_and_keeps_its_batch(watch, loss
         assert len(pair["source_ids"]) == len(f"{number} in") + 1
 
 
-def test_a_validation_loss_that_is_no_number(watch):
+def one_weight(value=1.0):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.set_weights([np.array([[value]], "float32")])
+    return model
+
+
+def test_a_validation_loss_that_is_no_number_keeps_the_batch_of_validation(watch, tmp_path):
+    model = one_weight()
+    model.compile(keras.optimizers.SGD(1e-9), "mse", steps_per_execution=2)
+    data = np.ones((3, 1)), np.zeros((3, 1))
+    validation = np.array([[1.0], [1.0], [math.nan], [math.nan]]), np.zeros((4, 1))
+    message = r"after epoch 1, step 3: the loss of validation is nan, the weights are finite at .*"
+    with pytest.raises(UserError, match=message + "batch 3 of validation, is kept in .*no model"):
+        model.fit(
+            *data,
+            batch_size=1,
+            validation_data=validation,
+            validation_batch_size=1,
+            callbacks=[watch],
+            verbose=0,
+        )
+    kept = read_json(tmp_path / "failed_batch.json", "a run")
+    assert (kept["split"], kept["epoch"], kept["step"]) == ("validation", 1, 3)
+    rows = list(watch.batches["validation"].rows(0, 1))[2].numpy()
+    assert [pair["source"] for pair in kept["pairs"]] == [f"{row} in" for row in rows]
+
+
+def test_weights_that_a_step_spoilt_and_a_disk_that_is_full(watch, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(loss_watch, "write_json", full)
+    watch.set_model(one_weight(math.nan))
     run(watch, 0, [2.0, 1.0], [1.0])
-    with pytest.raises(
-        UserError, match=r"after epoch 1, step 3: the loss of validation is nan.*no mod"
-    ):
+    watch.failed.assign(1)
+    with pytest.raises(UserError) as error:
         watch.on_epoch_end(0, {"val_loss": math.nan})
+    sentence = str(error.value)
+    assert "the loss of validation is nan, a training step whose own loss was finite" in sentence
+    assert "Try a lower --learning-rate" in sentence
+    assert (
+        f"could not be kept: {tmp_path}/failed_batch.json cannot be written: No space" in sentence
+    )
+    watch.on_test_begin()
+    with pytest.raises(UserError, match="No batch is kept: the loss of each is finite"):
+        watch.on_epoch_end(0, {"val_loss": math.inf})  # Their mean is none.
+    watch.on_epoch_end(0, {"val_loss": 11 * UNIFORM})
+    assert "The loss of validation explodes: 26.38 in epoch 1" in watch.lines[0]
 
 
 @pytest.mark.parametrize(("jit", "policy"), [(True, "float32"), (False, "mixed_float16")])
@@ -92,7 +151,7 @@ def test_the_loss_of_each_step_is_recorded(watch, jit, policy):
     inputs = np.array([[500.0], [300.0], [200.0]], "float32")
     weight = float(model.layers[0].kernel.numpy()[0, 0])
     seen = []
-    watch.batches = types.SimpleNamespace(steps=3)
+    watch.batches["train"] = types.SimpleNamespace(steps=3)
     check = watch.on_train_batch_end
     watch.on_train_batch_end = lambda batch, logs: (
         check(batch, logs),

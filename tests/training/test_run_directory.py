@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import shutil
 import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tiny_runs import TINY, changed
 
 from keras_attention import UserError
@@ -20,12 +22,14 @@ from keras_attention.training import (
     recipes,
     rehearsal,
 )
-from keras_attention.training.callbacks import resume
+from keras_attention.training import train as train_module
+from keras_attention.training.callbacks import read_steps, resume
 from keras_attention.training.data_paths import absolute
-from keras_attention.training.digests import digests
+from keras_attention.training.digests import digests, record_digests
 from keras_attention.training.event_files import forget_epochs
 from keras_attention.training.recipe_changes import agree
 from keras_attention.training.run_directory import record_changes, record_recipe
+from keras_attention.training.splits import SPLITS
 
 
 @pytest.fixture
@@ -138,6 +142,34 @@ def test_a_run_can_grow_and_report_otherwise(train_again, copied_run):
     assert schedule(3 * steps) > 0.1 * peak
 
 
+def test_accepted_pairs_of_another_number_change_the_steps_to_come(copied_run, monkeypatch):
+    def fewer(options, seed, report):
+        splits = load_splits(options, seed, report)
+        return dataclasses.replace(splits, train=splits.train.select(range(54)))
+
+    folder, lines = copied_run.folder / "checkpoints", []
+    before = int(resume(folder, pytest.fail)[0].optimizer.iterations)
+    monkeypatch.setattr(train_module, "load_splits", fewer)
+    recipe = changed(TINY, fit={"epochs": 4})
+    train_module.train_and_evaluate(recipe, copied_run.folder, lines.append, True)
+    model, epochs_done = resume(folder, pytest.fail)
+    after = int(model.optimizer.iterations)
+    assert epochs_done == 4 and 0 < after - before < before // 3
+    assert f"An epoch has {after - before} steps now" in "".join(lines)
+    assert (read_steps(folder, 3), read_steps(folder, 4)) == (before, after)
+    schedule, lowest = model.optimizer._learning_rate, 0.02 * TINY.fit.learning_rate
+    np.testing.assert_allclose(schedule(after), lowest, rtol=1e-5)
+    assert schedule(after - 1) > 1.01 * lowest
+    steps = {
+        event.step
+        for path in (copied_run.folder / "logs").rglob("*.tfevents.*")
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+        if value.tag.endswith("_vs_iterations")
+    }
+    assert steps == {before // 3, 2 * before // 3, before, after}
+
+
 def agreed(folder, recorded, asked, same_data=False, known=None, given=None):
     folder.mkdir(exist_ok=True)
     path, lines = folder / "recipe.json", []
@@ -177,8 +209,10 @@ def test_what_changes_the_scores_of_epochs_may_not_change(tmp_path):
     agreed(tmp_path / "run", TINY, other)  # chrF chooses the best epoch.
     bleu = changed(TINY, score={"metric": "bleu"})
     for option, value in (("bleu_tokenizer", "char"), ("validation_decodes", 3)):
-        with pytest.raises(UserError, match=f"{option} is .* it chooses the best epoch"):
+        with pytest.raises(UserError, match=f"{option} is .* it chooses the best epoch") as error:
             agreed(tmp_path / "run", bleu, changed(bleu, score={option: value}))
+        advised = "evaluate --bleu-tokenizer scores a run with another" in str(error.value)
+        assert advised == (option == "bleu_tokenizer")
 
 
 def test_an_option_younger_than_the_run_keeps_its_old_meaning(tmp_path):
@@ -231,6 +265,53 @@ def test_a_run_is_evaluated_from_anywhere(file_run, command, tmp_path, monkeypat
     assert data["train_source"] == str(tmp_path / "data" / "train.source")
     assert file_run.read("data.json")["test"]["pairs"] == 43
     assert "too long (" in output
+
+
+def test_a_project_that_was_moved(copied_run, command, tmp_path):
+    """Run and data together; the recorded paths are those of the folder that is no more."""
+    old, new = tmp_path / "old", tmp_path / "renamed" / "new"
+    (old / "data").mkdir(parents=True)
+    folder = shutil.move(copied_run.folder, old / "runs" / "x")
+    splits, paths = load_splits(TINY.data, TINY.fit.seed), {}
+    for split in SPLITS:
+        path = old / "data" / f"{split}.tsv"
+        pairs = getattr(splits, split)
+        rows = zip(pairs.sources, pairs.targets, strict=True)
+        path.write_text("".join(f"{row[0].strip()}\t{row[1]}\n" for row in rows))
+        paths[f"{split}_table"] = str(path)
+    sizes = {"embedded": "", "train_size": 0, "validation_size": 0, "test_size": 0}
+    recipe = changed(TINY, data={**paths, **sizes, "table_header": "no"})
+    record_recipe(folder / "recipe.json", recipe)
+    record_digests(folder, digests(load_splits(recipe.data, 0)))
+    new.parent.mkdir()
+    shutil.move(old, new)
+    folder = new / "runs" / "x"
+    (new / "runs" / "test.tsv").write_text("a\tb\n")  # Nearer, but of a shorter path.
+
+    code, output, error = command("evaluate", folder)
+    assert code == 0, error
+    assert f"There is no {old}/data/test.tsv any more; {new}/data/test.tsv is read." in output
+    code, output, error = command("train", folder / "recipe.json", "--run-dir", folder)
+    assert code == 0 and "has all its 3 epochs" in output, error
+    assert f"{new}/data/train.tsv is read" in output
+    recorded = json.loads((folder / "recipe.json").read_text())["recipe"]["data"]
+    assert recorded["validation_table"] == f"{new}/data/validation.tsv"
+    (new / "data" / "test.tsv").unlink()
+    code, _, error = command("evaluate", folder)  # What is found now is another file.
+    assert code == 2 and "The test pairs are not those" in error
+
+
+def test_another_bleu_tokenizer(copied_run, command, tmp_path):
+    folder, before = copied_run.folder, copied_run.read("evaluation.json")
+    for name, line in (("a", "3 May 2021"), ("b", "二〇二一年五月三日")):
+        (tmp_path / name).write_text(f"{line}\n", encoding="utf-8")
+    sides = "--test-source", tmp_path / "a", "--test-target", tmp_path / "b"
+    code, output, _ = command("evaluate", folder, *sides, "--bleu-tokenizer", "char")
+    assert code == 0 and "tok:char" in output and "does not split" not in output
+    code, output, _ = command("evaluate", folder, *sides)
+    assert code == 0 and "tok:13a" in output and "The targets look Chinese" in output
+    evaluate(folder, bleu_tokenizer="none")
+    assert copied_run.read("evaluation.json") == before
 
 
 def test_another_set_is_scored_and_not_recorded(file_run, command, tmp_path):
@@ -354,8 +435,6 @@ def test_test_pairs_that_are_all_too_long(command, tmp_path):
 
 
 def test_a_log_that_a_killed_process_left_half_written(tmp_path):
-    import tensorflow as tf
-
     writer = tf.summary.create_file_writer(str(tmp_path / "train"))
     with writer.as_default():
         for epoch in range(4):
@@ -375,8 +454,6 @@ def test_a_log_that_a_killed_process_left_half_written(tmp_path):
 
 
 def test_recipes_ask_for_a_short_warmup(command, tmp_path, monkeypatch):
-    from keras_attention.training import train as train_module
-
     asked = []
 
     def train_and_evaluate(recipe, *arguments):

@@ -1,4 +1,4 @@
-"""Exporters that keep their chatter to themselves, but not their errors."""
+"""Libraries that keep their chatter to themselves, but not their errors."""
 
 import contextlib
 import logging
@@ -15,9 +15,14 @@ class _Collector(logging.Handler):
         self.messages.append(record.getMessage())
 
 
+def quiet_tensorflow():
+    """Lets TensorFlow's logger show errors only: it warns of every new length that is traced."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
 @contextlib.contextmanager
 def quiet(*names):
-    """Silences loggers inside the block.
+    """Silences loggers inside the block, and collects their errors for the caller to tell.
 
     Args:
         *names: str. Names of loggers; those of TensorFlow and tf2onnx if none is given.
