@@ -197,9 +197,7 @@ def proof_texts(translator, source, texts=None):
     rows = zip(texts, translator.encoded(texts), strict=True)
     fits = [(text, ids) for text, ids in rows if 1 < len(ids) <= translator.max_source_length]
     if not fits:
-        raise UserError(
-            "There is nothing to compare on: the model takes none of the held-out sentences."
-        )
+        raise UserError("Nothing can be compared: there is no held-out sentence the model takes.")
     empty = np.array([translator.model.end_id], "int32")
     texts, source_ids = zip(*fits, ("", empty), strict=True)
     return list(texts), list(source_ids)
