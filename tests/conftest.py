@@ -1,4 +1,6 @@
+import collections
 import itertools
+import math
 import os
 from pathlib import Path
 
@@ -22,8 +24,8 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-# Checked for one case of each layer class here; for all in `make test-all` and `make conformance`,
-# whose page says so.
+# Checked here for one of all layers that compute alike; for all layers and cases in `make test-all`
+# and `make conformance`, whose page says so.
 SLOW_CHECKS = {"overflow", "fit_step", "compiled", "keras_file", "saved_model", "onnx"}
 
 
@@ -108,13 +110,29 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def _leave_out_repetitions(config, items):
+    kept = _default_cases(items)
     # Of a law the last case runs, which has most in it; of a layer class the first.
-    of_layers = [item for item in items if "check" in _arguments(item)]
-    of_laws = [item for item in reversed(items) if "check" not in _arguments(item)]
+    of_layers = [item for item in kept if "check" in _arguments(item)]
+    of_laws = [item for item in reversed(kept) if "check" not in _arguments(item)]
     seen = set()
-    left_out = {item for item in (*of_layers, *of_laws) if _repeats(item, seen)}
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=list(left_out))
+    repetitions = {item for item in (*of_layers, *of_laws) if _repeats(item, seen)}
+    kept = [item for item in kept if item not in repetitions]
+    config.hook.pytest_deselected(items=list(set(items) - set(kept)))
+    items[:] = kept
+
+
+def _default_cases(items):
+    """The tests; of those marked with `default_cases(count)` so many cases at equal distances."""
+    cases = collections.defaultdict(list)
+    for item in reversed(items):
+        if item.get_closest_marker("default_cases"):
+            cases[_law(item)].append(item)
+    left_out = set()
+    for law in cases.values():
+        (count,) = law[0].get_closest_marker("default_cases").args
+        distance = math.ceil(len(law) / count)
+        left_out |= {case for number, case in enumerate(law) if number % distance}
+    return [item for item in items if item not in left_out]
 
 
 def _repeats(item, seen):
@@ -123,18 +141,30 @@ def _repeats(item, seen):
     arguments = _arguments(item)
     if "check" in arguments:
         check = arguments["check"].__name__.removeprefix("check_")
-        if check not in SLOW_CHECKS and not on_jax:
-            return False
-        return _seen((type(arguments["case"].make()), check), seen)
+        layer = arguments["case"].make()
+        if check in SLOW_CHECKS:
+            return _seen((_computation(layer), check), seen)
+        return on_jax and _seen((type(layer), check), seen)
     if item.get_closest_marker("exhaustive"):
         return True
     runner = getattr(arguments.get("runner"), "__name__", "")
     if runner == "tensorflow_xla":  # once for each test: compiling takes longer than all else
-        return _seen((item.path, item.originalname), seen)
+        return _seen(_law(item), seen)
     if not on_jax:
         return False
     # JAX compiles each case: of each law one runs, and no eager search, whose loop it compiles too.
-    return runner == "eager" or _seen((item.path, item.originalname), seen)
+    return runner == "eager" or _seen(_law(item), seen)
+
+
+def _computation(layer):
+    """What layers of several classes share, if they only hand something else to it."""
+    methods = [getattr(type(layer), name, None) for name in ("attend", "attend_heads")]
+    return tuple(methods) if any(methods) else type(layer)
+
+
+def _law(item):
+    """What all cases of a test have in common."""
+    return item.path, item.originalname
 
 
 def _arguments(item):

@@ -12,6 +12,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
+@pytest.mark.exhaustive  # no user calls it
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it measures TensorFlow")
 def test_the_benchmark_of_the_loss_tells_its_rows():

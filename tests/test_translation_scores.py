@@ -68,6 +68,7 @@ def test_penalised_score_by_hand(translator):
         assert row.score == pytest.approx(expected / divisor, abs=1e-4)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

@@ -66,6 +66,7 @@ GARDEN_PATH = {
 }
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_a_garden_path_by_hand(runner):
     result = search(spelled_out(GARDEN_PATH), runner, width=2, n_best=2, max_length=2)
@@ -235,6 +236,7 @@ def test_a_state_leaf_that_never_changes_is_never_copied():
     assert len(seen) == 4 and all(memory is seen[0] for memory in seen)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize(
     "search",

@@ -106,6 +106,7 @@ def test_greedy_equals_a_plain_loop(case):
         reference.assert_found(result, row, [expected])
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize("case", CASES)
 def test_beam_equals_a_plain_beam(case, runner):
@@ -147,6 +148,7 @@ def test_stopping_early_loses_nothing(seed, case, alpha, normalization, beta, wi
         assert (result.scores[row, len(best) :] == np.float32(-1e30)).all()
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize("constraints", [[], [NoRepeatNGram(1)]], ids=repr)
 def test_the_prefix_comes_first_and_counts(constraints, runner):
@@ -208,6 +210,7 @@ def test_the_prefix_of_a_graph_may_have_any_length():
         np.testing.assert_array_equal(run(problem, prefix=prefix).ids, expected.ids)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize(
     "search",

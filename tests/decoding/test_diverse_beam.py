@@ -21,6 +21,7 @@ def best_of_groups(row, max_length, width, groups, diversity, n_best, **scoring)
     return reference.best_first(sum(kept, []))[:n_best]
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize("groups", [2, 3, 6])
 def test_it_equals_plain_groups(groups, runner):

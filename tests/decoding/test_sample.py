@@ -41,6 +41,7 @@ def problem_of(seed, batch=5):
     return prefix_problem(seed, batch, 3, VOCABULARY, LENGTH)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(
     ("cut", "runner"),
     [(cut, eager) for cut in CUTS]
@@ -67,6 +68,7 @@ def plain(problem, row, sample, seed, permits=search_reference.anything, **optio
         )  # fmt: skip
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize("top_k", [None, 2])
 def test_constraints_and_prefix_come_before_the_cut(top_k, runner):
@@ -161,6 +163,7 @@ def test_steps_are_drawn_independently():
     assert np.abs(triples - 64).max() < 5 * 8
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_the_same_seed_gives_the_same_text(runner):
     problem = problem_of(seed=4)
@@ -180,6 +183,7 @@ def test_the_same_seed_gives_the_same_text(runner):
     assert texts(other) != first
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize("options", [{}, {"top_p": 0.9}], ids=str)
 def test_a_row_does_not_depend_on_its_neighbours(options, runner):

@@ -71,6 +71,7 @@ def inputs_of(batch, source_length):
     return {**problem._asdict(), "prefix": prefix, "row_keys": row_keys}
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
 def test_onnx_finds_the_same(search):
     pytest.importorskip("tf2onnx")
@@ -90,6 +91,7 @@ def test_onnx_finds_the_same(search):
         assert_same(session.run(None, {name: inputs[name] for name in used}), expected)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
 def test_a_saved_model_finds_the_same(search, tmp_path):
     import tensorflow as tf
@@ -115,6 +117,7 @@ def assert_same(found, expected):
     np.testing.assert_allclose(found[4], expected.token_scores, atol=1e-5)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
 def test_the_step_is_traced_once(search):
     import tensorflow as tf

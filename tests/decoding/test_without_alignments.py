@@ -15,6 +15,7 @@ SEARCHES = [
 ]
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("search", SEARCHES, ids=repr)
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_everything_else_is_the_same(runner, search):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from tiny_translators import TEXTS, tiny_translator
+from tiny_translators import TEXTS, by_default, tiny_translator
 
 from keras_attention import Translator, decoding
 from keras_attention.export import export, open_predictor, parity, predictor
@@ -161,6 +161,6 @@ def transformer(tmp_path_factory):
     return make("transformer", tmp_path_factory)
 
 
-@pytest.fixture(params=list(CONFIGURATIONS))
+@pytest.fixture(params=by_default(*CONFIGURATIONS))
 def exported(request):
     return request.getfixturevalue(request.param)

@@ -129,6 +129,7 @@ def test_translate_with_another_search(lstm, run_dir, capsys):
     assert "whose files hold their search" in capsys.readouterr().err
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("format", ["saved_model", "onnx"])
 def test_predictors_name_the_text_that_is_too_long(lstm, format):
     texts = ["x"] * 70 + ["x" * 40]

@@ -31,6 +31,7 @@ def compiled(request, tmp_path_factory):
     return translator, tf.saved_model.load(str(folder))
 
 
+@pytest.mark.default_cases(1)
 def test_the_search_is_compiled(compiled):
     _, loaded = compiled
     functions = loaded.signatures["search"].graph.as_graph_def().library.function
@@ -38,6 +39,7 @@ def test_the_search_is_compiled(compiled):
 
 
 # XLA makes three programs for each size.
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(
     "count", [3, *(pytest.param(count, marks=pytest.mark.exhaustive) for count in (1, 5))]
 )
@@ -64,6 +66,7 @@ def test_answers_do_not_depend_on_filled_up_shapes(compiled, count):
         assert not alignment[target:].any() and not alignment[:, source:].any()
 
 
+@pytest.mark.default_cases(1)
 def test_ids_alone_and_an_empty_batch(compiled):
     translator, loaded = compiled
     rows = translator.source_ids(TEXTS[:3])

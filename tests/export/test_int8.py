@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tiny_translators import TEXTS
+from tiny_translators import TEXTS, by_default
 
 from keras_attention import UserError
 from keras_attention.__main__ import main
@@ -35,7 +35,7 @@ def arrays(path):
     return {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
 
 
-@pytest.fixture(params=["gru", "transformer"])
+@pytest.fixture(params=by_default("gru", "transformer"))
 def quantized(request):
     return request.getfixturevalue(request.param)
 

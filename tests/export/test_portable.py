@@ -21,6 +21,7 @@ def operations_of_encoder(model):
     return {node.op for node in nodes}
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_without_cudnn(pretended_gpu, cell, layers):

@@ -21,6 +21,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_twin_is_the_model_in_single_precision(family, policy):
@@ -56,6 +57,7 @@ def test_the_policies_of_a_map_count_too():
         np.testing.assert_array_equal(weight, expected)
 
 
+@pytest.mark.exhaustive  # for the bundle that nothing else needs
 def test_a_bundle_says_what_its_model_was_trained_in(lstm, gru, transformer):
     """Both families: that the bundles answer like float32, the tests of exported files prove."""
     assert lstm.manifest["trained_in"] == "float32"

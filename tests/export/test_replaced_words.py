@@ -67,6 +67,7 @@ def bundle(tmp_path_factory):
     return bundle
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("format", ["saved_model", "onnx"])
 def test_answers_of_exported_files(bundle, format):
     asked = {"keep": "keep", "copy": "copy", "dictionary": None}  # None: what is recorded.

@@ -1,6 +1,7 @@
 """Small translators with random weights, spread so wide that sentences get different answers."""
 
 import numpy as np
+import pytest
 
 from keras_attention import Translator, decoding, models, text
 
@@ -21,6 +22,8 @@ TEXTS = [
     "yy",
 ]
 MAX_SOURCE_LENGTH = 17
+# Of the bundles in conftest.py one of each family; to export is what takes longest in all tests.
+DEFAULT = ("lstm", "transformer")
 
 DECODERS = {
     "bahdanau": models.BahdanauDecoder,
@@ -108,3 +111,11 @@ def tiny_translator(
         search=search or decoding.Beam(width=3, length_penalty=0.6, max_length=9),
         max_source_length=MAX_SOURCE_LENGTH,
     )
+
+
+def by_default(*names):
+    """Parameters: of these bundles the ones that are made by default, and all on request."""
+    return [
+        name if name in DEFAULT else pytest.param(name, marks=pytest.mark.exhaustive)
+        for name in names
+    ]

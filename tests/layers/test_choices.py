@@ -273,6 +273,7 @@ def test_a_location_score_keeps_its_check_of_lengths(choice):
 IN_A_DECODER = {**CHOICES, "hard": lambda inner: HardAttention(inner, noise=0.0)}
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("search", [decoding.Greedy(max_length=7), decoding.Beam(3, max_length=7)])
 @pytest.mark.parametrize("choice", IN_A_DECODER.values(), ids=IN_A_DECODER.keys())
 def test_every_choice_fits_a_recurrent_decoder(choice, search):

@@ -95,6 +95,7 @@ def reference(layer, query, value, key, block):
     return weights, np.where(block.any(axis=-1, keepdims=True), context, 0.0)
 
 
+@pytest.mark.default_cases(3)
 @every_layer
 @pytest.mark.parametrize(
     "names",
@@ -161,6 +162,7 @@ RECURRENT = {
 }
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("make", RECURRENT.values(), ids=RECURRENT.keys())
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_the_recurrent_network_equals_the_causal_pass(make, scale):

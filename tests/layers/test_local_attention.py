@@ -126,6 +126,7 @@ def predicted_weights(layer, inputs, masks, dense):
     return expected
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("names", MASK_SETS, ids="+".join)
 @pytest.mark.parametrize("window", [1, 3])
 def test_local_p(window, names):

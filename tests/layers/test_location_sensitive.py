@@ -62,6 +62,7 @@ def reference(weights, kernel_size, cumulative, mask):
     return np.einsum("bqk,bkd->bqd", alignments, value), alignments
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 31])
 @pytest.mark.parametrize("cumulative", [False, True])
 def test_the_equations(cumulative, kernel_size):

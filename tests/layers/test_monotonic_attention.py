@@ -160,6 +160,7 @@ def test_the_hard_walk(masks, mask, training):
     assert_weights(outputs, one_hot(stops))
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(("masks", "mask"), [({}, NO_MASK), (MASKS, EVERY_MASK)])
 @pytest.mark.parametrize("chunk_size", [1, 2, 5, KEY + 4])
 def test_soft_chunks(masks, mask, chunk_size):

@@ -400,6 +400,7 @@ class CosineWindow(CosineHeads, layers.SlidingWindowAttention):
     """The same score in a window."""
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(
     "make",
     [
@@ -638,6 +639,7 @@ class WiderAttention(layers.MultiHeadAttention):
 LONG = 31
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(
     "options",
     [

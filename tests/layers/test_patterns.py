@@ -95,6 +95,7 @@ def cheap(monkeypatch):
     return call
 
 
+@pytest.mark.default_cases(1)
 @every_pattern
 def test_cheap_equals_dense(pattern, cheap, small_blocks):
     x = inputs()
@@ -155,6 +156,7 @@ SETTINGS_AND_PATTERNS = [
 ]
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(("setting", "name"), SETTINGS_AND_PATTERNS)
 def test_parts_positions_and_normalizers_on_the_cheap_path(setting, name, cheap):
     settings = PARTS[setting]
@@ -191,6 +193,7 @@ def test_a_bias_of_the_call():
     assert np.abs(to_numpy(expected) - to_numpy(layer(x, x))).max() > 0.01
 
 
+@pytest.mark.default_cases(1)
 @every_pattern
 def test_gradients_of_the_cheap_path(pattern):
     """One step of training gives the same weights as through the dense path."""
@@ -206,6 +209,7 @@ def test_gradients_of_the_cheap_path(pattern):
     assert_close(*results)
 
 
+@pytest.mark.default_cases(1)
 @every_pattern
 def test_dropout_on_the_cheap_path(pattern, cheap):
     """Repeatable, gone at inference, and right on the average."""
@@ -227,6 +231,7 @@ def test_dropout_on_the_cheap_path(pattern, cheap):
     assert (error < 6 * dropped.std(axis=0) / np.sqrt(127) + 1e-5).all()
 
 
+@pytest.mark.default_cases(1)
 @every_pattern
 def test_steps_of_a_decoder(pattern):
     x = inputs()
@@ -254,6 +259,7 @@ def test_attention_scores_of_chosen_queries(pattern):
     assert_close(chosen, to_numpy(weights)[:, [4, 1]][:, :, [17, 2, 11]])
 
 
+@pytest.mark.default_cases(1)
 @every_preset
 def test_mixed_precision_on_the_cheap_path(make, cheap):
     x = inputs()

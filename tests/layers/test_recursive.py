@@ -55,6 +55,7 @@ def loss_of(layer, mask):
     return loss
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("length", LENGTHS)
 @every_layer
 def test_one_step_after_the_other_at_every_length(case, length):
@@ -71,6 +72,7 @@ def test_one_step_after_the_other_at_every_length(case, length):
         assert_close(ops.concatenate(step, axis=1), whole)
 
 
+@pytest.mark.default_cases(1)
 @every_smooth_layer
 def test_the_compiled_gradient_is_the_eager_one(case):
     arrays = case.arrays(query=BLOCK + 3)
@@ -78,6 +80,7 @@ def test_the_compiled_gradient_is_the_eager_one(case):
     assert_close(compiled_gradients(loss, *arrays), gradients(loss, *arrays), atol=1e-4)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("jit_compile", [False, True])
 @every_smooth_layer
 def test_gradients_where_no_length_is_known(case, jit_compile):

@@ -37,6 +37,7 @@ def by_segments(attention, segments, x, mask=None, reach=None):
     return ops.concatenate(contexts, axis=1)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("reach", [LENGTH, 2])
 def test_segments_with_memory_are_a_window_of_the_whole(kind, reach, masked):
@@ -58,6 +59,7 @@ def test_a_memory_as_long_as_all_before_is_causal_attention():
     assert_close(found, attention(x, x, use_causal_mask=True))
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("reach", [None, 2])
 def test_segments_by_the_call_of_the_layer(kind, reach):
     """Positions and causal masks go by `query_positions`; `by_segments` builds masks itself."""

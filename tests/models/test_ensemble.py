@@ -20,15 +20,6 @@ SEARCHES = [
     decoding.DiverseBeam(width=4, groups=2, n_best=2, max_length=6),
     decoding.Sample(samples=2, top_k=7, max_length=6),
 ]
-# That files hold every search is tested without a model; here one is enough.
-EXPORTED = [
-    SEARCHES[1],
-    *(
-        pytest.param(search, marks=pytest.mark.exhaustive)
-        for search in SEARCHES
-        if search is not SEARCHES[1]
-    ),
-]
 
 
 def recurrent(seed, decoder=models.ParallelDecoder, **options):
@@ -106,6 +97,7 @@ def test_alignments_are_averaged(ensemble):
     np.testing.assert_allclose(ops.convert_to_numpy(found), expected, atol=1e-6)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("search", SEARCHES, ids=lambda search: type(search).__name__)
 def test_a_model_twice_is_that_model(search):
     model, source = recurrent(1), make_batch()["source"]
@@ -115,6 +107,7 @@ def test_a_model_twice_is_that_model(search):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("search", SEARCHES, ids=lambda search: type(search).__name__)
 def test_the_score_is_the_log_probability_of_the_parallel_pass(ensemble, search):
     source = make_batch()["source"]
@@ -241,6 +234,7 @@ needs_tensorflow = pytest.mark.skipif(
 )
 
 
+@pytest.mark.default_cases(1)
 @needs_tensorflow
 @pytest.mark.parametrize("search", SEARCHES, ids=lambda search: type(search).__name__)
 def test_a_translator_of_an_ensemble(search, tmp_path):
@@ -258,7 +252,8 @@ def test_a_translator_of_an_ensemble(search, tmp_path):
 
 
 @needs_tensorflow
-@pytest.mark.parametrize("search", EXPORTED, ids=lambda search: type(search).__name__)
+@pytest.mark.exhaustive  # files of one model are compared in tests/export
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: type(search).__name__)
 def test_exports_of_an_ensemble(search, tmp_path):
     """What the exports write: the signature of source ids as SavedModel and as ONNX file."""
     import onnxruntime

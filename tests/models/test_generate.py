@@ -67,6 +67,7 @@ FAMILIES_AND_SEARCHES = [
 ]
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(("family", "search"), FAMILIES_AND_SEARCHES)
 def test_a_row_is_decoded_as_if_it_were_alone(family, search):
     model, source = make_model(family), make_source()
@@ -94,6 +95,7 @@ def test_a_mixed_model_is_saved_and_loaded(tmp_path):
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles in any case")
 @pytest.mark.parametrize("family", ENCODERS)
 def test_a_search_compiled_by_xla(family):

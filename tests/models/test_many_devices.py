@@ -69,6 +69,7 @@ def test_two_devices_train_like_one():
     run(PROGRAM + WITHOUT_PADDING)
 
 
+@pytest.mark.exhaustive  # the loss on several devices is tested without padding too
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's")
 def test_with_padding_each_device_takes_the_mean_over_its_own_tokens():
     run(PROGRAM + WITH_PADDING)

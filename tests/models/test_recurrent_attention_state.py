@@ -68,6 +68,7 @@ def make_batch(target_length=TARGET_LENGTH):
     return {"source": source, "target": target}
 
 
+@pytest.mark.default_cases(1)
 @every_pair
 def test_stepping_a_state_equals_the_one_pass(decoder, attention):
     model, batch = make_model(decoder, attention), make_batch()
@@ -79,6 +80,7 @@ def test_stepping_a_state_equals_the_one_pass(decoder, attention):
     assert (alignments[2] == 0).all()
 
 
+@pytest.mark.default_cases(1)
 @every_attention
 def test_a_target_longer_than_a_block_of_the_loop(attention):
     model, batch = make_model(models.ParallelDecoder, attention), make_batch(target_length=19)
@@ -86,6 +88,7 @@ def test_a_target_longer_than_a_block_of_the_loop(attention):
     np.testing.assert_allclose(logits, ops.convert_to_numpy(model(batch)), atol=1e-5)
 
 
+@pytest.mark.default_cases(1)
 @every_pair
 def test_training_reaches_the_attention(decoder, attention):
     """Every weight of the attention learns: a hard walk would give its energies no gradient."""
@@ -111,6 +114,7 @@ def forced_score(model, source, ids, length):
     return log_probs[np.arange(len(expected)), expected].sum()
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(
     "search",
     [decoding.Greedy(max_length=5), decoding.Beam(width=3, n_best=3, max_length=5)],
@@ -127,6 +131,7 @@ def test_the_state_stays_with_its_hypothesis(decoder, attention, search):
         np.testing.assert_allclose(result.scores[row, beam], expected, atol=1e-4)
 
 
+@pytest.mark.default_cases(1)
 @every_attention
 def test_a_model_with_a_state_is_saved_and_loaded(attention, tmp_path):
     model, batch = make_model(models.BahdanauDecoder, attention), make_batch()
@@ -137,6 +142,7 @@ def test_a_model_with_a_state_is_saved_and_loaded(attention, tmp_path):
     )
 
 
+@pytest.mark.default_cases(1)
 @every_attention
 def test_a_state_in_half_precision(attention, request):
     keras.mixed_precision.set_global_policy("mixed_float16")

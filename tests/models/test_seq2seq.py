@@ -28,6 +28,7 @@ def make_model(decoder=models.ParallelDecoder, cell="lstm", num_layers=1, **kwar
 make_batch = functools.partial(model_checks.make_batch, SOURCE_SIZE, TARGET_SIZE)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -35,6 +36,7 @@ def test_stepping_equals_the_parallel_pass(decoder, cell, num_layers):
     model_checks.check_steps(make_model(decoder, cell, num_layers), make_batch())
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(
     "attention",
     [
@@ -78,6 +80,7 @@ def test_saved_and_loaded(decoder, tmp_path):
     model_checks.check_saving(make_model(decoder, num_layers=2), make_batch(), tmp_path)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_tiny_model_learns_one_batch_by_heart(decoder):
     model = models.Seq2Seq(

@@ -44,6 +44,7 @@ def frames_and_mask():
     return frames, mask
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("family", [recurrent, transformer])
 def test_a_mask_is_an_input_wherever_a_source_goes(family):
     model = make_model(family, frames=True)
@@ -137,6 +138,7 @@ POSITIONS = {
 }
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("family", POSITIONS.values(), ids=POSITIONS.keys())
 def test_sources_may_be_padded_on_the_left(family):
     model = make_model(family)
@@ -171,6 +173,7 @@ def test_targets_that_begin_with_padding_are_refused():
     assert len(model.fit(inputs | {"target": targets[:, ::-1]}, targets, verbose=0).epoch) == 1
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("family", [recurrent, transformer])
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
 def test_sources_of_nothing(family, shape):

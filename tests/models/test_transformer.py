@@ -63,27 +63,32 @@ def shared_model(variant):
     return make_model(variant)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_stepping_equals_the_parallel_pass(variant):
     model_checks.check_steps(shared_model(variant), make_batch())
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_padding_and_neighbours_change_nothing(variant):
     model_checks.check_padding(shared_model(variant), make_batch())
     model_checks.check_neighbours(shared_model(variant), make_batch())
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_later_target_tokens_change_no_earlier_logits(variant):
     model_checks.check_later_tokens(shared_model(variant), make_batch(), atol=1e-6)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_saved_and_loaded(variant, tmp_path):
     model_checks.check_saving(shared_model(variant), make_batch(), tmp_path)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_a_tiny_model_learns_one_batch_by_heart(norm):
     model = make_model("post" if norm == "post" else "sinusoidal")
@@ -117,6 +122,7 @@ def test_beams_share_the_memory_of_their_sentence(monkeypatch):
     assert set(map(str, seen)) == {str((12, {3}))}
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(
     "variant", ["swiglu_grouped", "multi_query_one_head_alignment", "transformer_xl"]
 )

@@ -57,12 +57,14 @@ def allowed(arguments):
     return of_positions
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(("lengths", "masks"), reference.LENGTHS_AND_MASKS, ids=str)
 @every_argument
 def test_context(arguments, lengths, masks):
     reference.check_context(attend(arguments), allowed(arguments), lengths, masks)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(("lengths", "masks"), reference.LENGTHS_AND_MASKS, ids=str)
 @pytest.mark.parametrize("arguments", ARGUMENTS[1:4], ids=str)
 def test_in_stretches(arguments, lengths, masks, monkeypatch):
@@ -87,6 +89,7 @@ def test_bias(lengths):
     reference.check_bias(attend(ARGUMENTS[1]), allowed(ARGUMENTS[1]), lengths)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="TensorFlow only: unknown sizes")
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_lengths_known_only_in_the_run(jit_compile):

@@ -41,6 +41,7 @@ def cutting(monkeypatch):
     cut(monkeypatch, 3 * KEY)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("with_attention_mask", [False, True])
@@ -71,6 +72,7 @@ def test_masks_and_biases_of_another_length(wrong):
             blocked_attention(query, key, value, **{name: given})
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_bias_and_mask_of_every_shape(monkeypatch, shape):
     cut(monkeypatch, 3 * HEADS * KEY)  # all heads at a time
@@ -266,6 +268,7 @@ def test_worth_blocking_from_some_length_on():
     assert not worth_blocking((2, 8, 4096, 64), (2, 8, None, 64))
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="compiled backends only")
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_compiled(cutting, jit_compile):
@@ -289,6 +292,7 @@ def compile_function(function, jit_compile):
     return jax.jit(function) if jit_compile else function
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.skipif(not TENSORFLOW, reason="TensorFlow only: unknown sizes")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("length", ["known", "unknown"])

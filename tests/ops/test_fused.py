@@ -51,6 +51,7 @@ def test_queries_that_do_not_stand_at_the_beginning():
     assert_close(fused_attention(query, key, value, masks), expected)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("options", [{}, {"use_causal_mask": True}, {"value_mask": True}])
 def test_a_long_layer_in_half_precision(options):
     """Whatever way the machine at hand takes: a kernel on a GPU, blocks elsewhere."""

@@ -151,6 +151,7 @@ def test_no_block_of_all_pairs(monkeypatch):
     assert max(sizes) < 20 * 2003
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.skipif(backend.backend() != "tensorflow", reason="TensorFlow only: unknown sizes")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("causal", [False, True])

@@ -142,6 +142,7 @@ def test_gradient_of_the_expected_alignment(length):
         np.testing.assert_allclose(of_previous[row], of_alpha, atol=1e-5)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("length", [1, 2, 7, 31])
 def test_unknown_length(length, jit_compile):

@@ -67,12 +67,14 @@ two_ops = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(("lengths", "masks"), reference.LENGTHS_AND_MASKS, ids=str)
 @every_op
 def test_context(op, allowed, lengths, masks):
     reference.check_context(op, allowed, lengths, masks)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(("lengths", "masks"), reference.LENGTHS_AND_MASKS, ids=str)
 def test_in_stretches(lengths, masks, monkeypatch):
     taken = reference.take_small_blocks(monkeypatch)
@@ -97,6 +99,7 @@ def test_bias(op, allowed, lengths):
     reference.check_bias(op, allowed, lengths)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="TensorFlow only: unknown sizes")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @two_ops

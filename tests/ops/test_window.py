@@ -35,6 +35,7 @@ def small_blocks(request, monkeypatch):
     assert any(taken) == in_chunks or lengths != (23, 23)  # shorter ones may be dense
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(("lengths", "masks"), reference.LENGTHS_AND_MASKS, ids=str)
 @pytest.mark.parametrize("arguments", WINDOWS, ids=str)
 def test_context(small_blocks, arguments, lengths, masks):
@@ -46,11 +47,13 @@ def test_blocks_of_their_real_size(masks):
     reference.check_context(attend(6, 3), allowed(6, 3), (83, 83), masks)
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize("arguments", WINDOWS, ids=str)
 def test_gradients(small_blocks, arguments):
     reference.check_gradients(attend(*arguments), allowed(*arguments))
 
 
+@pytest.mark.default_cases(3)
 @pytest.mark.parametrize(
     "name", ["softmax", "sparsemax", "entmax15", "hardmax", "sigmoid"], ids=str
 )
@@ -58,12 +61,14 @@ def test_every_normalizer(small_blocks, name):
     reference.check_normalizer(attend(4, 2), allowed(4, 2), normalizers.get(name))
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("lengths", [(23, 23), (19, 29)], ids=str)
 @pytest.mark.parametrize("arguments", [(4, 0), ((3, 1), 5)], ids=str)
 def test_bias(small_blocks, arguments, lengths):
     reference.check_bias(attend(*arguments), allowed(*arguments), lengths)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="TensorFlow only: unknown sizes")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("arguments", [(4, 0), ((3, 0), 2)], ids=str)

@@ -193,6 +193,7 @@ def fill_disk(monkeypatch, name):
     monkeypatch.setattr(keras.Model, "save", save_a_part)
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize(
     ("name", "message"),
     [("epoch-", "The checkpoint of epoch 3 could not"), ("translator", "The best model could not")],

@@ -206,6 +206,7 @@ def test_every_option_is_checked_by_type():
             assert field.type in (int, float, str, bool) or typing.get_args(field.type), field.name
 
 
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("position", POSITIONS)
 def test_the_transformer_of_a_recipe(position):
     options = ModelOptions(

@@ -176,6 +176,7 @@ def test_resumed_run_equals_an_uninterrupted_one(run, copied_run):
     check_alignments(copied_run)
 
 
+@pytest.mark.exhaustive  # the steps are Keras' own
 def test_steps_per_execution_do_not_cross_epochs(run, tmp_path):
     """97 pairs less the long ones make some batches, which 3 does not divide."""
     options = {"fit": {"steps_per_execution": 3}, "score": {"heatmaps": 0}}
@@ -335,6 +336,7 @@ train_and_evaluate(read_recipe(sys.argv[1]), sys.argv[2], lambda line: print(lin
 """
 
 
+@pytest.mark.exhaustive  # as the resumed run above, whose folder a killed process left
 def test_killed_in_the_middle_of_an_epoch(run, tmp_path):
     folder = tmp_path / "killed"
     process = subprocess.Popen(
