@@ -98,11 +98,11 @@ multi30k: setup ## train Multi30k en-de for MINUTES=51, score it; MULTI30K=folde
 	  --no-byte-fallback \
 	  || $(BIN)/keras-attention evaluate runs/multi30k
 
-# TensorFlow runs all tests and JAX those of what could differ, but for what repeats itself, such as the
-# ONNX export of every variant of one layer. BACKEND=jax or torch runs all that is for that backend.
+# By default TensorFlow runs one of what repeats itself, such as the ONNX export of every layer, and JAX
+# the algebra, one layer of each kind, models and search. BACKEND=jax or torch runs all for that backend.
 TESTS := -m pytest -n $(TEST_JOBS)
-JAX_TESTS := tests/ops tests/layers tests/models tests/decoding
-TORCH_TESTS := $(addprefix tests/layers/test_,checklist.py input_checklist.py two_inputs.py order.py)
+CHECKLISTS := $(addprefix tests/layers/test_,checklist.py input_checklist.py two_inputs.py order.py)
+JAX_TESTS := tests/ops $(if $(BACKEND),tests/layers,$(CHECKLISTS)) tests/models tests/decoding
 BACKEND ?=
 define run_tests
 status=0; \
@@ -110,7 +110,7 @@ for backend in $(1); do \
   case $$backend in \
     tensorflow) tests=tests;; \
     jax) tests="$(JAX_TESTS)";; \
-    torch) tests="$(TORCH_TESTS)";; \
+    torch) tests="$(CHECKLISTS)";; \
     *) echo "Expected BACKEND to be tensorflow, jax or torch. Received: BACKEND=$$backend" >&2; exit 2;; \
   esac; \
   echo "== $$backend: $$tests"; \
@@ -123,8 +123,9 @@ endef
 test: setup $(if $(filter torch,$(BACKEND)),torch) ## test on TensorFlow and JAX, about half an hour; or BACKEND=jax
 	@$(call run_tests,$(or $(BACKEND),tensorflow jax),$(if $(BACKEND),--exhaustive))
 
+test-all: JAX_TESTS := tests/ops tests/layers tests/models tests/decoding
 test-all: setup torch ## test everything on all backends, and train what examples train as long as they say
-	@export JAX_DISABLE_MOST_OPTIMIZATIONS=0; $(call run_tests,tensorflow jax torch,--exhaustive)
+	@export JAX_DISABLE_MOST_OPTIMIZATIONS=0 XLA_FLAGS=; $(call run_tests,tensorflow jax torch,--exhaustive)
 
 torch: setup # Keras' third backend; some 2 GB where pip takes the one with CUDA
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[torch]'

@@ -6,8 +6,14 @@ from pathlib import Path
 
 # Before a backend is imported, or it has no effect.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# JAX compiles one operation after the other, once for each shape: most of the time of a test.
+# JAX compiles one operation after the other, once for each shape, and TensorFlow whole searches: most
+# of the time of a test. Programs that run once need not be quick: compiled so, in 40 to 60 % of it.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_use_fusion_emitters=false",
+)
 # On a GPU JAX and TensorFlow would multiply float32 with the digits of half precision.
 os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
