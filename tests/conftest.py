@@ -6,7 +6,7 @@ from pathlib import Path
 
 # Before a backend is imported, or it has no effect.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# JAX compiles one operation after the other, once for each shape, and TensorFlow whole searches: most
+# JAX compiles one operation after the other, once for each shape, TensorFlow whole searches: most
 # of the time of a test. Programs that run once need not be quick: compiled so, in 40 to 60 % of it.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault(
