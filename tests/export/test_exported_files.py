@@ -71,14 +71,14 @@ def test_nbest_gives_all_beams_best_first(lstm):
         lstm.predictor("onnx").nbest(TEXTS)
 
 
-def test_explain_is_trimmed_to_the_longest_target(transformer):
-    explanations = transformer.translator.explain(TEXTS)
+def test_explain_is_trimmed_to_the_longest_target(lstm):
+    explanations = lstm.translator.explain(TEXTS)
     lengths = {len(explanation.target_tokens) for explanation in explanations}
     assert len(lengths) > 3
     *_, target, longest = sorted(lengths)
     shorter = [row for row in explanations if len(row.target_tokens) <= target]
     texts = [TEXTS[explanations.index(row)] for row in shorter]
-    outputs = transformer.signatures["explain"](text=tf.constant(texts))
+    outputs = lstm.signatures["explain"](text=tf.constant(texts))
     source = max(len(row.source_tokens) for row in shorter)
     assert 0 < target < longest
     assert outputs["alignment"].shape == (len(texts), target, source)
