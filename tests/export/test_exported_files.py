@@ -193,9 +193,7 @@ def test_nothing_in_a_bundle_names_a_path(exported):
             assert b"/home/somebody" not in content, path
 
 
-@pytest.mark.parametrize(
-    "name", by_default("lstm", "sentencepiece")
-)
+@pytest.mark.parametrize("name", by_default("lstm", "sentencepiece"))
 def test_programs_of_the_readme_run_where_nothing_of_ours_is(name, request):
     exported = request.getfixturevalue(name)
     readme = (exported.bundle / "README.md").read_text()
