@@ -232,7 +232,7 @@ def _alone(to, report):
 
 def _remove_left_overs(to):
     """Removes what an export to `to` left beside it when it was killed."""
-    remove_temporary(to.parent, {to.name, _workspace_name(to)})
+    remove_temporary(to.parent, {to.name})
     # As version 0.1 named them; nothing but an empty folder is sure to be of an export.
     name = re.compile(re.escape(f".{to.name}.") + "[a-z0-9_]{8}")
     for path in to.parent.iterdir():
@@ -240,14 +240,10 @@ def _remove_left_overs(to):
             path.rmdir()
 
 
-def _workspace_name(to):
-    return f"{to.name}.work"
-
-
 @contextlib.contextmanager
 def _workspace(to):
     # Beside the destination: a folder can only be moved as a whole within one disk.
-    prefix = temporary_prefix(_workspace_name(to))
+    prefix = temporary_prefix(to.name, "work")
     with tempfile.TemporaryDirectory(prefix=prefix, dir=to.parent) as folder:
         yield Path(folder)
 

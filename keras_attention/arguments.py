@@ -85,7 +85,7 @@ def check(kind, arguments, program):
     options = dict(options_of(kind))
     remaining = list(arguments)
     while remaining and (argument := remaining.pop(0)) != "--":
-        if argument == "-" or not _looks_like_an_option(argument):
+        if not _looks_like_an_option(argument):
             continue
         name, assigned, value = argument.partition("=")
         name = name.replace("_", "-")

@@ -12,7 +12,7 @@ from keras_attention.errors import UserError
 from keras_attention.json_shapes import mismatch
 
 # Names of what `atomic_file` and `atomic_folder` write: the name it will have, and this.
-_TEMPORARY = re.compile(r"\.(?P<name>.+?)(?P<old>\.old)?\.temporary\.[a-z0-9_]+(?:\.[^.]+)?")
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.temporary\.(?:(?P<kind>[a-z]+)\.)?[a-z0-9_]+(?:\.[^.]+)?")
 
 
 @contextlib.contextmanager
@@ -53,7 +53,7 @@ def atomic_folder(path):
     try:
         yield temporary
         if path.exists():
-            prefix = temporary_prefix(f"{path.name}.old")
+            prefix = temporary_prefix(path.name, "old")
             old = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
             os.replace(path, old / path.name)
             os.replace(temporary, path)
@@ -64,9 +64,14 @@ def atomic_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def temporary_prefix(name):
-    """What the name of a temporary folder begins with, for `tempfile` to make it unique."""
-    return f".{name}.temporary."
+def temporary_prefix(name, kind=None):
+    """What the name of a temporary folder begins with, for `tempfile` to make it unique.
+
+    Args:
+        name: str. The name of what it is for.
+        kind: str of small letters. What it is, where it does not become that: `"old"` or `"work"`.
+    """
+    return f".{name}.temporary.{kind}." if kind else f".{name}.temporary."
 
 
 def is_temporary(path):
@@ -89,7 +94,7 @@ def remove_temporary(folder, names=None):
         if found is None or (names is not None and found["name"] not in names):
             continue
         place = path.with_name(found["name"])
-        if found["old"] and (path / place.name).exists() and not place.exists():
+        if found["kind"] == "old" and (path / place.name).exists() and not place.exists():
             os.replace(path / place.name, place)
         if path.is_dir():
             shutil.rmtree(path)

@@ -19,7 +19,8 @@ class Hypothesis(_Pair):
         text: str. The translation.
         score: float. What the search ranked it by, as in `Explanation`.
         finished: bool. Whether the translation ended by itself, as in `Explanation`; None where an
-            exported file does not tell it. It is no part of the pair.
+            exported file does not tell it. It is no part of the pair: two hypotheses are equal
+            where text and score are.
 
     Example:
 

@@ -1,6 +1,5 @@
 import collections
 import itertools
-import math
 import os
 from pathlib import Path
 
@@ -30,9 +29,11 @@ hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
-# Checked here for one of all layers that compute alike; for all layers and cases in `make test-all`
-# and `make conformance`, whose page says so.
-SLOW_CHECKS = {"overflow", "fit_step", "compiled", "keras_file", "saved_model", "onnx"}
+# Checked here for one case of each layer class.
+SLOW_CHECKS = {"overflow", "fit_step"}
+# Checked here for one of all layers that attend by the same method, whatever their scores, patterns
+# or steps; for all layers and cases in `make test-all` and `make conformance`, whose page says so.
+SLOWEST_CHECKS = {"compiled", "keras_file", "saved_model", "onnx"}
 
 
 TESTS = itertools.count(1)
@@ -128,17 +129,28 @@ def _leave_out_repetitions(config, items):
 
 
 def _default_cases(items):
-    """The tests; of those marked with `default_cases(count)` so many cases at equal distances."""
+    """The tests; of those marked with `default_cases(count)` so many cases."""
     cases = collections.defaultdict(list)
     for item in reversed(items):
         if item.get_closest_marker("default_cases"):
             cases[_law(item)].append(item)
     left_out = set()
     for law in cases.values():
-        (count,) = law[0].get_closest_marker("default_cases").args
-        distance = math.ceil(len(law) / count)
-        left_out |= {case for number, case in enumerate(law) if number % distance}
+        left_out |= set(law) - _unlike(law, *law[0].get_closest_marker("default_cases").args)
     return [item for item in items if item not in left_out]
+
+
+def _unlike(cases, count):
+    """So many of the cases: the first, then the one with most values that none before it has."""
+    chosen, seen = set(), set()
+    for _ in range(min(count, len(cases))):
+        case = max(
+            (case for case in cases if case not in chosen),
+            key=lambda case: len(case.callspec.indices.items() - seen),
+        )
+        chosen.add(case)
+        seen |= case.callspec.indices.items()
+    return chosen
 
 
 def _repeats(item, seen):
@@ -148,9 +160,9 @@ def _repeats(item, seen):
     if "check" in arguments:
         check = arguments["check"].__name__.removeprefix("check_")
         layer = arguments["case"].make()
-        if check in SLOW_CHECKS:
-            return _seen((_computation(layer), check), seen)
-        return on_jax and _seen((type(layer), check), seen)
+        if check in SLOWEST_CHECKS:
+            return _seen((_attending(layer), check), seen)
+        return (on_jax or check in SLOW_CHECKS) and _seen((type(layer), check), seen)
     if item.get_closest_marker("exhaustive"):
         return True
     runner = getattr(arguments.get("runner"), "__name__", "")
@@ -162,8 +174,8 @@ def _repeats(item, seen):
     return runner == "eager" or _seen(_law(item), seen)
 
 
-def _computation(layer):
-    """What layers of several classes share, if they only hand something else to it."""
+def _attending(layer):
+    """The methods by which it attends, which layers of several classes share; else its class."""
     methods = [getattr(type(layer), name, None) for name in ("attend", "attend_heads")]
     return tuple(methods) if any(methods) else type(layer)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from keras_attention.user_files import expand_home
 
+from .digests import recorded_digests
+
 PATHS = (
     *(
         f"{split}_{side}"
@@ -31,9 +33,10 @@ def locate(options, run_dir, report=lambda line: None):
 
     An absolute path that is no more is looked for from the run directory: a project that was moved
     or copied as a whole has it below a folder around the run directory, under the longest part of
-    its old path. A relative path, as version 0.1 recorded it, is that of a file below this folder
-    or, if there is none, below the next folder around the run directory that has one: `runs/x` was
-    most often made beside the data. Whether the pairs are the same, the digests of the run tell.
+    its old path. Whether the pairs are the same, the digests of the run tell; without digests it
+    is not looked for. A relative path, as version 0.1 recorded it, is that of a file below this
+    folder or, if there is none, below the next folder around the run directory that has one:
+    `runs/x` was most often made beside the data.
 
     Args:
         options: `DataOptions` as recorded.
@@ -41,21 +44,28 @@ def locate(options, run_dir, report=lambda line: None):
         report: function that tells the user one line about each path that was found elsewhere.
     """
     folders = list(Path(run_dir).resolve().parents)
+    is_guarded = recorded_digests(Path(run_dir)) is not None
 
     def found(path):
         if Path(path).exists():
             return os.path.abspath(path)
-        _, *names = Path(path).parts if os.path.isabs(path) else (None, path)
-        tails = (Path(*names[begin:]) for begin in range(len(names)))
-        there = (folder / tail for tail in tails for folder in folders)
-        now = next((str(place) for place in there if place.exists()), None)
+        if not os.path.isabs(path):
+            return _first_there(folders, [path]) or path
+        _, *names = Path(path).parts
+        tails = [Path(*names[begin:]) for begin in range(len(names))]
+        now = _first_there(folders, tails) if is_guarded else None
         if now is None:
             return path
-        if os.path.isabs(path):
-            report(f"There is no {path} any more; {now} is read.")
+        report(f"There is no {path} any more; {now} is read.")
         return now
 
     return _changed(options, found)
+
+
+def _first_there(folders, tails):
+    """The first of several ends of a path that is in one of the folders; None without one."""
+    there = (folder / tail for tail in tails for folder in folders)
+    return next((str(place) for place in there if place.exists()), None)
 
 
 def _changed(options, change):

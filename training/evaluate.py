@@ -128,7 +128,8 @@ def evaluate(
     check_scores(recipe.score)
     changes = asked_options(data)
     if changes:
-        others = other_splits(locate(recipe.data, run_dir), changes, recipe.fit.seed, report)
+        recorded = locate(recipe.data, run_dir, report)
+        others = other_splits(recorded, changes, recipe.fit.seed, report)
         report_tokenizer(others, recipe.score, report)
         return score_run(run_dir, recipe, others, report, search)
     accepted = accept_changed_data or splits is not None  # Those of the caller are never refused.

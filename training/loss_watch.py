@@ -105,7 +105,7 @@ class LossWatch(keras.callbacks.Callback):
         loss = logs["val_loss"]
         if not math.isfinite(loss):
             what = f"after epoch {epoch + 1}, step {self.step}: the loss of validation is {loss}"
-            self._stop(f"{what}{self._of_validation()}", loss, "validation")
+            self._stop(what, loss, "validation", self._of_validation())
         self._tell_of_explosion("loss of validation", loss)
 
     def on_train_end(self, logs=None):
@@ -130,17 +130,17 @@ class LossWatch(keras.callbacks.Callback):
         """What is known of why the loss of validation alone is no number."""
         weights = self.model.trainable_variables
         if all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in weights):
-            return ", the weights are finite"
-        return ", a training step whose own loss was finite spoilt the weights"
+            return ", with finite weights"
+        return ", with weights that a training step spoilt whose own loss was finite"
 
-    def _stop(self, what, loss, split="train"):
+    def _stop(self, what, loss, split="train", more=""):
         models = "the best model and the checkpoints are those of the epochs before"
         if not self.epoch:
             models = "no model was saved yet"
         rate = self._learning_rate()
         kept = self._kept(split, int(self.failed) if split == "validation" else self.step, loss)
         raise UserError(
-            f"Training stopped {what} at learning rate {rate:.3g}. {self._advice()} {kept}; "
+            f"Training stopped {what} at learning rate {rate:.3g}{more}. {self._advice()} {kept}; "
             f"{models}."
         )
 

@@ -3,6 +3,8 @@
 import contextlib
 import importlib.metadata
 import platform
+import re
+import shutil
 
 from keras_attention.errors import UserError
 from keras_attention.files import (
@@ -18,6 +20,10 @@ from .recipe_file import read_recipe, to_dict
 
 SIDES = ("source", "target")
 LOCK = ".lock"
+# What killed processes left before all temporary files had one form of name.
+OLD_LEFTOVERS = re.compile(
+    r"\.(recipe|data|history|tokenizers|translator|epoch-\d+|evaluation|samples|failed_batch|events)\..+"
+)
 VERSIONS = ("keras-attention", "keras", "tensorflow", "numpy")
 
 
@@ -26,9 +32,7 @@ def check_run_dir(run_dir):
     if run_dir.is_file():
         raise UserError(f"{run_dir} is a file, not a folder. Choose another --run-dir.")
     is_run = not run_dir.exists() or (run_dir / "recipe.json").exists()
-    if not is_run and not all(
-        path.name == LOCK or is_temporary(path) for path in run_dir.iterdir()
-    ):
+    if not is_run and not all(map(is_leftover, run_dir.iterdir())):
         raise UserError(
             f"{run_dir} is not empty and is no run directory. Choose another --run-dir."
         )
@@ -61,6 +65,8 @@ def record(run_dir, recipe, tokenizers):
     """Writes recipe and tokenizers into a new run directory; tidies up in an old one."""
     for folder in (run_dir, run_dir / "checkpoints", *run_dir.glob("logs/*/")):
         remove_temporary(folder)
+        for path in filter(_is_old_leftover, folder.iterdir() if folder.exists() else ()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     path = run_dir / "recipe.json"
     if not path.exists():
         record_recipe(path, recipe)
@@ -70,6 +76,15 @@ def record(run_dir, recipe, tokenizers):
         with atomic_folder(run_dir / "tokenizers") as folder:
             for side, tokenizer in zip(SIDES, tokenizers, strict=True):
                 tokenizer.save(folder / side)
+
+
+def is_leftover(path):
+    """Whether a path is one that a killed process left, or the lock."""
+    return path.name == LOCK or is_temporary(path) or _is_old_leftover(path)
+
+
+def _is_old_leftover(path):
+    return OLD_LEFTOVERS.fullmatch(path.name) is not None
 
 
 def record_recipe(path, recipe):

@@ -408,6 +408,7 @@ class MultiHeadAttention(ProjectedHeads):
         key = value if key is None else ops.convert_to_tensor(key)
         if not self.built:
             self.build(query.shape, value.shape, key.shape)
+        query, value, key = same_batch(query, value, key)
         memory = self.project_memory(value, key)
         return attention_scores(self, query, memory, masks, bias, query_positions, heads, queries)
 

@@ -161,6 +161,10 @@ class Seq2Seq(RematerializedByParts, keras.Model):
         check_targets(x, self.pad_id)
         return super().train_on_batch(x, *args, **kwargs)
 
+    def test_on_batch(self, x, *args, **kwargs):
+        check_targets(x, self.pad_id)
+        return super().test_on_batch(x, *args, **kwargs)
+
     def evaluate(self, x=None, *args, **kwargs):
         check_targets(x, self.pad_id)
         return super().evaluate(x, *args, **kwargs)
@@ -168,6 +172,10 @@ class Seq2Seq(RematerializedByParts, keras.Model):
     def predict(self, x, *args, **kwargs):
         check_targets(x, self.pad_id)
         return super().predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        check_targets(x, self.pad_id)
+        return super().predict_on_batch(x)
 
     def _parts(self):
         # A method: Keras saves the layers that it finds in attributes and properties.

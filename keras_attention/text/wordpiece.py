@@ -117,7 +117,7 @@ class WordPieceTokenizer(VocabularyTokenizer):
         if (byte_fallback or symbols) and vocabulary_size <= fixed:
             raise UserError(
                 f"A WordPiece vocabulary with these symbols and bytes has {fixed} ids before the "
-                "first piece is learnt: take a larger vocabulary size, or fewer symbols, or no "
+                "first piece is learned: take a larger vocabulary size, or fewer symbols, or no "
                 "byte fallback. "
                 f"Received: vocabulary_size={vocabulary_size}"
             )

@@ -22,8 +22,9 @@ TEXTS = [
     "yy",
 ]
 MAX_SOURCE_LENGTH = 17
-# Of the bundles in conftest.py one of each family; to export is what takes longest in all tests.
-DEFAULT = ("lstm", "transformer")
+# Of the bundles in conftest.py one of each family, and one that needs `tensorflow_text`; an export
+# takes longest of all that is tested.
+DEFAULT = ("lstm", "sentencepiece", "transformer")
 
 DECODERS = {
     "bahdanau": models.BahdanauDecoder,

@@ -218,6 +218,14 @@ def test_scores_of_chosen_heads_and_queries(position, monkeypatch):
     assert_close(layer.attention_scores(QUERIES, MEMORY, **options), weights)
 
 
+def test_scores_of_one_row_of_queries_for_all_rows_of_values():
+    layer = built()
+    mask = np.random.default_rng(41).random((BATCH, KEY)) < 0.7
+    repeated = np.repeat(QUERIES[:1], BATCH, axis=0)
+    _, weights = layer(repeated, MEMORY, value_mask=mask, return_attention_scores=True)
+    assert_close(layer.attention_scores(QUERIES[:1], MEMORY, value_mask=mask), weights)
+
+
 def test_scores_read_the_masks_of_keras():
     layer = built()
     masking = keras.layers.Masking()

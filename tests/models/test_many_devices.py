@@ -59,17 +59,9 @@ assert largest_difference(found, [(a + b) / 2 for a, b in zip(first, second)]) <
 """
 
 
-def run(program):
-    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr[-2000:]
-
-
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's")
 def test_two_devices_train_like_one():
-    run(PROGRAM + WITHOUT_PADDING)
-
-
-@pytest.mark.exhaustive  # the loss on several devices is tested without padding too
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's")
-def test_with_padding_each_device_takes_the_mean_over_its_own_tokens():
-    run(PROGRAM + WITH_PADDING)
+    """And where there is padding, each takes the mean over its own tokens."""
+    program = PROGRAM + WITHOUT_PADDING + WITH_PADDING
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr[-2000:]

@@ -167,7 +167,9 @@ def test_targets_that_begin_with_padding_are_refused():
     message = r"`target` to be padded on the right\. Received: target\[1\]=\[0, 2, 7\], pad_id=0"
     inputs = {"source": ids, "target": targets}
     model.compile("sgd", loss=losses.SequenceCrossEntropy())
-    for call in (model, model.fit, model.evaluate, model.train_on_batch, model.predict):
+    calls = model, model.fit, model.evaluate, model.predict
+    batch_calls = model.train_on_batch, model.test_on_batch, model.predict_on_batch
+    for call in (*calls, *batch_calls):
         with pytest.raises(ValueError, match=message):
             call(inputs, targets) if call == model.fit else call(inputs)
     assert len(model.fit(inputs | {"target": targets[:, ::-1]}, targets, verbose=0).epoch) == 1

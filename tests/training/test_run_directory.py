@@ -299,6 +299,9 @@ def test_a_project_that_was_moved(copied_run, command, tmp_path):
     (new / "data" / "test.tsv").unlink()
     code, _, error = command("evaluate", folder)  # What is found now is another file.
     assert code == 2 and "The test pairs are not those" in error
+    (folder / "data.json").unlink()  # Of version 0.1: nothing would tell another file.
+    code, _, error = command("evaluate", folder)
+    assert code == 2 and str(new / "data" / "test.tsv") in error
 
 
 def test_another_bleu_tokenizer(copied_run, command, tmp_path):

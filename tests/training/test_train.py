@@ -164,6 +164,8 @@ def test_resumed_run_equals_an_uninterrupted_one(run, copied_run):
     go_back(copied_run.folder, 2)
     (copied_run.folder / "checkpoints" / ".epoch-00003.temporary.1.keras").write_bytes(b"half")
     (copied_run.folder / ".translator.temporary.x").mkdir()
+    (copied_run.folder / "checkpoints" / ".epoch-00003.1.keras").write_bytes(b"of version 0.1")
+    (copied_run.folder / ".translator.x").mkdir()
     resumed = train(TINY, copied_run.folder)
     assert any("Going on after epoch 2 of 3" in line for line in resumed.lines)
     assert_same_weights(run.folder, copied_run.folder)
