@@ -120,7 +120,7 @@ if [ $$status = 0 ]; then echo "All tests passed"; else echo "Some tests failed;
 exit $$status
 endef
 
-test: setup $(if $(filter torch,$(BACKEND)),torch) ## test on TensorFlow and JAX, about 20 minutes; or BACKEND=jax
+test: setup $(if $(filter torch,$(BACKEND)),torch) ## test on TensorFlow and JAX, about 28 minutes; or BACKEND=jax
 	@$(call run_tests,$(or $(BACKEND),tensorflow jax),$(if $(BACKEND),--exhaustive))
 
 test-all: JAX_TESTS := tests/ops tests/layers tests/models tests/decoding

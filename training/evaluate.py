@@ -11,8 +11,8 @@ from keras_attention.files import write_json
 from keras_attention.locks import InUseError
 from keras_attention.user_files import expand_home
 
-from .data_paths import locate
 from .digests import check_digests, digests, recorded_digests
+from .moved_data import locate
 from .pipeline import encode_all
 from .recipe_file import read_recipe
 from .rehearsal import check_scores, report_tokenizer

@@ -15,7 +15,8 @@ from pathlib import Path
 from keras_attention.errors import UserError
 from keras_attention.files import read_json
 
-from .data_paths import PATHS, locate
+from .data_paths import PATHS
+from .moved_data import locate
 from .recipe_file import differences, read_recipe
 
 READING = ("table_header", "table_delimiter", "table_quotes", "encoding", "same_source")

@@ -145,7 +145,7 @@ def test_export_replaces_a_bundle(run_dir, copied, without_conversion):
     (copied / "stale").touch()
     for name in ("copied.temporary", "copied.work.temporary", "copied"):  # Of killed exports.
         (copied.parent / f".{name}.0a_zzzzz").mkdir()
-    (copied.parent / ".copied.work.temporary.0a_zzzzz" / "made").mkdir()
+    (copied.parent / ".copied.temporary.work.0a_zzzzz" / "made").mkdir()
     (copied.parent / ".copied.settings").mkdir()  # Of somebody else, it is not empty.
     (copied.parent / ".copied.settings" / "file").touch()
     manifest = export(run_dir, copied, texts=TEXTS[:3])
