@@ -143,15 +143,17 @@ def test_export_refuses_a_bundle_that_another_process_writes(run_dir, tmp_path, 
 @pytest.mark.usefixtures("parity_here")
 def test_export_replaces_a_bundle(run_dir, copied, without_conversion):
     (copied / "stale").touch()
-    for name in ("copied.temporary", "copied.work.temporary", "copied"):  # Of killed exports.
+    for name in ("copied.temporary", "copied.temporary.work", "copied"):  # Of killed exports.
         (copied.parent / f".{name}.0a_zzzzz").mkdir()
     (copied.parent / ".copied.temporary.work.0a_zzzzz" / "made").mkdir()
     (copied.parent / ".copied.settings").mkdir()  # Of somebody else, it is not empty.
     (copied.parent / ".copied.settings" / "file").touch()
+    another = ".copied.old.temporary.0a_zzzzz"  # Of an export to `copied.old`, which may go on.
+    (copied.parent / another).mkdir()
     manifest = export(run_dir, copied, texts=TEXTS[:3])
     assert manifest["parity"]["onnx"]["sentences"] == 4
     assert not (copied / "stale").exists()
-    assert sorted(os.listdir(copied.parent)) == [".copied.settings", "copied"]
+    assert sorted(os.listdir(copied.parent)) == [another, ".copied.settings", "copied"]
 
 
 def test_an_export_encodes_and_searches_its_sentences_once(
