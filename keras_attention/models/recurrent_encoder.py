@@ -1,10 +1,17 @@
 """Stack of (bidirectional) recurrent layers over embedded tokens or feature frames."""
 
+import weakref
+
 import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_masked_input
 from keras_attention.models.recurrence import make_recurrent_layer, xla_pays
+
+# The layer that each `Bidirectional` copied. While a file is loaded Keras 3.15 knows objects by
+# their `id`: where a copied layer is gone and another takes its place in memory, that one is taken
+# for the backward copy of the first, and loading fails, now and then.
+COPIED = weakref.WeakKeyDictionary()
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -68,9 +75,11 @@ class RecurrentEncoder(CheckedCall, keras.layers.Layer):
         )
         if not self.bidirectional:
             return layer
-        return keras.layers.Bidirectional(
+        both = keras.layers.Bidirectional(
             layer, dtype=self.dtype_policy, name=f"bidirectional_{index}"
         )
+        COPIED[both] = layer
+        return both
 
     @property
     def output_dim(self):

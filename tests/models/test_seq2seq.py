@@ -1,6 +1,8 @@
 """The functional model: one pass, step by step, and back from disk."""
 
 import functools
+import gc
+import weakref
 
 import keras
 import model_checks
@@ -9,6 +11,7 @@ import pytest
 from keras import ops
 
 from keras_attention import decoding, layers, losses, metrics, models
+from keras_attention.models import recurrent_encoder
 
 DECODERS = [models.BahdanauDecoder, models.InputFeedingDecoder, models.ParallelDecoder]
 SOURCE_SIZE, TARGET_SIZE = 11, 13
@@ -157,6 +160,26 @@ def test_the_optimizer_is_saved_and_loaded(tmp_path):
     assert loaded.train_on_batch(batch, batch["target"]) == pytest.approx(
         model.train_on_batch(batch, batch["target"]), rel=1e-5
     )
+
+
+def test_layers_that_keras_copies_live_as_long_as_the_copies(tmp_path, monkeypatch):
+    """Or loading fails now and then: Keras takes a layer for one whose place in memory it got."""
+    make_layer, made = recurrent_encoder.make_recurrent_layer, []
+
+    def make_and_watch(*arguments, **options):
+        layer = make_layer(*arguments, **options)
+        made.append(weakref.ref(layer))
+        return layer
+
+    make_model(num_layers=2).save(tmp_path / "model.keras")
+    monkeypatch.setattr(recurrent_encoder, "make_recurrent_layer", make_and_watch)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    gc.collect()
+    assert len(made) == 2 and all(layer() is not None for layer in made)
+    del loaded
+    for _ in range(2):  # first the copies, then what only they kept
+        gc.collect()
+    assert all(layer() is None for layer in made)
 
 
 def test_an_optimizer_that_is_compiled_again_has_no_more_variables():
