@@ -1,10 +1,10 @@
 """Tokenizers by the name of their kind."""
 
+from keras_attention.codecs.storage import TOKENIZER_FILE, read_config
 from keras_attention.errors import UserError
 from keras_attention.text.byte import ByteTokenizer
 from keras_attention.text.character import CharacterTokenizer
 from keras_attention.text.sentencepiece import SentencePieceTokenizer
-from keras_attention.text.storage import read_config
 from keras_attention.text.word import WordTokenizer
 from keras_attention.text.wordpiece import WordPieceTokenizer
 
@@ -32,7 +32,7 @@ def load(folder):
     Raises:
         UserError: the folder is missing or broken, or of an unknown kind.
     """
-    return _class_of(read_config(folder)["kind"]).load(folder)
+    return _class_of(read_config(folder, TOKENIZER_FILE, "tokenizer")["kind"]).load(folder)
 
 
 def train(kind, strings, **options):

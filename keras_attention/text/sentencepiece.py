@@ -6,9 +6,9 @@ from tempfile import NamedTemporaryFile
 
 import tensorflow as tf
 
+from keras_attention.codecs.storage import write_atomically
 from keras_attention.errors import UserError
 from keras_attention.text.inputs import UNKNOWN_TEXT
-from keras_attention.text.storage import write_atomically
 from keras_attention.text.symbols import check_symbols
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import NO_TEXT, normalized_batches

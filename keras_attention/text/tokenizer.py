@@ -1,25 +1,17 @@
 """The base class of all tokenizers."""
 
-import json
-from pathlib import Path
-
 import tensorflow as tf
 
-from keras_attention.errors import UserError
+from keras_attention.codecs.codec import Codec
+from keras_attention.codecs.storage import TOKENIZER_FILE
 from keras_attention.text.inputs import as_ids, as_strings
 from keras_attention.text.normalization import check_normalization, normalize
-from keras_attention.text.storage import (
-    CONFIG_FILE,
-    FORMAT,
-    broken,
-    read_config,
-    write_atomically,
-)
+from keras_attention.user_files import read_lines
 
 SPECIAL_TOKENS = ("", "<unk>", "<s>", "</s>")
 
 
-class Tokenizer(tf.Module):
+class Tokenizer(Codec):
     """A two-way map between strings and ids, made of graph operations.
 
     Ids 0 to 3 are reserved: padding, unknown, start and end; text begins at id 4. Input that is
@@ -35,9 +27,9 @@ class Tokenizer(tf.Module):
         name: name of the `tf.Module`.
     """
 
-    kind = ""
-    needs_tensorflow_text = False
-    pad_id = 0
+    spec = tf.TensorSpec([None], tf.string)
+    config_file = TOKENIZER_FILE
+    noun = "tokenizer"
     unknown_id = 1
     start_id = 2
     end_id = 3
@@ -69,7 +61,20 @@ class Tokenizer(tf.Module):
             shape `(batch, longest)`.
         """
         ids = self._encode_graph(as_strings(strings))
-        return ids.to_tensor(self.pad_id) if padded else ids
+        return self.padded(ids) if padded else ids
+
+    def encode_source(self, strings):
+        """Turn strings into ids as an encoder reads them, each row ending in the end token.
+
+        Args:
+            strings: as for `encode`.
+
+        Returns:
+            An int32 `tf.RaggedTensor` of shape `(batch, None)`.
+        """
+        ids = self.encode(strings)
+        ends = tf.fill([ids.nrows(), 1], self.end_id)
+        return tf.concat([ids, tf.cast(ends, tf.int32)], axis=1)
 
     def decode(self, ids):
         """Turn ids into strings: padding and start are skipped, the first end ends the text.
@@ -99,57 +104,19 @@ class Tokenizer(tf.Module):
         ids = as_ids(ids, self.pad_id)
         return tf.reshape(self._name_graph(tf.reshape(ids, [-1])), tf.shape(ids))
 
-    @classmethod
-    def train(cls, strings, **options):
-        """Learn a tokenizer from an iterable of strings.
+    def read(self, path):
+        """The lines of a text file, plain or compressed.
 
         Args:
-            strings: iterable of `str` or `bytes`, read once.
-            **options: the options of the kind of tokenizer.
+            path: path of the file.
 
         Returns:
-            A tokenizer of this class.
-        """
-        raise NotImplementedError
-
-    def save(self, folder):
-        """Write the tokenizer into a folder: `tokenizer.json` comes last and in one step.
-
-        Args:
-            folder: path, made if it is missing.
-        """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        config = {"format": FORMAT, "kind": self.kind, **self.get_config(), **self._save(folder)}
-        text = json.dumps(config, ensure_ascii=False, indent=1) + "\n"
-        write_atomically(folder / CONFIG_FILE, text.encode("utf-8"))
-
-    @classmethod
-    def load(cls, folder):
-        """Read a tokenizer of this class from a folder that `save` wrote.
-
-        Args:
-            folder: path of the folder.
-
-        Returns:
-            The tokenizer.
+            List of str.
 
         Raises:
-            UserError: the folder is missing or broken, or holds another kind of tokenizer.
+            UserError: the file cannot be read.
         """
-        config = read_config(folder)
-        if config["kind"] != cls.kind:
-            raise UserError(
-                f"Expected a tokenizer of kind {cls.kind!r} in {str(folder)!r}. "
-                f"Received: kind={config['kind']!r}."
-            )
-        options = {name: config[name] for name in config if name not in ("format", "kind")}
-        try:
-            return cls._load(Path(folder), options)
-        except UserError:
-            raise
-        except (TypeError, ValueError, KeyError) as error:
-            raise broken(Path(folder) / CONFIG_FILE, error) from error
+        return read_lines(path)
 
     def get_config(self):
         """The arguments of the constructor as JSON values."""
@@ -172,14 +139,6 @@ class Tokenizer(tf.Module):
     def _printable(self, ids):
         """Names of ids (count,) of the vocabulary; those of special ids are not used."""
         raise NotImplementedError
-
-    def _save(self, folder):
-        """Write what does not fit the configuration; more entries for it."""
-        return {}
-
-    @classmethod
-    def _load(cls, folder, options):
-        return cls(**options)
 
     # What is traced ------------------------------------------------------------------------------
 

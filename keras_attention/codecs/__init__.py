@@ -1,0 +1,12 @@
+"""Codecs: two-way maps between raw things and what a model reads or writes, as graph operations."""
+
+try:
+    import tensorflow as _tensorflow  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "keras_attention.codecs needs TensorFlow: "
+        'install it with pip install "keras-attention[training]".'
+    ) from error
+
+from keras_attention.codecs.codec import Codec as Codec
+from keras_attention.codecs.loading import load as load
