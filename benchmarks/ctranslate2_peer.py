@@ -67,7 +67,7 @@ def _fill_stack(spec, stack):
     for layer, block in zip(spec.layer, stack.blocks, strict=True):
         _fill_attention(layer.self_attention, block.self_attention, ["query", "key", "value"])
         _fill_norm(layer.self_attention.layer_norm, block.around_self)
-        if block.crosses:
+        if block.cross:
             _fill_attention(layer.attention, block.cross_attention, ["query"], ["key", "value"])
             _fill_norm(layer.attention.layer_norm, block.around_cross)
         _fill_linear(layer.ffn.linear_0, block.feed_forward.inner)

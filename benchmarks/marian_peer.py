@@ -82,7 +82,7 @@ def _fill_stack(theirs, ours, max_length):
     for layer, block in zip(theirs.layers, ours.blocks, strict=True):
         _fill_attention(layer.self_attn, block.self_attention)
         _fill_norm(layer.self_attn_layer_norm, block.around_self)
-        if block.crosses:
+        if block.cross:
             _fill_attention(layer.encoder_attn, block.cross_attention)
             _fill_norm(layer.encoder_attn_layer_norm, block.around_cross)
         _fill_linear(layer.fc1, block.feed_forward.inner.kernel, block.feed_forward.inner.bias)

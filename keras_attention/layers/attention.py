@@ -9,12 +9,13 @@ from keras_attention.layers.call_checks import (
     check_attention_inputs,
     check_attention_masks,
 )
+from keras_attention.layers.causal_steps import CausalSteps
 from keras_attention.layers.number_checks import check_dropout
 from keras_attention.ops import NO_MASKS, Masks, normalizers, weighted_sum
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class Attention(CheckedCall, keras.layers.Layer):
+class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
     """Base class: `context = dropout(normalizer(score(query, key), mask)) value`.
 
     A new attention implements `score`, and where it owns projections `project_query` and
@@ -30,6 +31,9 @@ class Attention(CheckedCall, keras.layers.Layer):
     state = layer.start(memory)
     context, weights, state = layer.step(query, memory, masks, state)
     ```
+
+    In the self-attention of a decoder the memory grows from step to step: see `empty_cache`,
+    `fill_cache` and `step_cache`, and `cannot_step` where a layer has none of them.
 
     A query that may attend to nothing has zero weights and a zero context.
 

@@ -5,7 +5,8 @@ from keras import ops
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.nested import overrides
-from keras_attention.ops import weighted_sum
+from keras_attention.ops import Masks, weighted_sum
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.linear import divide_rows, elu_features, linear_attention, linear_weights
 from keras_attention.ops.precision import at_least_float32
 
@@ -195,23 +196,26 @@ class LinearAttention(MultiHeadAttention):
             context = part.change_context(context, x)
         return self.merge_heads(context), state
 
-    def remember(self, key, value, state):
-        """The state with one more key and value in it.
+    def remember(self, key, value, state, mask=None):
+        """The state with one more key and value in it, or several.
 
         Args:
             key: Float tensor of shape `(batch, key_value_heads, 1, key_dim)`.
             value: Float tensor of shape `(batch, key_value_heads, 1, value_dim)`.
             state: What `recurrent_start` or the step before returned.
+            mask: Bool tensor of shape `(batch, 1)`, True = to be remembered, or None.
 
         Returns:
             The new state.
         """
-        return self._add(self.key_features(key), value, state)
+        return self._add(self.key_features(key, mask), value, state, mask)
 
-    def _add(self, features, value, state):
+    def _add(self, features, value, state, mask=None):
         """Equations 18 and 19."""
+        if mask is not None:
+            features = ops.where(as_bool(mask, "mask")[:, None, :, None], features, 0.0)
         product = ops.matmul(ops.swapaxes(features, -2, -1), at_least_float32(value))
-        norm = state["norm"] + features[:, :, 0]
+        norm = state["norm"] + ops.sum(features, axis=2)
         return {**state, "summary": state["summary"] + product, "norm": norm}
 
     def _recall(self, features, state):
@@ -219,6 +223,32 @@ class LinearAttention(MultiHeadAttention):
         summary, norm = self.repeat_heads(state["summary"]), self.repeat_heads(state["norm"])
         norm = ops.matmul(features, ops.expand_dims(norm, axis=-1))  # (batch, heads, 1, 1)
         return divide_rows(ops.matmul(features, summary), norm)
+
+    def empty_cache(self, batch_size, max_length, width):
+        """That of a decoder: of constant size, whatever the `max_length`."""
+        return self.recurrent_start(batch_size)
+
+    def cache_length(self, cache):
+        """None: the sums hold any number of positions."""
+        return None
+
+    def fill_cache(self, x, max_length, mask=None):
+        """Reads the first positions in one pass; see `CausalSteps`."""
+        batch, length, _ = ops.shape(x)
+        if mask is None:
+            mask = ops.ones((batch, length), dtype="bool")
+        memory, masks = self.project_memory(x), Masks(key=mask, causal=True)
+        context, _ = self.attend(x, memory, masks, return_weights=False)
+        state = self.recurrent_start(batch)
+        state = self.remember(memory["key"], memory["value"], state, mask)
+        if self.position is not None:
+            state = {**state, "position": ops.sum(ops.cast(mask, "int32"), axis=-1)}
+        return context, state
+
+    def step_cache(self, x, cache, positions, slots):
+        """The next position, without weights; see `recurrent_step`."""
+        context, cache = self.recurrent_step(x, cache)
+        return context, None, cache
 
     def get_config(self):
         """The arguments that make this layer again."""

@@ -174,6 +174,11 @@ class MemoryCompressedAttention(MultiHeadAttention):
         x = ops.einsum("bhwr,hrd->bhwd", x, ops.cast(kernel, x.dtype))
         return x if bias is None else x + ops.cast(bias, x.dtype)
 
+    def step_cache(self, x, cache, positions, slots):
+        """The next position, without weights: those of windows are none of positions."""
+        context, _, cache = super().step_cache(x, cache, positions, slots)
+        return context, None, cache
+
     def _window_masks(self, masks, query_length, key_length):
         """What the masks of positions say of windows."""
         windows = self._windows(key_length)

@@ -144,10 +144,14 @@ class PerformerAttention(LinearAttention):
         Returns:
             Positive features `(batch, key_value_heads, key, features)`, at least float32.
         """
-        logs = self._logs(key)
-        if key_mask is not None:
-            logs = ops.where(as_bool(key_mask, "value_mask")[:, None, :, None], logs, NOTHING)
+        logs = self._masked_logs(key, key_mask)
         return stable_exp(logs, _highest(logs))
+
+    def _masked_logs(self, key, mask):
+        logs = self._logs(key)
+        if mask is None:
+            return logs
+        return ops.where(as_bool(mask, "value_mask")[:, None, :, None], logs, NOTHING)
 
     def recurrent_start(self, batch_size):
         """The memory of causal self-attention before the first position.
@@ -163,18 +167,16 @@ class PerformerAttention(LinearAttention):
         summary = state["summary"][:, :, :1, :1]
         return {**state, "highest": ops.zeros_like(summary) + NOTHING}
 
-    def remember(self, key, value, state):
+    def remember(self, key, value, state, mask=None):
         """The state with one more key and value in it, divided by the largest feature so far.
 
         Args:
-            key: Float tensor of shape `(batch, key_value_heads, 1, key_dim)`.
-            value: Float tensor of shape `(batch, key_value_heads, 1, value_dim)`.
-            state: What `recurrent_start` or the step before returned.
+            key, value, state, mask: See `LinearAttention.remember`.
 
         Returns:
             The new state.
         """
-        logs = self._logs(key)
+        logs = self._masked_logs(key, mask)
         highest = ops.maximum(state["highest"], _highest(logs))
         shrink = ops.exp(state["highest"] - highest)  # (batch, heads, 1, 1)
         state = {
@@ -183,7 +185,7 @@ class PerformerAttention(LinearAttention):
             "norm": state["norm"] * shrink[:, :, 0],
             "highest": highest,
         }
-        return self._add(stable_exp(logs, highest), value, state)
+        return self._add(stable_exp(logs, highest), value, state, mask)
 
     def get_config(self):
         """The arguments that make this layer again."""

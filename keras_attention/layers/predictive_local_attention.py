@@ -67,6 +67,7 @@ class PredictiveLocalAttention(WithKernels, ChoiceAttention):
     """
 
     _goes_by_order = True
+    cannot_step = "the positions it predicts depend on the number of all, later ones included"
 
     def __init__(
         self,

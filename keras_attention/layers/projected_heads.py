@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention import Attention
+from keras_attention.layers.causal_steps import CausalHeadSteps
 from keras_attention.layers.keras_weights import copy_weights
 from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.named import get_parts, get_position
@@ -17,7 +18,7 @@ from keras_attention.ops.projection import project
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class ProjectedHeads(WithKernels, Attention):
+class ProjectedHeads(WithKernels, CausalHeadSteps, Attention):
     """Queries, keys and values of several heads, and their contexts joined again.
 
     `q_i = q W_q_i`, `k_i = k W_k_i`, `v_i = v W_v_i`, `context = concat(head_1, ..., head_h) W_o`

@@ -8,6 +8,7 @@ from keras_attention.models.input_feeding_decoder import InputFeedingDecoder as 
 from keras_attention.models.parallel_decoder import ParallelDecoder as ParallelDecoder
 from keras_attention.models.recurrent_decoder import RecurrentDecoder as RecurrentDecoder
 from keras_attention.models.recurrent_encoder import RecurrentEncoder as RecurrentEncoder
+from keras_attention.models.self_attentions import SELF_ATTENTIONS as SELF_ATTENTIONS
 from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
 from keras_attention.models.transformer_decoder import TransformerDecoder as TransformerDecoder
 from keras_attention.models.transformer_encoder import TransformerEncoder as TransformerEncoder

@@ -8,6 +8,7 @@ from keras_attention.layers.nested import build_once
 from keras_attention.layers.positions import Position
 from keras_attention.layers.rematerialized import Rematerialized
 from keras_attention.models.feed_forward import FeedForward
+from keras_attention.models.self_attentions import make_heads, make_self_attention
 from keras_attention.ops import Masks
 
 NORMS = ("pre", "post")
@@ -46,26 +47,30 @@ class Sublayer(Rematerialized, keras.layers.Layer):
 
 
 class TransformerBlock(Rematerialized, keras.layers.Layer):
-    """A block of a Transformer: self-attention, cross-attention in a decoder, feed-forward.
+    """A block of a Transformer: self-attention, cross-attention if asked for, feed-forward.
 
     Args:
         settings: dict, the configuration of a `TransformerEncoder`'s own arguments.
-        crosses: bool. Whether the block also attends to an encoder's values.
+        attention: the self-attention, as `standardize_attention` returns it.
+        causal: bool. Whether each position attends to itself and those before it only.
+        cross: bool. Whether the block also attends to an encoder's values.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
     """
 
-    def __init__(self, settings, crosses, **kwargs):
+    def __init__(self, settings, attention=None, causal=False, cross=False, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.settings = settings
-        self.crosses = crosses
+        self.attention = attention
+        self.causal = causal
+        self.cross = cross
         norm, dropout = settings["norm"], settings["dropout"]
 
         def sublayer(name):
             return Sublayer(norm, dropout, dtype=self.dtype_policy, name=name)
 
         self.around_self = sublayer("around_self")
-        self.around_cross = sublayer("around_cross") if crosses else None
+        self.around_cross = sublayer("around_cross") if cross else None
         self.around_feed_forward = sublayer("around_feed_forward")
         self.feed_forward = FeedForward(
             settings["feed_forward_units"],
@@ -78,34 +83,20 @@ class TransformerBlock(Rematerialized, keras.layers.Layer):
         if self.built:  # Keras builds nested layers of a saved model by themselves.
             return
         width = inputs_shape[-1]
-        self.self_attention = self._make_attention(
-            width, "self_attention", own_position(self.settings["position"])
-        )
+        settings, dtype = self.settings, self.dtype_policy
+        position = own_position(settings["position"])
+        self.self_attention = make_self_attention(self.attention, settings, width, position, dtype)
+        check_context(self.self_attention, inputs_shape)
         self.self_attention.build(inputs_shape, inputs_shape)
-        if self.crosses:
-            self.cross_attention = self._make_attention(width, "cross_attention")
+        if self.cross:
+            self.cross_attention = make_heads(
+                MultiHeadAttention, settings, width, "cross_attention", dtype
+            )
             self.cross_attention.build(inputs_shape, values_shape)
             self.around_cross.build(inputs_shape)
         self.around_self.build(inputs_shape)
         self.feed_forward.build(inputs_shape)
         self.around_feed_forward.build(inputs_shape)
-
-    def _make_attention(self, width, name, position=None):
-        num_heads = self.settings["num_heads"]
-        if width % num_heads:
-            raise ValueError(
-                "The width of a Transformer must be a multiple of `num_heads`. "
-                f"Received: width={width}, num_heads={num_heads}"
-            )
-        return MultiHeadAttention(
-            num_heads,
-            width // num_heads,
-            num_key_value_heads=self.settings["num_key_value_heads"],
-            position=position,
-            dropout=self.settings["attention_dropout"],
-            dtype=self.dtype_policy,
-            name=name,
-        )
 
     def call(
         self,
@@ -116,17 +107,17 @@ class TransformerBlock(Rematerialized, keras.layers.Layer):
         training=None,
         return_weights=False,
     ):
-        """All positions at once; causal where the block crosses.
+        """All positions at once.
 
         With `return_weights` also the cross-attention's weights, `(batch, heads, target, source)`.
         """
         x = self.around_self.before(inputs)
         found = self.self_attention(
-            x, x, value_mask=mask, use_causal_mask=self.crosses, training=training
+            x, x, value_mask=mask, use_causal_mask=self.causal, training=training
         )
         x = self.around_self.after(inputs, found, training)
         weights = None
-        if self.crosses:
+        if self.cross:
             query, memory = self.around_cross.before(x), self.cross_attention.project_memory(values)
             found, weights = self.cross_attention.attend(
                 query, memory, Masks(key=values_mask), training, return_weights=return_weights
@@ -142,57 +133,60 @@ class TransformerBlock(Rematerialized, keras.layers.Layer):
     def compute_output_shape(self, inputs_shape, values_shape=None):
         return tuple(inputs_shape)
 
-    def empty_cache(self, batch, max_length):
-        """Room for the keys and values of `max_length` positions, zeros."""
-        attention = self.self_attention
-        groups, dtype = attention.num_key_value_heads, self.compute_dtype
-        return {
-            "key": ops.zeros((batch, groups, max_length, attention.key_dim), dtype=dtype),
-            "value": ops.zeros((batch, groups, max_length, attention.value_dim), dtype=dtype),
-        }
-
-    def slots(self, positions):
-        """Where a step writes into a cache: sentence, head and position of each new vector.
+    def fill_cache(self, x, max_length, mask):
+        """The first positions in one pass, of a block without cross-attention.
 
         Args:
-            positions: int32 tensor `(batch, 1)`.
+            x: float tensor `(batch, length, width)`.
+            max_length, mask: see `CausalSteps.fill_cache`.
 
         Returns:
-            Int32 tensor `(batch * num_key_value_heads, 3)`.
+            Output `(batch, length, width)` and the cache.
         """
-        rows = ops.arange(ops.shape(positions)[0], dtype="int32")[:, None]
-        heads = ops.arange(self.self_attention.num_key_value_heads, dtype="int32")[None]
-        slots = [rows + 0 * heads, 0 * rows + heads, positions + 0 * heads]  # (batch, heads) each
-        return ops.reshape(ops.stack(slots, axis=-1), (-1, 3))
+        found, cache = self.self_attention.fill_cache(self.around_self.before(x), max_length, mask)
+        return self._feed_forward(self.around_self.after(x, found)), cache
 
-    def step(self, x, memory, memory_masks, cache, positions, slots, sizes):
-        """One position.
+    def step(self, x, cache, positions, slots):
+        """One position of a block without cross-attention.
 
         Args:
             x: float tensor `(batch, width)`.
+            cache: as `self_attention.empty_cache` or the step before returned it.
+            positions: int32 tensor `(batch, 1)`.
+            slots: what `self_attention.cache_slots` returned for them.
+
+        Returns:
+            Output `(batch, width)`, the new cache, and the weights of the self-attention
+            `(batch, heads, 1, max_length)`, or None where it has none.
+        """
+        x, cache, weights = self._attend_to_cache(x, cache, positions, slots)
+        return self._feed_forward(x), cache, weights
+
+    def step_across(self, x, cache, positions, slots, memory, memory_masks, sizes):
+        """One position of a block with cross-attention.
+
+        Args:
+            x, cache, positions, slots: see `step`.
             memory: what `cross_attention.project_memory` returned, of every row or of sentences
                 with several rows each.
             memory_masks: `Masks` of the memory.
-            cache: as `empty_cache` or the step before returned it.
-            positions: int32 tensor `(batch, 1)`.
-            slots: what `slots` returned for them.
             sizes: pair of ints or scalar tensors: the sentences, and the rows of each.
 
         Returns:
             Output `(batch, width)`, the new cache, and the weights of the cross-attention
             `(sentences, heads, rows of a sentence, source)`.
         """
-        inputs = ops.expand_dims(self.around_self.before(x), axis=1)  # (batch, 1, width)
-        new = self.self_attention.project_memory(inputs, positions=positions)
-        cache = {name: _write(cache[name], new[name], slots) for name in cache}
-        found, _ = self.self_attention.attend(
-            inputs, cache, Masks(causal=True), query_positions=positions
-        )
-        x = self.around_self.after(x, ops.reshape(found, (-1, x.shape[-1])))
+        x, cache, _ = self._attend_to_cache(x, cache, positions, slots)
         query = self.around_cross.before(x)
         found, weights = self._look_back(query, memory, memory_masks, sizes)
         x = self.around_cross.after(x, found)
         return self._feed_forward(x), cache, weights
+
+    def _attend_to_cache(self, x, cache, positions, slots):
+        inputs = ops.expand_dims(self.around_self.before(x), axis=1)  # (batch, 1, width)
+        found, weights, cache = self.self_attention.step_cache(inputs, cache, positions, slots)
+        x = self.around_self.after(x, ops.reshape(found, (-1, x.shape[-1])))
+        return x, cache, weights
 
     def _look_back(self, x, memory, masks, sizes):
         """Cross-attention, the rows of one sentence as queries of its one memory.
@@ -222,12 +216,14 @@ class TransformerBlock(Rematerialized, keras.layers.Layer):
         return ops.where(sees, found, 0.0), weights
 
 
-def _write(cache, new, slots):
-    """The cache with the keys or values of one position; nothing else is compared.
-
-    XLA and ONNX runtimes may write in place; TensorFlow without XLA copies the cache.
-    """
-    return ops.scatter_update(cache, slots, ops.reshape(new, (-1, cache.shape[3])))
+def check_context(attention, inputs_shape):
+    """Raises ValueError for a self-attention whose context is not as wide as its input."""
+    width = attention.compute_output_shape(inputs_shape, inputs_shape)[len(inputs_shape) - 1 :]
+    if width != tuple(inputs_shape[-1:]):
+        raise ValueError(
+            f"Expected an `attention` with contexts as wide as its input, {inputs_shape[-1]}. "
+            f"Received: attention={type(attention).__name__} with contexts of {width[0]}"
+        )
 
 
 def make_norm(dtype):

@@ -8,6 +8,11 @@ from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.named import POSITIONS
 from keras_attention.layers.positions import SinusoidalPosition
 from keras_attention.layers.rematerialized import RematerializedByParts
+from keras_attention.models.self_attentions import (
+    check_attention,
+    restore_attention,
+    standardize_attention,
+)
 from keras_attention.models.transformer_blocks import (
     EmbeddedPosition,
     TransformerBlock,
@@ -41,6 +46,14 @@ class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer)
             default, or `LearnedPosition(...)`; or a position inside the attention of every block,
             such as `RotaryPosition()`, `ALiBiPosition()`, `T5Position()`; or one of the names
             `"sinusoidal"`, `"rotary"`, `"alibi"`, `"t5"`, `"transformer_xl"`.
+        attention: the self-attention of every block. None is `MultiHeadAttention`, made from the
+            arguments above, as are those with a name: `"sliding_window"` (32 positions to each
+            side), `"strided"`, `"fixed"`, `"linear"`, `"performer"`, `"talking_heads"`,
+            `"output_gate"`, `"query_key_norm"`, `"learned_sinks"`, `"sparsemax"`, `"entmax15"`,
+            `"sigmoid"`. Or a layer of `keras_attention.layers` that is not built, such as
+            `SlidingWindowAttention(4, 32, window=16)`, whose contexts are as wide as its input:
+            every block has its own, made from the layer's configuration, with the heads, position,
+            dropout and dtype of that.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
@@ -73,6 +86,7 @@ class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer)
         attention_dropout=0.0,
         num_key_value_heads=None,
         position=None,
+        attention=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -90,20 +104,26 @@ class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer)
         # Plain data, or a position inside attention, which every block has of its own, would be
         # taken for a layer of this one.
         self._position = keras.saving.serialize_keras_object(position)
+        self._attention = standardize_attention(attention)
+        check_attention(self._attention, position)
         check_settings(self.settings)
         self.embedded = EmbeddedPosition(
             position, dropout, dtype=self.dtype_policy, name="embedded"
         )
         self.blocks = [
-            TransformerBlock(
-                self.settings, crosses=self.crosses, dtype=self.dtype_policy, name=f"block_{index}"
-            )
+            self._make_block(dtype=self.dtype_policy, name=f"block_{index}")
             for index in range(self.num_layers)
         ]
         self.last_norm = make_norm(self.dtype_policy) if norm == "pre" else None
         self.supports_masking = True
 
-    crosses = False
+    def _make_block(self, **kwargs):
+        return TransformerBlock(self.settings, self._attention, **kwargs)
+
+    @property
+    def attention(self):
+        """The attention that was given: None, its name, or a layer like it, not built."""
+        return restore_attention(self._attention)
 
     @property
     def position(self):
@@ -156,7 +176,7 @@ class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer)
         return tuple(inputs_shape)
 
     def get_config(self):
-        return {**super().get_config(), **self.settings}
+        return {**super().get_config(), **self.settings, "attention": self._attention}
 
     @classmethod
     def from_config(cls, config):

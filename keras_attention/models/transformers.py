@@ -46,7 +46,7 @@ def transformer(
         alignment_head: int. Head of that block, or None for the mean over all.
         dtype: dtype policy of the model.
         **settings: Further arguments of both `TransformerEncoder` and `TransformerDecoder`, such as
-            `dropout`, `norm`, `activation`, `position`, `num_key_value_heads`.
+            `dropout`, `norm`, `activation`, `position`, `num_key_value_heads`, `attention`.
 
     Returns:
         A `Seq2Seq`.

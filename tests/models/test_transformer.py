@@ -2,6 +2,7 @@
 
 import functools
 import math
+from pathlib import Path
 
 import keras
 import model_checks
@@ -13,6 +14,7 @@ from model_checks import logits_of, step_logits
 
 from keras_attention import decoding, layers, losses, metrics, models
 
+OLD_MODEL = Path(__file__).parent / "old_models/transformer_0_1.keras"
 SOURCE_SIZE, TARGET_SIZE, WIDTH, HEADS, UNITS = 11, 13, 24, 4, 17
 POSITIONS = {
     "sinusoidal": lambda: None,
@@ -29,12 +31,16 @@ VARIANTS = {
     "swiglu_grouped": {"activation": "swiglu", "num_key_value_heads": 2},
     "multi_query_one_head_alignment": {"num_key_value_heads": 1, "alignment_head": 3},
     **{name: {"position": position} for name, position in POSITIONS.items()},
+    "linear": {"attention": "linear"},
+    "window": {"attention": lambda: layers.SlidingWindowAttention(HEADS, 5, window=(2, 1))},
 }
 
 
 def make_model(variant="sinusoidal", num_layers=2, dtype=None, **kwargs):
     settings = dict(VARIANTS[variant])
     position = settings.pop("position", lambda: None)
+    if callable(settings.get("attention")):
+        settings["attention"] = settings["attention"]()
     alignment = {name: settings.pop(name) for name in list(settings) if "alignment" in name}
     stack = {
         "num_layers": num_layers,
@@ -157,9 +163,10 @@ def test_a_mask_of_another_length_is_refused():
         decoder.start(values, np.ones((2, 4), "bool"), max_length=3)
 
 
-def test_the_beam_moves_the_caches():
+@pytest.mark.parametrize("variant", ["rotary", "linear"])
+def test_the_beam_moves_the_caches(variant):
     """Each hypothesis' score is what the parallel pass gives to that sentence."""
-    model, batch = make_model("rotary"), make_batch()
+    model, batch = make_model(variant), make_batch()
     result = model.generate(batch["source"], decoding.Beam(width=4, n_best=4, max_length=5))
     ids, scores, lengths = (ops.convert_to_numpy(part) for part in result[:3])
     for beam in range(4):
@@ -195,6 +202,23 @@ def test_the_alignment_of_a_named_size():
     recurrent = models.Seq2Seq(models.RecurrentEncoder(5), models.ParallelDecoder(7), 11, 13)
     with pytest.raises(ValueError, match="Received: decoder=ParallelDecoder"):
         recurrent.alignments(batch)
+
+
+def test_a_model_of_version_0_1():
+    """Its weights were random numbers of seeds 0, 1, ..., in the order of `model.weights`."""
+    model = keras.saving.load_model(OLD_MODEL)
+    attention = [f"{kind}_{part}" for kind in ("query", "key", "value", "output") for part in "kb"]
+    assert [weight.path.split("/")[-1] for weight in model.decoder.blocks[0].weights][-8:] == [
+        name.replace("_k", "_kernel").replace("_b", "_bias") for name in attention
+    ]
+    for seed, weight in enumerate(model.weights):
+        expected = np.random.default_rng(seed).normal(size=weight.shape).round(2)
+        np.testing.assert_allclose(ops.convert_to_numpy(weight), expected, atol=1e-6)
+    assert model.encoder.attention is None and model.decoder.cross
+    source, target = (np.array([[4, 1, 3]]), np.array([[2, 5, 6]]))
+    model_checks.check_steps(
+        model, {"source": np.pad(source, ((0, 0), (0, 1))), "target": target}, atol=1e-4
+    )
 
 
 def test_arguments_are_attributes():
