@@ -4,8 +4,6 @@ import keras
 
 from keras_attention import layers, models, text
 from keras_attention.layers import positions
-from keras_attention.losses import SequenceCrossEntropy
-from keras_attention.metrics import TokenAccuracy
 
 from .recipe_checks import SUB_WORD
 from .schedules import make_schedule
@@ -137,14 +135,3 @@ def lengthen(optimizer, options, total_steps):
 def _decay(options, total_steps):
     # The average starts at the first weights: it must forget them well within the run.
     return min(options.average_decay, max(0.0, 1 - 10 / total_steps))
-
-
-def compile_model(model, options, optimizer):
-    """Compiles with the loss and metric of sequences; `optimizer` may come from a checkpoint."""
-    model.compile(
-        optimizer=optimizer,
-        loss=SequenceCrossEntropy(label_smoothing=options.label_smoothing),
-        metrics=[TokenAccuracy()],
-        jit_compile=options.jit_compile,
-        steps_per_execution=options.steps_per_execution,
-    )

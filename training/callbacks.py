@@ -20,7 +20,6 @@ from keras_attention.errors import UserError, first_line
 from keras_attention.files import atomic_file, read_json, write_json
 
 from .event_files import event_files, read_records
-from .scores import score_texts
 
 KEEP_CHECKPOINTS = 2
 # In the archive of a checkpoint, beside what Keras writes.
@@ -70,53 +69,50 @@ class EpochNumber(keras.callbacks.Callback):
 
 
 class TaskScore(keras.callbacks.Callback):
-    """The task's score on validation, by real decoding.
+    """The scores of a task on validation, from the answers that a user would get.
 
     Args:
-        translator: `Translator` of the model in training.
-        pairs: `Pairs` to decode.
-        options: `ScoreOptions`.
+        task: `Task`.
+        predictor: what answers, of the model in training.
+        examples: those of validation that are scored.
+        options: options of the scores.
     """
 
-    def __init__(self, translator, pairs, options):
+    def __init__(self, task, predictor, examples, options):
         super().__init__()
-        self.translator = translator
-        self.pairs = pairs
+        self.task = task
+        self.predictor = predictor
+        self.examples = examples
         self.options = options
 
     def on_epoch_end(self, epoch, logs=None):
-        """Puts `val_exact_match`, and `val_bleu` or `val_chrf` where it is the metric, into the
-        logs."""
-        translations = self.translator(self.pairs.sources)
-        scores = score_texts(
-            translations, self.pairs.targets, self.options.bleu_tokenizer, ter=False
-        )
-        for name in {"exact_match", self.options.metric}:
-            logs[f"val_{name}"] = scores[name]
+        """Puts them into the logs, such as `val_exact_match`."""
+        scores = self.task.validation_scores(self.predictor, self.examples, self.options)
+        logs |= {f"val_{name}": score for name, score in scores.items()}
 
 
 class AlignmentImages(keras.callbacks.Callback):
-    """Heatmaps of the alignments of a few fixed sentences, for TensorBoard.
+    """Heatmaps of the alignments of a few fixed inputs, for TensorBoard.
 
     Args:
-        translator: `Translator` of the model in training.
-        texts: list of str.
+        predictor: what explains its answers, of the model in training.
+        inputs: list of raw inputs, such as texts.
         log_dir: path of TensorBoard's logs.
     """
 
-    def __init__(self, translator, texts, log_dir):
+    def __init__(self, predictor, inputs, log_dir):
         super().__init__()
-        self.translator = translator
-        self.texts = texts
+        self.predictor = predictor
+        self.inputs = inputs
         self.log_dir = str(log_dir)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Writes one picture for each sentence."""
+        """Writes one picture for each input."""
         images = [
             visualization.alignment_image(
                 why.alignment, why.source_tokens, why.target_tokens, title=why.text
             )
-            for why in self.translator.explain(self.texts)
+            for why in self.predictor.explain(self.inputs)
         ]
         before = event_files(self.log_dir)
         with writing(TENSORBOARD, self.log_dir):
@@ -160,22 +156,22 @@ class TensorBoard(keras.callbacks.TensorBoard):
             super().on_train_end(logs)
 
 
-class BestTranslator(keras.callbacks.Callback):
-    """Saves the translator whenever validation is better than ever, and the history of all epochs.
+class BestModel(keras.callbacks.Callback):
+    """Saves the predictor whenever validation is better than ever, and the history of all epochs.
 
     Of epochs with the same score the one with the lower loss on validation is the better one.
 
     Args:
-        translator: `Translator` of the model in training.
-        folder: path the translator is saved to.
+        predictor: what a run saves, with `save`, of the model in training.
+        folder: path the predictor is saved to.
         history: list of dicts of the epochs before this process, grown in place.
         history_path: path of the JSON file.
         metric: str. The entry of the logs that chooses, higher is better.
     """
 
-    def __init__(self, translator, folder, history, history_path, metric):
+    def __init__(self, predictor, folder, history, history_path, metric):
         super().__init__()
-        self.translator = translator
+        self.predictor = predictor
         self.folder = folder
         self.history = history
         self.history_path = history_path
@@ -186,7 +182,7 @@ class BestTranslator(keras.callbacks.Callback):
         best = max(map(self._rank, self.history), default=None)
         with writing("The best model", self.folder):
             if best is None or self._rank(logs) > best or not Path(self.folder).exists():
-                self.translator.save(self.folder)
+                self.predictor.save(self.folder)
             entry = {name: float(value) for name, value in logs.items()}
             self.history.append({"epoch": epoch, **entry})
             write_json(self.history_path, self.history)

@@ -114,6 +114,7 @@ def train_command(options):
     """
     from keras_attention.decoding.options import changed_options
 
+    from .tasks import task_of
     from .train import train_and_evaluate
 
     named_recipe = find_recipe(options.recipe_name)
@@ -128,7 +129,7 @@ def train_command(options):
         result = train_and_evaluate(
             recipe, run_dir, console.print, options.accept_changed_data, options.given
         )
-    print_evaluation(result, console, options.json)
+    print_evaluation(task_of(recipe), result, console, options.json)
     console.print(
         f"\nModel: {run_dir}/translator   scores: {run_dir}/evaluation.json\n"
         f"TensorBoard: tensorboard --logdir {run_dir}/logs"
@@ -174,6 +175,7 @@ def evaluate_command(options):
         options: `EvaluateArguments`.
     """
     from .evaluate import evaluate
+    from .tasks import task_of
 
     quiet_tensorflow()
     console = make_console(options.json)
@@ -185,7 +187,8 @@ def evaluate_command(options):
         accept_changed_data=options.accept_changed_data,
         bleu_tokenizer=options.bleu_tokenizer,
     )
-    print_evaluation(result, console, options.json)
+    task = task_of(read_recipe(options.run_dir / "recipe.json"))
+    print_evaluation(task, result, console, options.json)
 
 
 def recipes_options(arguments):
@@ -209,22 +212,16 @@ def recipes_command(options):
     make_console().print(table, soft_wrap=False)
 
 
-def print_evaluation(result, console, as_json):
+def print_evaluation(task, result, console, as_json):
     """Scores of each split as a table, or everything as JSON."""
     if as_json:
         print(json_text(result, indent=2))
         return
-    columns = ("split", "pairs", "too long", "exact match", "BLEU", "chrF", "TER")
-    table = Table(*columns, title="Scores")
     splits = [name for name in ("validation", "test") if name in result]
-    for name in splits:
-        scores = result[name]
-        table.add_row(
-            name,
-            f"{scores['pairs']:,}",
-            f"{scores['too_long']:,} ({scores['too_long'] / scores['pairs']:.1%})",
-            f"{scores['exact_match']:.2%}",
-            *(f"{100 * scores[metric]:.2f}" for metric in ("bleu", "chrf", "ter")),
-        )
+    rows = [task.table(result[name]) for name in splits]
+    table = Table("split", *rows[0], title="Scores")
+    for name, row in zip(splits, rows, strict=True):
+        table.add_row(name, *row.values())
     console.print(table)
-    console.print(result[splits[-1]]["signatures"]["bleu"])
+    if footnote := task.footnote(result[splits[-1]]):
+        console.print(footnote)

@@ -28,7 +28,7 @@ def digests(splits):
 
 def _digest(pairs):
     digest = hashlib.sha256()
-    for texts in zip(pairs.sources, pairs.targets, strict=True):
+    for texts in zip(*pairs.columns(), strict=True):
         for text in texts:  # With its length: no two lists of texts are the same bytes.
             content = text.encode()
             digest.update(b"%d:" % len(content))

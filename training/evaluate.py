@@ -2,10 +2,8 @@
 
 import contextlib
 import dataclasses
-import time
 
-from keras_attention import Translator
-from keras_attention.decoding import SearchOptions, changed_search
+from keras_attention.decoding import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.files import write_json
 from keras_attention.locks import InUseError
@@ -13,78 +11,10 @@ from keras_attention.user_files import expand_home
 
 from .digests import check_digests, digests, recorded_digests
 from .moved_data import locate
-from .pipeline import encode_all
 from .recipe_file import read_recipe
-from .rehearsal import check_scores, report_tokenizer
-from .rejection import rejection
 from .run_directory import claimed
-from .scores import exact_match, score_texts
-from .splits import asked_options, load_splits, other_splits
-
-SAMPLES = 64
-
-
-def short_enough(pairs, tokenizer, max_length):
-    """Places of the pairs whose source a model takes.
-
-    Args:
-        pairs: `Pairs`.
-        tokenizer: the model's source tokenizer.
-        max_length: int. Source tokens that the model takes, the end token included.
-    """
-    lengths = encode_all(pairs.sources, tokenizer).row_lengths().numpy() + 1
-    return [row for row, length in enumerate(lengths) if length <= max_length]
-
-
-def evaluate_pairs(translator, pairs, options):
-    """Scores and samples of one split.
-
-    Args:
-        translator: `Translator`.
-        pairs: `Pairs`. One whose source is longer than the model takes counts as translated to an
-            empty text, and is counted.
-        options: `ScoreOptions`.
-
-    Returns:
-        Dict of fractions, sacrebleu's signatures, sentences per second, samples, and, where pairs
-        have groups, the exact match of each.
-    """
-    fits = short_enough(pairs, translator.source_tokenizer, translator.max_source_length)
-    began = time.perf_counter()
-    explanations = translator.explain([pairs.sources[row] for row in fits])
-    seconds = time.perf_counter() - began
-    translations = [""] * len(pairs)
-    for row, explanation in zip(fits, explanations, strict=True):
-        translations[row] = explanation.text
-    result = {
-        "pairs": len(pairs),
-        "too_long": len(pairs) - len(fits),
-        "too_long_share": (len(pairs) - len(fits)) / len(pairs),
-        **score_texts(translations, pairs.targets, options.bleu_tokenizer),
-        "sentences_per_second": len(fits) / seconds if fits else 0.0,
-    }
-    result["rejection"] = rejection(explanations)
-    if pairs.groups is not None:
-        result["groups"] = _by_group(translations, pairs)
-    rows = zip(pairs.sources, pairs.targets, translations, strict=True)
-    result["samples"] = [
-        {"source": source, "reference": reference, "translation": translation}
-        for source, reference, translation in list(rows)[:SAMPLES]
-    ]
-    return result
-
-
-def _by_group(translations, pairs):
-    table = {}
-    for group in sorted(set(pairs.groups)):
-        rows = [row for row, label in enumerate(pairs.groups) if label == group]
-        table[group] = {
-            "pairs": len(rows),
-            "exact_match": exact_match(
-                [translations[row] for row in rows], [pairs.targets[row] for row in rows]
-            ),
-        }
-    return table
+from .splits import asked_options
+from .tasks import task_of
 
 
 def evaluate(
@@ -125,17 +55,19 @@ def evaluate(
     if bleu_tokenizer is not None:
         score = dataclasses.replace(recipe.score, bleu_tokenizer=bleu_tokenizer)
         recipe = dataclasses.replace(recipe, score=score)
-    check_scores(recipe.score)
+    task = task_of(recipe)
+    task.check(recipe)
     changes = asked_options(data)
     if changes:
-        recorded = locate(recipe.data, run_dir, report)
-        others = other_splits(recorded, changes, recipe.fit.seed, report)
-        report_tokenizer(others, recipe.score, report)
+        located = dataclasses.replace(recipe, data=locate(recipe.data, run_dir, report))
+        others = task.load_other_splits(located, changes, report)
+        task.report_scored(others, recipe, report)
         return score_run(run_dir, recipe, others, report, search)
     accepted = accept_changed_data or splits is not None  # Those of the caller are never refused.
     if splits is None:
-        splits = load_splits(locate(recipe.data, run_dir, report), recipe.fit.seed, report)
-    report_tokenizer(splits, recipe.score, report)
+        located = dataclasses.replace(recipe, data=locate(recipe.data, run_dir, report))
+        splits = task.load_splits(located, report)
+    task.report_scored(splits, recipe, report)
     is_same = True
     if recorded_digests(run_dir) is not None:
         scored = {name: digests(splits)[name] for name in ("validation", "test")}
@@ -145,7 +77,7 @@ def evaluate(
         report("The scores are not recorded: they are those of other pairs.")
     elif recipe == recorded and (search is None or search == SearchOptions()):
         with reported_failure(run_dir, report), claimed(run_dir, report):
-            write_evaluation(run_dir, result, splits.test)
+            write_evaluation(run_dir, task, result, splits.test)
     return result
 
 
@@ -162,11 +94,11 @@ def reported_failure(run_dir, report):
 
 
 def score_run(run_dir, recipe, splits, report, search=None):
-    """Scores the best model of a run on its validation and test pairs, or those of them there are.
+    """Scores the best model of a run on the examples of validation and test, where there are any.
 
     Args:
         run_dir: path of a run directory.
-        recipe: `Recipe` of the run.
+        recipe: the recipe of the run.
         splits: `Splits`; a split that is None is passed over.
         report: function that tells the user one line.
         search: `SearchOptions` in place of recorded ones.
@@ -176,24 +108,27 @@ def score_run(run_dir, recipe, splits, report, search=None):
     """
     if not (run_dir / "translator").exists():
         raise UserError(f"{run_dir} has no model yet: its training saved none.")
-    translator = Translator.load(run_dir / "translator")
-    translator.search = changed_search(translator.search, search or SearchOptions())
-    result = {"search": repr(translator.search)}
+    task = task_of(recipe)
+    predictor = task.predictor_class.load(run_dir / "translator")
+    predictor, phrase = task.with_search(predictor, search)
+    result = {} if phrase is None else {"search": phrase}
     for name in ("validation", "test"):
-        pairs = getattr(splits, name)
-        if pairs is not None:
-            report(f"Decoding {len(pairs):,} pairs of {name} with {translator.search} ...")
-            result[name] = evaluate_pairs(translator, pairs, recipe.score)
+        examples = getattr(splits, name)
+        if examples is not None:
+            how = "" if phrase is None else f" with {phrase}"
+            report(f"Decoding {len(examples):,} {task.noun} of {name}{how} ...")
+            result[name] = task.score(predictor, examples, recipe.score)
     return result
 
 
-def write_evaluation(run_dir, result, test):
-    """Writes the scores of a run, and test sentences to verify an exported file with.
+def write_evaluation(run_dir, task, result, test):
+    """Writes the scores of a run, and test inputs to verify an exported file with.
 
     Args:
         run_dir: path of a run directory.
+        task: `Task` of the run.
         result: dict, as `score_run` makes it.
-        test: `Pairs` of the test.
+        test: examples of the test split.
     """
     write_json(run_dir / "evaluation.json", result)
-    write_json(run_dir / "samples.json", {"texts": test.sources[:SAMPLES]})
+    write_json(run_dir / "samples.json", task.samples(test))

@@ -1,20 +1,16 @@
 """Fits a new model, or the one of the last checkpoint, to the last epoch of a recipe."""
 
 import contextlib
-import math
 import sys
 
 import keras
 import tensorflow as tf
 
-from keras_attention import Translator
-from keras_attention.decoding import SearchOptions, make_search
-
 from . import build
 from .callbacks import (
     TENSORBOARD,
     AlignmentImages,
-    BestTranslator,
+    BestModel,
     Checkpoints,
     EpochNumber,
     TaskScore,
@@ -28,10 +24,21 @@ from .callbacks import (
 from .event_files import forget_epochs
 from .loss_watch import LossWatch
 from .schedules import describe_warmup, make_schedule
+from .tasks import task_of
 
 
-def fit(recipe, run_dir, splits, tokenizers, batches, report):
-    """Fits a new model, or the one of the last checkpoint, to the last epoch."""
+def fit(recipe, run_dir, splits, codecs, batches, report):
+    """Fits a new model, or the one of the last checkpoint, to the last epoch.
+
+    Args:
+        recipe: the recipe of the run.
+        run_dir: path of the run directory.
+        splits: `Splits`.
+        codecs: pair of the source and the target codec.
+        batches: dict of `Batches` of `train` and of `validation`.
+        report: function that tells the user one line.
+    """
+    task = task_of(recipe)
     model, epochs_done = resume(run_dir / "checkpoints", report, recipe.fit.seed)
     if epochs_done >= recipe.fit.epochs:
         report(f"{run_dir} has all its {epochs_done} epochs.")
@@ -48,9 +55,7 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
             report(warning)
         keras.utils.set_random_seed(recipe.fit.seed)
         with precision(recipe.fit):
-            model = build.make_model(
-                recipe.model, tokenizers[0].vocabulary_size, tokenizers[1].vocabulary_size
-            )
+            model = task.model(recipe, *codecs)
         optimizer = build.make_optimizer(recipe.fit, total_steps)
     else:
         optimizer = model.optimizer
@@ -61,20 +66,21 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
                 f"An epoch has {steps:,} steps now; the learning rate follows the schedule of a "
                 f"run of {total_steps:,} steps, of which {steps_done:,} are done."
             )
-    build.compile_model(model, recipe.fit, optimizer)
-    report(f"The model has {model.count_params():,} weights.")
-    translator = Translator(
-        model,
-        *tokenizers,
-        make_search(recipe.search, recipe.text.max_target_length),
-        max_source_length=recipe.text.max_source_length,
+    model.compile(
+        optimizer=optimizer,  # It may come from a checkpoint.
+        loss=task.loss(recipe),
+        metrics=task.metrics(recipe),
+        jit_compile=recipe.fit.jit_compile,
+        steps_per_execution=recipe.fit.steps_per_execution,
     )
+    report(f"The model has {model.count_params():,} weights.")
+    predictor = task.predictor(model, *codecs, recipe)
     watch = LossWatch(
         batches,
         {"train": splits.train, "validation": splits.validation},
         schedule,
         recipe.fit,
-        uniform_loss=math.log(tokenizers[1].vocabulary_size),
+        uniform_loss=task.uniform_loss(*codecs),
         run_dir=run_dir,
         report=report,
         first_step=first_step,
@@ -92,7 +98,7 @@ def fit(recipe, run_dir, splits, tokenizers, batches, report):
         callbacks=[
             EpochNumber(number),
             watch,  # Before all that save: what is no number must not replace a good model.
-            *make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done, first_step),
+            *make_callbacks(recipe, run_dir, splits, predictor, batches, epochs_done, first_step),
         ],
         verbose=1 if sys.stdout.isatty() else 2,
     )
@@ -110,30 +116,22 @@ def precision(options):
         keras.mixed_precision.set_global_policy(before)
 
 
-def make_callbacks(recipe, run_dir, splits, translator, batches, epochs_done, first_step):
+def make_callbacks(recipe, run_dir, splits, predictor, batches, epochs_done, first_step):
     """Callbacks in the order they run at the end of an epoch."""
+    task = task_of(recipe)
     metric = f"val_{recipe.score.metric}"
     history_path = run_dir / "history.json"
     history = read_history(history_path, epochs_done)
     decoded = recipe.score.validation_decodes or len(splits.validation)
     rows = batches["validation"].pairs.rows
-    pairs = splits.validation.select(rows[:decoded])
-    heatmap_texts = pairs.sources[: recipe.score.heatmaps]
+    examples = splits.validation.select(rows[:decoded])
     averaging = [keras.callbacks.SwapEMAWeights()] if recipe.fit.average_decay else []
-    # The greedy search of validation is that of training's speed; the recipe's own search is for
-    # the saved translator.
-    quick = Translator(
-        translator.model,
-        translator.source_tokenizer,
-        translator.target_tokenizer,
-        make_search(SearchOptions(), recipe.text.max_target_length),
-        max_source_length=translator.max_source_length,
-        batch_size=256,
-    )
+    quick = task.validation_predictor(predictor, recipe)
+    drawn = task.inputs(examples)[: recipe.score.heatmaps]
     at_end = [
-        TaskScore(quick, pairs, recipe.score),
-        AlignmentImages(quick, heatmap_texts, run_dir / "logs" / "validation"),
-        BestTranslator(translator, run_dir / "translator", history, history_path, metric),
+        TaskScore(task, quick, examples, recipe.score),
+        AlignmentImages(quick, drawn, run_dir / "logs" / "validation"),
+        BestModel(predictor, run_dir / "translator", history, history_path, metric),
     ]
     return [
         Throughput(batches["train"].pairs.tokens),

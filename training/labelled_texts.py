@@ -96,7 +96,7 @@ def tokenize_texts(texts, labels, tokenizer, max_length=None):
         )
     if not texts:
         raise UserError("There is no text to tokenise.")
-    ids = encode_all(texts, tokenizer)
+    ids = encode_all(texts, tokenizer.encode)
     lengths = ids.row_lengths().numpy()
     rows = np.flatnonzero(lengths <= (max_length or lengths.max()))
     if not len(rows):

@@ -24,7 +24,7 @@ class LossWatch(keras.callbacks.Callback):
 
     Args:
         batches: dict of `Batches` of the pairs of `train` and of `validation`.
-        texts: dict of `Pairs` that `batches` were made of.
+        examples: dict of the examples, such as `Pairs`, that `batches` were made of.
         schedule: function of the step, counted from 0, that gives its learning rate.
         options: `FitOptions`.
         uniform_loss: float. The loss of a model that gives each token the same probability.
@@ -35,11 +35,11 @@ class LossWatch(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, batches, texts, schedule, options, uniform_loss, run_dir, report, first_step=0
+        self, batches, examples, schedule, options, uniform_loss, run_dir, report, first_step=0
     ):
         super().__init__()
         self.batches = batches
-        self.texts = texts
+        self.examples = examples
         self.schedule = schedule
         self.first_step = first_step
         self.options = options
@@ -170,22 +170,15 @@ class LossWatch(keras.callbacks.Callback):
         return f"{of} is kept in {self.path}"
 
     def _keep_batch(self, split, step, loss):
-        """Writes down the ids and texts of the pairs of one step."""
-        batches, texts = self.batches[split], self.texts[split]
+        """Writes down the ids and raw examples of one step."""
+        batches, examples = self.batches[split], self.examples[split]
         pairs, epoch = batches.pairs, self.epoch if split == "train" else 0
         (rows,) = batches.rows(epoch, epoch + 1).skip(step - 1).take(1)
         rows = rows.numpy()
         places = np.asarray(pairs.rows)[rows]
-        ids = [tf.gather(side, rows).to_list() for side in (pairs.sources, pairs.targets)]
         kept = [
-            {
-                "pair": int(place),
-                "source": texts.sources[place],
-                "target": texts.targets[place],
-                "source_ids": source_ids,
-                "target_ids": target_ids,
-            }
-            for place, source_ids, target_ids in zip(places, *ids, strict=True)
+            {"pair": int(place), **examples.row(place), **ids}
+            for place, ids in zip(places, pairs.ids(rows), strict=True)
         ]
         write_json(
             self.path,

@@ -31,19 +31,29 @@ class Pairs:
     dropped: int = 0
 
     def __post_init__(self):
-        lengths = {len(column) for column in self._columns()}
-        if len(lengths) > 1:
+        lengths = [len(column) for column in self._all_columns()]
+        if len(set(lengths)) > 1:
             raise ValueError(
-                "Expected as many targets (and groups) as sources. Received: "
-                f"lengths={[len(column) for column in self._columns()]}"
+                f"Expected as many targets (and groups) as sources. Received: lengths={lengths}"
             )
 
     def __len__(self) -> int:
         return len(self.sources)
 
-    def _columns(self) -> list[list[str]]:
-        columns = [self.sources, self.targets]
-        return columns if self.groups is None else [*columns, self.groups]
+    def columns(self) -> list[list[str]]:
+        """Sources and targets: what a model is trained on."""
+        return [self.sources, self.targets]
+
+    def row(self, place: int) -> dict[str, str]:
+        """One pair, for a JSON file.
+
+        Args:
+            place: its place, counted from zero.
+        """
+        return {"source": self.sources[place], "target": self.targets[place]}
+
+    def _all_columns(self) -> list[list[str]]:
+        return self.columns() if self.groups is None else [*self.columns(), self.groups]
 
     def select(self, indices: Iterable[int]) -> "Pairs":
         """The pairs at the given places, in the given order; `dropped` is kept.
@@ -52,7 +62,7 @@ class Pairs:
             indices: places, counted from zero.
         """
         indices = list(indices)
-        columns = [[column[index] for index in indices] for column in self._columns()]
+        columns = [[column[index] for index in indices] for column in self._all_columns()]
         return replace(self, **dict(zip(("sources", "targets", "groups"), columns, strict=False)))
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.errors import UserError
+from keras_attention.text import Tokenizer
 
 from .lengths import fixed_lengths, round_up, round_up_in_graph, to_dense
 
-START_ID, END_ID = 2, 3  # The same in every tokenizer.
 TOKENIZE_AT_ONCE = 2048
 POOL_OF_BATCHES = 50
 NUMBER_OF_LENGTHS = 8
@@ -49,6 +49,21 @@ class TokenizedPairs:
         """Real tokens of an epoch, both sides."""
         return int(self.source_lengths.sum() + self.target_lengths.sum())
 
+    def ids(self, rows):
+        """Ids of some pairs, for a JSON file.
+
+        Args:
+            rows: list of row numbers.
+
+        Returns:
+            List of dicts of lists of int.
+        """
+        sides = (tf.gather(side, rows).to_list() for side in (self.sources, self.targets))
+        return [
+            {"source_ids": source, "target_ids": target}
+            for source, target in zip(*sides, strict=True)
+        ]
+
     def batch(self, rows, source_lengths, target_lengths):
         """Model inputs and labels of a batch.
 
@@ -61,8 +76,8 @@ class TokenizedPairs:
         """
         sources, targets = tf.gather(self.sources, rows), tf.gather(self.targets, rows)
         special = tf.ones([tf.shape(rows)[0], 1], tf.int32)
-        previous = tf.concat([special * START_ID, targets], axis=1)
-        labels = tf.concat([targets, special * END_ID], axis=1)
+        previous = tf.concat([special * Tokenizer.start_id, targets], axis=1)
+        labels = tf.concat([targets, special * Tokenizer.end_id], axis=1)
         target_length = round_up_in_graph(labels, target_lengths)
         inputs = {
             "source": to_dense(sources, round_up_in_graph(sources, source_lengths)),
@@ -88,10 +103,8 @@ def tokenize(
     Raises:
         UserError: every pair is too long.
     """
-    sources = encode_all(pairs.sources, source_tokenizer)
-    targets = encode_all(pairs.targets, target_tokenizer)
-    end = tf.fill([sources.nrows(), 1], source_tokenizer.end_id)
-    sources = tf.concat([sources, tf.cast(end, tf.int32)], axis=1)
+    sources = encode_all(pairs.sources, source_tokenizer.encode_source)
+    targets = encode_all(pairs.targets, target_tokenizer.encode)
     fits = (sources.row_lengths() <= (max_source_length or tf.int64.max)) & (
         targets.row_lengths() + 1 <= (max_target_length or tf.int64.max)
     )
@@ -112,10 +125,15 @@ def tokenize(
     )
 
 
-def encode_all(texts, tokenizer):
-    """Ids of many texts, a ragged tensor `(texts, None)` without special tokens."""
+def encode_all(texts, encode):
+    """Ids of many texts, a ragged tensor `(texts, None)`.
+
+    Args:
+        texts: list of str.
+        encode: a codec's `encode` or `encode_source`.
+    """
     chunks = [
-        tokenizer.encode(texts[begin : begin + TOKENIZE_AT_ONCE])
+        encode(texts[begin : begin + TOKENIZE_AT_ONCE])
         for begin in range(0, len(texts), TOKENIZE_AT_ONCE)
     ]
     return tf.concat(chunks, axis=0)

@@ -6,7 +6,7 @@ described here and nowhere else; those of the search, which an exported file has
 """
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 from keras_attention.decoding.search_options import SearchOptions
 
@@ -221,7 +221,9 @@ class ScoreOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """All options of a run."""
+    """All options of a run that trains a translation model."""
+
+    task: ClassVar[str] = "translation"  # As `recipe.json` names it.
 
     name: str = "translation"
     """Name that the run, its bundle and its manifest carry."""

@@ -9,27 +9,41 @@ from keras_attention.json_shapes import Optional
 
 from .recipe import Recipe
 
+RECIPE_CLASSES = (Recipe,)  # One a task.
+
 
 def to_dict(recipe):
     """Nested dict of a recipe, as `recipe.json` records it."""
-    return dataclasses.asdict(recipe)
+    return {"task": recipe.task, **dataclasses.asdict(recipe)}
 
 
 def from_dict(content):
-    """Recipe of a nested dict.
+    """Recipe of a nested dict, of the class that its task has.
 
     Raises:
-        UserError: the dict has an unknown option, or a value of the wrong type.
+        UserError: the dict has an unknown task or option, or a value of the wrong type.
     """
-    groups = {field.name: field.type for field in dataclasses.fields(Recipe)}
+    # Before there were tasks, all recipes were of translation.
+    recipe_class = _recipe_class(content.get("task", Recipe.task))
+    groups = {field.name: field.type for field in dataclasses.fields(recipe_class)}
     arguments = {}
     for name, value in content.items():
+        if name == "task":
+            continue
         if name not in groups:
             raise UserError(f"The recipe has an unknown part: {name}.")
         arguments[name] = _value(groups[name], name, value)
     if "search" in arguments:
         arguments["search"] = _search(content["search"], arguments["search"])
-    return Recipe(**arguments)
+    return recipe_class(**arguments)
+
+
+def _recipe_class(task):
+    found = next((kind for kind in RECIPE_CLASSES if kind.task == task), None)
+    if found is None:
+        tasks = ", ".join(kind.task for kind in RECIPE_CLASSES)
+        raise UserError(f"The recipe has an unknown task: {task!r}. There are: {tasks}.")
+    return found
 
 
 def read_recipe(path, what="a run directory"):
@@ -118,7 +132,7 @@ def differences(recipe, other):
     """
     ours, theirs = to_dict(recipe), to_dict(other)
     ours.pop("search")
-    rows = [("name", ours.pop("name"), theirs.pop("name"))]
+    rows = [(name, ours.pop(name), theirs.pop(name)) for name in ("task", "name")]
     for group, options in ours.items():
         rows += [(option, value, theirs[group][option]) for option, value in options.items()]
     return [row for row in rows if row[1] != row[2]]

@@ -1,4 +1,4 @@
-"""What lies in a run directory beside the model: the recipe and the tokenizers, and whose it is."""
+"""What lies in a run directory beside the model: the recipe and the codecs, and whose it is."""
 
 import contextlib
 import importlib.metadata
@@ -61,8 +61,8 @@ def claimed(run_dir, report):
             run_dir.rmdir()
 
 
-def record(run_dir, recipe, tokenizers):
-    """Writes recipe and tokenizers into a new run directory; tidies up in an old one."""
+def record(run_dir, recipe, codecs):
+    """Writes recipe and codecs into a new run directory; tidies up in an old one."""
     for folder in (run_dir, run_dir / "checkpoints", *run_dir.glob("logs/*/")):
         remove_temporary(folder)
         for path in filter(_is_old_leftover, folder.iterdir() if folder.exists() else ()):
@@ -74,8 +74,8 @@ def record(run_dir, recipe, tokenizers):
         record_changes(path, recipe)
     if not (run_dir / "tokenizers").exists():
         with atomic_folder(run_dir / "tokenizers") as folder:
-            for side, tokenizer in zip(SIDES, tokenizers, strict=True):
-                tokenizer.save(folder / side)
+            for side, codec in zip(SIDES, codecs, strict=True):
+                codec.save(folder / side)
 
 
 def is_leftover(path):

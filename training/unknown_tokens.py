@@ -42,7 +42,7 @@ def report_unknown(name, texts, tokenizers, report):
         report: function that tells the user one line.
     """
     for side, side_texts, tokenizer in zip(("source", "target"), texts, tokenizers, strict=True):
-        ids = encode_all(side_texts, tokenizer)
+        ids = encode_all(side_texts, tokenizer.encode)
         unknown = ids.flat_values.numpy() == tokenizer.unknown_id
         if not unknown.any():
             continue
@@ -99,7 +99,7 @@ def _only(counts, chosen):
 def _has_unknown(texts, tokenizer, skipped=None):
     """Whether each text has unknown tokens, behind some of its first ones."""
     skipped = skipped or [0] * len(texts)
-    rows = encode_all(texts, tokenizer).to_list()
+    rows = encode_all(texts, tokenizer.encode).to_list()
     return [tokenizer.unknown_id in row[skip:] for row, skip in zip(rows, skipped, strict=True)]
 
 
@@ -108,7 +108,7 @@ def _advice(texts, tokenizer, unknown):
     other = _OTHER_TOKENIZERS.get(tokenizer.kind, "the tokenizer byte, which knows every text")
     for flag, change, is_done in _FORMS:
         if not is_done(tokenizer):
-            ids = encode_all(list(map(change, texts)), tokenizer).flat_values.numpy()
+            ids = encode_all(list(map(change, texts)), tokenizer.encode).flat_values.numpy()
             if 2 * (ids == tokenizer.unknown_id).sum() <= unknown:
                 return f"{flag}, which makes half of them known or more; or {other}"
     return other

@@ -16,7 +16,6 @@ from keras_attention.losses import SequenceCrossEntropy
 from keras_attention.training import (
     FitOptions,
     Pairs,
-    build,
     load_splits,
     loss_watch,
     make_batches,
@@ -203,7 +202,7 @@ def test_training_stops_and_leaves_what_was_good(copied_run, monkeypatch, capsys
         return {path: path.read_bytes() for path in paths if path.is_file()}
 
     before = contents()
-    monkeypatch.setattr(build, "SequenceCrossEntropy", Poisoned)
+    monkeypatch.setattr(translation, "SequenceCrossEntropy", Poisoned)
     assert main(["train", str(recipe), "--run-dir", str(folder)]) == 2
     sentence = capsys.readouterr().err.strip()
     assert "Training stopped in epoch 3, step 5: the loss is nan at learning rate" in sentence

@@ -20,7 +20,14 @@ from keras_attention.training import (
 )
 from keras_attention.training.build import POSITIONS
 from keras_attention.training.recipe import Recipe
-from keras_attention.training.recipe_file import differences, from_dict, read_recipe, to_dict
+from keras_attention.training.recipe_file import (
+    RECIPE_CLASSES,
+    differences,
+    from_dict,
+    read_recipe,
+    to_dict,
+)
+from keras_attention.training.tasks import TASKS
 
 GROUPS = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
 
@@ -232,3 +239,16 @@ def test_the_transformer_of_a_recipe(position):
 def test_every_position_is_one_of_the_options():
     kinds = {field.name: field.type for field in dataclasses.fields(ModelOptions)}
     assert set(POSITIONS) == set(typing.get_args(kinds["position"]))
+
+
+def test_a_recipe_names_its_task():
+    assert to_dict(TINY)["task"] == "translation"
+    older = {name: value for name, value in to_dict(TINY).items() if name != "task"}
+    assert from_dict(older) == TINY
+    with pytest.raises(UserError, match="unknown task: 'tagging'. There are: translation"):
+        from_dict({"task": "tagging"})
+
+
+def test_every_task_has_a_recipe():
+    assert {task.recipe_class for task in TASKS.values()} == set(RECIPE_CLASSES)
+    assert all(name == task.name == task.recipe_class.task for name, task in TASKS.items())

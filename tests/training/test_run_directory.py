@@ -17,6 +17,7 @@ from keras_attention.training import (
     DataOptions,
     Pairs,
     SearchOptions,
+    bleu_tokenizers,
     evaluate,
     load_splits,
     recipes,
@@ -30,6 +31,7 @@ from keras_attention.training.event_files import forget_epochs
 from keras_attention.training.recipe_changes import agree
 from keras_attention.training.run_directory import record_changes, record_recipe
 from keras_attention.training.splits import SPLITS
+from keras_attention.training.tasks import translation
 
 
 @pytest.fixture
@@ -149,7 +151,7 @@ def test_accepted_pairs_of_another_number_change_the_steps_to_come(copied_run, m
 
     folder, lines = copied_run.folder / "checkpoints", []
     before = int(resume(folder, pytest.fail)[0].optimizer.iterations)
-    monkeypatch.setattr(train_module, "load_splits", fewer)
+    monkeypatch.setattr(translation, "load_splits", fewer)
     recipe = changed(TINY, fit={"epochs": 4})
     train_module.train_and_evaluate(recipe, copied_run.folder, lines.append, True)
     model, epochs_done = resume(folder, pytest.fail)
@@ -379,7 +381,7 @@ def test_what_a_run_needs_at_its_end_is_tried_first(command, tmp_path, monkeypat
 
     arguments = "train", "dates", "--run-dir", tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(rehearsal, "score_texts", missing)
+        patch.setattr(bleu_tokenizers, "score_texts", missing)
         code, _, error = command(*arguments, "--bleu-tokenizer", "ja-mecab")
     assert code == 2
     assert "--bleu-tokenizer ja-mecab does not work here: Please install MeCab." in error
@@ -410,12 +412,12 @@ def test_a_folder_that_cannot_be_written_to(train_again, copied_run, monkeypatch
     ],
 )
 def test_the_tokenizer_that_fits_the_targets(text, tokenizer):
-    line = rehearsal.describe_tokenizer([text, "2021"], TINY.score)
+    line = bleu_tokenizers.describe_tokenizer([text, "2021"], TINY.score)
     assert (line is None) == (tokenizer is None)
     if tokenizer is not None:
         assert "13a does not split" in line and tokenizer in line
         options = dataclasses.replace(TINY.score, bleu_tokenizer=tokenizer)
-        assert rehearsal.describe_tokenizer([text], options) is None
+        assert bleu_tokenizers.describe_tokenizer([text], options) is None
 
 
 def test_test_pairs_that_are_all_too_long(command, tmp_path):

@@ -22,7 +22,7 @@ from keras_attention.export.precision import half_policies
 from keras_attention.files import read_json
 from keras_attention.training import FitOptions, SearchOptions, evaluate, load_splits
 from keras_attention.training.build import make_model, make_optimizer
-from keras_attention.training.callbacks import BestTranslator, checkpoints
+from keras_attention.training.callbacks import BestModel, checkpoints
 from keras_attention.training.fitting import precision
 from keras_attention.training.recipe_file import read_recipe
 
@@ -296,7 +296,7 @@ class FakeTranslator:
 def test_a_worse_epoch_does_not_replace_the_best_model(tmp_path):
     history, translator = [], FakeTranslator()
     paths = tmp_path / "translator", tmp_path / "history.json"
-    callback = BestTranslator(translator, paths[0], history, paths[1], "val_bleu")
+    callback = BestModel(translator, paths[0], history, paths[1], "val_bleu")
     saved = []
     # Of equal scores that with the lower loss is better.
     scores = [0.0, 0.0, 0.3, 0.2, 0.3, 0.3, 0.3, 0.4]
@@ -307,7 +307,7 @@ def test_a_worse_epoch_does_not_replace_the_best_model(tmp_path):
     assert saved == [1, 2, 3, 3, 3, 3, 4, 5]
     assert [entry["val_bleu"] for entry in read_json(paths[1], "x")] == scores
     # A resumed process knows the scores of the one before.
-    later = BestTranslator(translator, paths[0], history, paths[1], "val_bleu")
+    later = BestModel(translator, paths[0], history, paths[1], "val_bleu")
     later.on_epoch_end(8, {"val_bleu": 0.35, "val_loss": 1.0})
     assert (paths[0] / "which").read_text() == "5"
 

@@ -1,0 +1,11 @@
+"""Tasks: the kinds of answers that a recipe can train a model for."""
+
+from .task import Task as Task
+from .translation import Translation as Translation
+
+TASKS = {task.name: task for task in (Translation(),)}
+
+
+def task_of(recipe):
+    """The `Task` that a recipe is of."""
+    return TASKS[recipe.task]
