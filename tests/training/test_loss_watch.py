@@ -23,6 +23,7 @@ from keras_attention.training import (
 )
 from keras_attention.training.callbacks import checkpoints
 from keras_attention.training.loss_watch import LossWatch
+from keras_attention.training.tasks import translation
 
 UNIFORM = math.log(11)
 
