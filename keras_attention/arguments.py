@@ -124,6 +124,30 @@ def given_options(kind, arguments):
     return names
 
 
+def given_values(arguments):
+    """What stands behind each option on a command line, before it is known which there can be.
+
+    Args:
+        arguments: list of str.
+
+    Returns:
+        Dict of str by the name of the field: the next argument, or what follows `=`; `""` where
+        nothing follows. Of an option that stands twice the last.
+
+    Example:
+
+    >>> given_values(["dates", "--batch-size=3", "--model", "recurrent"])
+    {'batch_size': '3', 'model': 'recurrent'}
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found = {}
+    for argument, following in zip(arguments[:end], [*arguments[1:end], ""], strict=True):
+        if argument.startswith("--"):
+            flag, assigned, value = argument.partition("=")
+            found[flag[2:].replace("-", "_")] = value if assigned else following
+    return found
+
+
 def nearest(name, names):
     """That of several names which a mistyped one is most like; None if none is.
 

@@ -10,7 +10,7 @@ import shutil
 import textwrap
 import typing
 
-from keras_attention.option_types import VALUES, choices, without_details
+from keras_attention.option_types import VALUES, choices, families, merged, without_details
 
 MAX_WIDTH = 100  # columns of a paragraph; longer lines are hard to read
 
@@ -62,7 +62,8 @@ def registry():
         hints = typing.get_type_hints(info.type, include_extras=True)
         texts = {
             parameter.arg_name: parameter.description
-            for parameter in docstring_parser.parse_from_object(info.type).params
+            for kind in reversed(info.type.__mro__[:-1])  # Options may come from a base class.
+            for parameter in docstring_parser.parse_from_object(kind).params
         }
         fields = []
         for field in dataclasses.fields(info.type):
@@ -73,10 +74,14 @@ def registry():
                 default = field.default
             elif field.default_factory is not dataclasses.MISSING:
                 default = field.default_factory()
+            hint = hints[field.name]
+            if kinds := families(without_details(hint)[0]):  # As only completion asks for.
+                hint = merged(kinds)
+                default = hint()
             fields.append(
                 StructFieldSpec(
                     name=field.name,
-                    type=_described(hints[field.name], default, texts.get(field.name)),
+                    type=_described(hint, default, texts.get(field.name)),
                     default=default,
                 )
             )

@@ -30,6 +30,8 @@ def options_of(kind, prefix=""):
 
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
         plain, details = without_details(hint)
+        if families(plain):
+            plain = merged(families(plain))
         name = f"{prefix or ''}{name.replace('_', '-')}"
         if dataclasses.is_dataclass(plain):
             is_flat = prefix is None or tyro.conf.OmitArgPrefixes in details
@@ -38,6 +40,54 @@ def options_of(kind, prefix=""):
             yield f"--{name}", plain
             if plain is bool:
                 yield f"--no-{name}", plain
+
+
+def families(hint):
+    """The dataclasses of a union, such as the options of each family of models; else none."""
+    if typing.get_origin(hint) not in (typing.Union, types.UnionType):
+        return ()
+    kinds = typing.get_args(hint)
+    return kinds if all(map(dataclasses.is_dataclass, kinds)) else ()
+
+
+def merged(kinds):
+    """A dataclass that has the options of several, for whoever asks which options there can be.
+
+    An option that several have takes the values of all. It has no help of its own.
+
+    Args:
+        kinds: dataclasses.
+    """
+    fields = {}
+    for kind in kinds:
+        hints = typing.get_type_hints(kind, include_extras=True)
+        for field in dataclasses.fields(kind):
+            hint = hints[field.name]
+            if field.name in fields and choices(hint):
+                values = *typing.get_args(fields[field.name][0]), *typing.get_args(hint)
+                hint = typing.Literal[tuple(dict.fromkeys(values))]
+            default = fields.get(field.name, (None, field.default))[1]
+            fields[field.name] = (hint, default)
+    return dataclasses.make_dataclass(
+        "Options",
+        [(name, hint, dataclasses.field(default=value)) for name, (hint, value) in fields.items()],
+        frozen=True,
+    )
+
+
+def with_types(kind, **hints):
+    """A dataclass like another one, with other types for some of its fields.
+
+    Args:
+        kind: dataclass.
+        **hints: type by the name of the field.
+    """
+    changed = type(kind.__name__, (kind,), {"__annotations__": hints, "__doc__": kind.__doc__})
+    for name in hints:
+        field = kind.__dataclass_fields__[name]
+        if field.default is not dataclasses.MISSING:
+            setattr(changed, name, field.default)
+    return dataclasses.dataclass(frozen=True)(changed)
 
 
 def takes_texts(kind):

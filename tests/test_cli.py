@@ -17,7 +17,8 @@ import keras_attention
 from keras_attention.__main__ import COMMANDS, main
 from keras_attention.arguments import parse
 from keras_attention.errors import UserError
-from keras_attention.training.recipe import Recipe
+from keras_attention.option_types import families
+from keras_attention.training.recipe import MODEL_FAMILIES, Recipe
 from keras_attention.training.recipe_file import from_dict
 from keras_attention.training.recipes import RECIPES
 
@@ -217,7 +218,7 @@ def test_each_command_explains_itself(capsys, command):
     assert "--help" in text
 
 
-def documented_options():
+def documented_options(family):
     """Flag and help text of each option, as the source of the recipe has them."""
     import ast
 
@@ -227,10 +228,8 @@ def documented_options():
     )
     nodes = [node for path in paths for node in ast.parse(path.read_text()).body]
     classes = {node.name: node.body for node in nodes if isinstance(node, ast.ClassDef)}
-    for field in dataclasses.fields(Recipe):
-        if field.name == "name":
-            continue
-        body = classes[field.type.__name__]
+    for group in groups_of(family):
+        body = [node for kind in reversed(group.__mro__[:-1]) for node in classes[kind.__name__]]
         for option, text in zip(body, body[1:], strict=False):
             if isinstance(option, ast.AnnAssign):
                 assert isinstance(text, ast.Expr), option.target.id
@@ -238,11 +237,23 @@ def documented_options():
                 yield flag, " ".join(text.value.value.split())
 
 
-def test_train_help_names_every_option_with_its_help(capsys):
-    text = help_of(capsys, "train")
-    options = dict(documented_options())
-    groups = [field.type for field in dataclasses.fields(Recipe) if field.name != "name"]
+def groups_of(family):
+    """The groups of options of a recipe with a model of a family."""
+    types = [field.type for field in dataclasses.fields(Recipe) if field.name != "name"]
+    return [family if families(kind) else kind for kind in types]
+
+
+@pytest.mark.parametrize("family", MODEL_FAMILIES)
+def test_train_help_names_every_option_with_its_help(capsys, family):
+    text = help_of(capsys, "train", "translation", "--model", family.model)
+    options = dict(documented_options(family))
+    groups = groups_of(family)
     assert len(options) == sum(len(dataclasses.fields(group)) for group in groups)
+    (other,) = set(MODEL_FAMILIES) - {family}
+    foreign = {field.name for field in dataclasses.fields(other)} - {
+        field.name for field in dataclasses.fields(family)
+    }
+    assert foreign and not any(f"--{name.replace('_', '-')} " in text for name in foreign)
     for flag, explanation in options.items():
         assert flag in text
         assert explanation in text, flag

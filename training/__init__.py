@@ -30,8 +30,10 @@ from .recipe import DataOptions as DataOptions
 from .recipe import FitOptions as FitOptions
 from .recipe import ModelOptions as ModelOptions
 from .recipe import Recipe as Recipe
+from .recipe import RecurrentOptions as RecurrentOptions
 from .recipe import ScoreOptions as ScoreOptions
 from .recipe import TextOptions as TextOptions
+from .recipe import TransformerOptions as TransformerOptions
 from .schedules import WarmupConstant as WarmupConstant
 from .schedules import WarmupCosine as WarmupCosine
 from .schedules import WarmupInverseSqrt as WarmupInverseSqrt

@@ -61,7 +61,7 @@ def _train(kind, texts, options):
 
 
 def make_model(options, source_vocabulary_size, target_vocabulary_size):
-    """`Seq2Seq` of `ModelOptions`."""
+    """`Seq2Seq` of `RecurrentOptions` or `TransformerOptions`."""
     if options.model == "recurrent":
         return make_recurrent_model(options, source_vocabulary_size, target_vocabulary_size)
     return models.transformer(
@@ -76,11 +76,12 @@ def make_model(options, source_vocabulary_size, target_vocabulary_size):
         attention_dropout=options.attention_dropout,
         num_key_value_heads=options.num_key_value_heads,
         position=POSITIONS[options.position](),
+        attention=None if options.attention == "full" else options.attention.replace("-", "_"),
     )
 
 
 def make_recurrent_model(options, source_vocabulary_size, target_vocabulary_size):
-    """The recurrent `Seq2Seq` of `ModelOptions`."""
+    """The recurrent `Seq2Seq` of `RecurrentOptions`."""
     return models.Seq2Seq(
         encoder=models.RecurrentEncoder(
             units=options.encoder_units,

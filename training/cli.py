@@ -4,20 +4,29 @@ import contextlib
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import tyro
 from rich.table import Table
 
-from keras_attention.arguments import given_options, parse
+from keras_attention.arguments import given_options, given_values, parse
 from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
+from keras_attention.option_types import with_types
 from keras_attention.printing import json_text, make_console
 from keras_attention.quiet import quiet_tensorflow
 from keras_attention.user_files import expand_home
 
-from .recipe import BleuTokenizer, DataOptions, Recipe
-from .recipe_checks import check_changes
+from .recipe import (
+    MODEL_FAMILIES,
+    BleuTokenizer,
+    DataOptions,
+    ModelKind,
+    Recipe,
+    changed_model,
+    model_family,
+)
+from .recipe_checks import check_family
 from .recipe_file import read_recipe
 from .recipes import RECIPES, get
 
@@ -83,20 +92,25 @@ def train_options(arguments):
     named = bool(arguments) and not arguments[0].startswith("-")
     name = arguments[0] if named else DEFAULT
     recipe = find_recipe(name)
+    recipe = dataclasses.replace(recipe, model=asked_model(recipe.model, arguments))
     # Without the search of the recipe: what the user said of it must be told from what it says.
-    defaults = dataclasses.replace(recipe, search=SearchOptions())
-    options = parse(
-        TrainArguments,
+    recipe = dataclasses.replace(recipe, search=SearchOptions())
+    # The parser sees the options of one family of models alone.
+    kind = with_types(type(recipe), model=type(recipe.model))
+    flat = Annotated[tyro.conf.OmitArgPrefixes[kind], tyro.conf.arg(name="")]
+    of_family = with_types(TrainArguments, recipe=flat)
+    parsed = parse(
+        of_family,
         arguments,
         "train",
-        description=train_help(),
-        default=TrainArguments(recipe=defaults, recipe_name=name),
+        description=train_help(recipe.model),
+        default=of_family(recipe=kind(**vars(recipe)), recipe_name=name),
     )
+    options = TrainArguments(**{**vars(parsed), "recipe": type(recipe)(**vars(parsed.recipe))})
     if options.recipe_name != name:  # The options before it changed the defaults of another recipe.
         raise UserError(
             f"The recipe comes first: keras-attention train {options.recipe_name} [options]."
         )
-    check_changes(options.recipe.model, recipe.model)
     options = with_given(options, arguments)
     if "warmup_steps" in options.given and "warmup_share" not in options.given:
         # Asked for, so the share that a recipe allows to its own number of steps is no limit.
@@ -141,14 +155,43 @@ def with_given(options, arguments):
     return dataclasses.replace(options, given=frozenset(given_options(type(options), arguments)))
 
 
-def train_help():
-    """What `train --help` says above the options."""
+def asked_model(model, arguments):
+    """The options of a model to begin with: those of a recipe, or of the family that is asked for.
+
+    Args:
+        model: options of the model of a recipe.
+        arguments: list of str.
+
+    Raises:
+        UserError: an argument is an option of another family.
+    """
+    given = given_values(arguments)
+    if given.get("model") in get_args(ModelKind):
+        model = changed_model(model, model=given["model"])
+    family = model_family(model.model)
+    for other in MODEL_FAMILIES:
+        for field in dataclasses.fields(other):
+            flag = {field.name, f"no_{field.name}"} & set(given)
+            if flag:
+                check_family(family, field.name, given[flag.pop()], model.model)
+    return model
+
+
+def train_help(model):
+    """What `train --help` says above the options.
+
+    Args:
+        model: options of the model, which are those of one family.
+    """
+    other = "transformer-tiny" if model.model == "recurrent" else "recurrent"
     return "\n\n".join(
         [
             "Trains a recipe and scores it; the same command again goes on where an earlier one "
             "stopped. The recipe is a name or a recorded recipe.json, given first; any of its "
             "options can be changed by a flag. The names:",
             *(f"- {name}: {entry.summary}." for name, entry in RECIPES.items()),
+            f"The options of the model are those of --model {model.model}; --model {other} --help "
+            "shows those of the other family.",
         ]
     )
 

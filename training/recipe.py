@@ -10,7 +10,13 @@ from typing import ClassVar, Literal
 
 from keras_attention.decoding.search_options import SearchOptions
 
-from .recipe_checks import check_numbers, check_pairs_of_options, check_search, check_transformer
+from .recipe_checks import (
+    check_family,
+    check_model,
+    check_numbers,
+    check_pairs_of_options,
+    check_search,
+)
 
 TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
 
@@ -116,17 +122,24 @@ class TextOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelOptions:
-    """The model: a recurrent encoder and decoder with attention, or a Transformer of a named size.
-
-    Cell, units, layers, wiring, attention and embedding width are those of the recurrent model;
-    the size of a Transformer fixes its own. Norm, activation, attention dropout, key and value
-    heads and position are those of a Transformer.
-    """
+class CommonModelOptions:
+    """What every family of models has."""
 
     model: ModelKind = "recurrent"
     """Family and size: a recurrent model, or a Transformer (tiny 4+4 blocks of width 128, small
     3+3 of 256, base 6+6 of 512, big 6+6 of 1024)."""
+    dropout: float = 0.3
+    """Dropout rate of the features, around every layer."""
+    tie_embeddings: bool = True
+    """Use the target embedding as the output projection too."""
+    share_embeddings: bool = False
+    """Use one embedding for source and target; needs --joint-vocabulary."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RecurrentOptions(CommonModelOptions):
+    """A recurrent encoder and decoder with attention."""
+
     cell: Literal["lstm", "gru"] = "gru"
     """Kind of recurrent cell."""
     encoder_units: int = 256
@@ -147,26 +160,105 @@ class ModelOptions:
     general, concat)."""
     embedding_dim: int = 256
     """Width of the token embeddings."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformerOptions(CommonModelOptions):
+    """A Transformer of a named size, which fixes its width, heads and number of blocks."""
+
+    model: ModelKind = "transformer-tiny"
+    """Family and size: a recurrent model, or a Transformer (tiny 4+4 blocks of width 128, small
+    3+3 of 256, base 6+6 of 512, big 6+6 of 1024)."""
+    attention: Literal[
+        "full",
+        "sliding-window",
+        "strided",
+        "fixed",
+        "linear",
+        "performer",
+        "talking-heads",
+        "output-gate",
+        "query-key-norm",
+        "learned-sinks",
+        "sparsemax",
+        "entmax15",
+        "sigmoid",
+    ] = "full"
+    """Self-attention of every block: full; sparse (sliding-window of 32 tokens to each side,
+    strided, fixed); linear in the length (linear, performer); an extension of full attention
+    (talking-heads, output-gate, query-key-norm, learned-sinks), or full attention with another
+    normalizer than softmax (sparsemax, entmax15, sigmoid)."""
     norm: Literal["pre", "post"] = "pre"
-    """Where a Transformer normalises: before each sublayer, or after it (Vaswani et al. 2017)."""
+    """Where a Transformer normalizes: before each sublayer, or after it (Vaswani et al. 2017)."""
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
-    """Activation function of the feed-forward networks of a Transformer."""
+    """Activation function of the feed-forward networks."""
     attention_dropout: float = 0.0
-    """Dropout rate of the attention weights of a Transformer."""
+    """Dropout rate of the attention weights."""
     num_key_value_heads: int | None = None
-    """Heads of keys and values in a Transformer, shared by groups of query heads; as many as query
-    heads if not given."""
+    """Heads of keys and values, shared by groups of query heads; as many as query heads if not
+    given."""
     position: Literal["sinusoidal", "rotary", "alibi", "shaw", "t5", "transformer-xl"] = (
         "sinusoidal"
     )
-    """Position encoding of a Transformer: added to the embeddings (sinusoidal), or inside the
-    attention of every block."""
-    dropout: float = 0.3
-    """Dropout rate of the features, around every layer."""
-    tie_embeddings: bool = True
-    """Use the target embedding as the output projection too."""
-    share_embeddings: bool = False
-    """Use one embedding for source and target; needs --joint-vocabulary."""
+    """Position encoding: added to the embeddings (sinusoidal), or inside the attention of every
+    block."""
+
+
+MODEL_FAMILIES = (RecurrentOptions, TransformerOptions)
+
+
+def model_family(model):
+    """The class of options that a model has.
+
+    Args:
+        model: str. One of `ModelKind`.
+    """
+    return RecurrentOptions if model == "recurrent" else TransformerOptions
+
+
+def ModelOptions(model="recurrent", **options):
+    """Options of a model, of the class that its family has.
+
+    Args:
+        model: str. `"recurrent"`, or a Transformer such as `"transformer-tiny"`.
+        **options: those of `RecurrentOptions` or of `TransformerOptions`.
+
+    Returns:
+        An instance of one of these classes.
+
+    Raises:
+        UserError: an option belongs to another family.
+
+    Example:
+
+    >>> from keras_attention.training import ModelOptions
+    >>> type(ModelOptions("transformer-small", norm="post")).__name__
+    'TransformerOptions'
+    """
+    family = model_family(model)
+    for name, value in options.items():
+        check_family(family, name, value, model)
+    return family(model=model, **options)
+
+
+def changed_model(options, **changes):
+    """Options of a model with some of them changed; of another family if `model` says so.
+
+    Args:
+        options: instance of one of `MODEL_FAMILIES`.
+        **changes: options that are others. What both families have is kept.
+
+    Raises:
+        UserError: an option belongs to another family.
+    """
+    family = model_family(changes.get("model", options.model))
+    kept = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(
+            family if isinstance(options, family) else CommonModelOptions
+        )
+    }
+    return ModelOptions(**{**kept, **changes})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,7 +321,7 @@ class Recipe:
     """Name that the run, its bundle and its manifest carry."""
     data: DataOptions = DataOptions()
     text: TextOptions = TextOptions()
-    model: ModelOptions = ModelOptions()
+    model: RecurrentOptions | TransformerOptions = RecurrentOptions()
     fit: FitOptions = FitOptions()
     search: SearchOptions = SearchOptions()
     score: ScoreOptions = ScoreOptions()
@@ -238,5 +330,5 @@ class Recipe:
         """Raises `UserError` where two options do not fit each other or a number makes no sense."""
         check_numbers(self)
         check_pairs_of_options(self)
-        check_transformer(self.model)
+        check_model(self.model, model_family(self.model.model))
         check_search(self)

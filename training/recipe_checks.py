@@ -24,18 +24,6 @@ NOT_NEGATIVE = {
 SHARES = {"model": ("dropout", "attention_dropout"), "fit": ("label_smoothing", "average_decay")}
 
 SUB_WORD = {"wordpiece", "sentencepiece"}
-RECURRENT = (
-    "cell",
-    "encoder_units",
-    "encoder_layers",
-    "bidirectional",
-    "decoder_units",
-    "decoder_layers",
-    "wiring",
-    "attention",
-    "embedding_dim",
-)
-TRANSFORMER = ("norm", "activation", "attention_dropout", "num_key_value_heads", "position")
 
 
 def check_numbers(recipe):
@@ -86,20 +74,33 @@ def check_pairs_of_options(recipe):
         )
 
 
-def check_transformer(model):
-    """Raises `UserError` for options of a Transformer that a model does not have, or of another.
+def check_family(family, name, value, model):
+    """Raises `UserError` for an option that a family of models does not have.
 
     Args:
-        model: `ModelOptions`.
+        family: class of options.
+        name: str. Name of the option.
+        value: what the option was to be.
+        model: str. The model that was asked for.
     """
-    if model.model == "recurrent":
-        for name in TRANSFORMER:
-            if getattr(model, name) != getattr(type(model), name):
-                raise UserError(
-                    f"{_flag(name)} is for Transformers. "
-                    f"Received: {getattr(model, name)} with --model recurrent"
-                )
-    elif model.num_key_value_heads is not None:
+    if name not in {field.name for field in dataclasses.fields(family)}:
+        owner = "Transformers" if model == "recurrent" else "the recurrent model"
+        raise UserError(f"{_flag(name)} is for {owner}. Received: {value} with --model {model}")
+
+
+def check_model(model, family):
+    """Raises `UserError` for options of a model that do not fit each other.
+
+    Args:
+        model: options of a model.
+        family: class of options that the model should have.
+    """
+    if not isinstance(model, family):
+        raise UserError(
+            f"--model {model.model} has {family.__name__}, made by ModelOptions({model.model!r}, "
+            f"...). Received: {type(model).__name__}"
+        )
+    if getattr(model, "num_key_value_heads", None) is not None:
         # Needs Keras, which is slow to import.
         from keras_attention.models import TRANSFORMER_SIZES
 
@@ -122,24 +123,6 @@ def check_search(recipe):
     make_search(recipe.search, recipe.text.max_target_length)
 
 
-def check_changes(model, named):
-    """Raises `UserError` for an option that was changed but that the model does not have.
-
-    Args:
-        model: `ModelOptions`.
-        named: `ModelOptions` of the recipe that was changed; what it says of another family, for
-            when the family is chosen, is no mistake.
-    """
-    if model.model == "recurrent":
-        return
-    for name in RECURRENT:
-        if getattr(model, name) != getattr(named, name):
-            raise UserError(
-                f"{_flag(name)} is for the recurrent model. "
-                f"Received: {getattr(model, name)} with --model {model.model}"
-            )
-
-
 def _numbers(recipe):
     for group in filter(dataclasses.is_dataclass, vars(recipe).values()):
         for name, value in vars(group).items():
@@ -150,8 +133,8 @@ def _numbers(recipe):
 def _values(recipe, table):
     for group, names in table.items():
         for name in names:
-            value = getattr(getattr(recipe, group), name)
-            if value is not None:  # An option that need not be given.
+            value = getattr(getattr(recipe, group), name, None)
+            if value is not None:  # An option of another family, or one that need not be given.
                 yield _flag(name), value
 
 

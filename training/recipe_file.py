@@ -7,7 +7,8 @@ from keras_attention.errors import UserError
 from keras_attention.files import read_json
 from keras_attention.json_shapes import Optional
 
-from .recipe import Recipe
+from .recipe import MODEL_FAMILIES, Recipe, RecurrentOptions, TransformerOptions, model_family
+from .recipe_checks import check_family
 
 RECIPE_CLASSES = (Recipe,)  # One a task.
 
@@ -32,10 +33,38 @@ def from_dict(content):
             continue
         if name not in groups:
             raise UserError(f"The recipe has an unknown part: {name}.")
+        if name == "model" and isinstance(value, dict):
+            groups[name], value = _model(value)
         arguments[name] = _value(groups[name], name, value)
     if "search" in arguments:
         arguments["search"] = _search(content["search"], arguments["search"])
     return recipe_class(**arguments)
+
+
+def _model(options):
+    """Class of the options of a recorded model, and those options that its family has.
+
+    Version 0.1 recorded the options of all families: what a Transformer does not have is left out,
+    and so is what a recurrent model does not have, unless somebody wrote it.
+    """
+    model = options.get("model", "recurrent")
+    family = model_family(model)
+    own = _fields(family)
+    others = _fields(*(other for other in MODEL_FAMILIES if other is not family))
+    kept = {}
+    for name, value in options.items():
+        is_foreign = name in others and name not in own
+        if is_foreign and family is RecurrentOptions and value != others[name].default:
+            check_family(family, name, value, model)
+        if family is TransformerOptions and name in own and name in others:
+            is_foreign = value in get_args(others[name].type) and not _fits(own[name].type, value)
+        if not is_foreign:
+            kept[name] = value
+    return family, kept
+
+
+def _fields(kind):
+    return {field.name: field for field in dataclasses.fields(kind)}
 
 
 def _recipe_class(task):
@@ -87,22 +116,22 @@ def _text(recorded, options):
 
 def _value(kind, name, value):
     """`value` if it is of the type that a field of a recipe has; a group is made from its dict."""
-    choices = get_args(kind)
-    if type(None) in choices:  # An option that need not be given.
-        if value is None:
-            return None
-        (kind,) = set(choices) - {type(None)}
-    if dataclasses.is_dataclass(kind):
-        if isinstance(value, dict):
-            return _group(kind, name, value)
-        fits = False
-    elif choices := get_args(kind):
-        fits = value in choices
-    else:
-        fits = type(value) is kind or (kind is float and type(value) is int)
-    if not fits:
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        return _group(kind, name, value)
+    if not _fits(kind, value):
         raise UserError(f"The recipe has a wrong value: {name} cannot be {value!r}.")
     return value
+
+
+def _fits(kind, value):
+    """Whether an option may have a value."""
+    choices = get_args(kind)
+    if type(None) in choices:  # An option that need not be given.
+        (kind,) = set(choices) - {type(None)}
+        return value is None or _fits(kind, value)
+    if choices:
+        return value in choices
+    return type(value) is kind or (kind is float and type(value) is int)
 
 
 def _group(group, name, options):
@@ -134,5 +163,7 @@ def differences(recipe, other):
     ours.pop("search")
     rows = [(name, ours.pop(name), theirs.pop(name)) for name in ("task", "name")]
     for group, options in ours.items():
-        rows += [(option, value, theirs[group][option]) for option, value in options.items()]
+        others = theirs[group]
+        names = dict.fromkeys([*options, *others])  # Of models of two families some have one side.
+        rows += [(name, options.get(name), others.get(name)) for name in names]
     return [row for row in rows if row[1] != row[2]]

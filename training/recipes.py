@@ -8,10 +8,11 @@ from keras_attention.errors import UserError
 from .recipe import (
     DataOptions,
     FitOptions,
-    ModelOptions,
     Recipe,
+    RecurrentOptions,
     ScoreOptions,
     TextOptions,
+    TransformerOptions,
 )
 
 
@@ -38,7 +39,7 @@ def dates():
             max_source_length=64,
             max_target_length=12,
         ),
-        model=ModelOptions(
+        model=RecurrentOptions(
             cell="lstm",
             encoder_units=64,
             decoder_units=128,
@@ -65,7 +66,7 @@ def dates_transformer():
     return dataclasses.replace(
         dates(),
         name="dates-transformer",
-        model=ModelOptions(model="transformer-tiny", dropout=0.0),
+        model=TransformerOptions("transformer-tiny", dropout=0.0),
         fit=FitOptions(
             epochs=6,
             batch_size=128,
@@ -88,7 +89,7 @@ def translation():
             vocabulary_size=3_000,
             joint_vocabulary=True,
         ),
-        model=ModelOptions(
+        model=RecurrentOptions(
             encoder_units=192,
             decoder_units=320,
             wiring="bahdanau",

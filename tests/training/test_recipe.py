@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 import math
 import typing
@@ -9,17 +10,20 @@ from tiny_runs import TINY, changed
 
 from keras_attention import UserError, decoding
 from keras_attention.decoding import make_search
+from keras_attention.models.self_attentions import SELF_ATTENTIONS
+from keras_attention.option_types import families
 from keras_attention.training import (
     DataOptions,
     ModelOptions,
     Pairs,
     TextOptions,
+    TransformerOptions,
     make_model,
     make_tokenizers,
     recipes,
 )
 from keras_attention.training.build import POSITIONS
-from keras_attention.training.recipe import Recipe
+from keras_attention.training.recipe import Recipe, changed_model
 from keras_attention.training.recipe_file import (
     RECIPE_CLASSES,
     differences,
@@ -29,7 +33,12 @@ from keras_attention.training.recipe_file import (
 )
 from keras_attention.training.tasks import TASKS
 
-GROUPS = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
+GROUPS = [
+    kind
+    for field in dataclasses.fields(Recipe)
+    if field.name != "name"
+    for kind in families(field.type) or [field.type]
+]
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
@@ -48,10 +57,11 @@ def test_options_that_are_not_given_have_their_defaults():
 
 def test_options_have_names_of_their_own():
     # The command line leaves out the names of the groups.
-    names = ["name"] + [
-        field.name for kind in GROUPS.values() for field in dataclasses.fields(kind)
-    ]
-    assert len(set(names)) == len(names)
+    groups = [{field.name for field in dataclasses.fields(kind)} for kind in GROUPS]
+    for group, other in itertools.combinations(groups, 2):
+        # But for models of two families, of which a run has one.
+        both = group & other
+        assert not both or (group | other >= {"cell", "norm"} and both >= {"model", "attention"})
 
 
 @pytest.mark.parametrize(
@@ -108,7 +118,6 @@ def test_missing_file(tmp_path):
             {"beam_width": 0},
             "no beam search: --beam-width is .* at least 1. Received: --beam-width=0",
         ),
-        ("model", {"norm": "post"}, "--norm is for Transformers. Received: post with --model rec"),
         (
             "model",
             {"model": "transformer-tiny", "num_key_value_heads": 3},
@@ -208,7 +217,7 @@ def test_unknown_name():
 
 def test_every_option_is_checked_by_type():
     # A type that `from_dict` does not know would refuse every value.
-    for kind in GROUPS.values():
+    for kind in GROUPS:
         for field in dataclasses.fields(kind):
             assert field.type in (int, float, str, bool) or typing.get_args(field.type), field.name
 
@@ -237,8 +246,10 @@ def test_the_transformer_of_a_recipe(position):
 
 
 def test_every_position_is_one_of_the_options():
-    kinds = {field.name: field.type for field in dataclasses.fields(ModelOptions)}
+    kinds = {field.name: field.type for field in dataclasses.fields(TransformerOptions)}
     assert set(POSITIONS) == set(typing.get_args(kinds["position"]))
+    named = {name.replace("_", "-") for name in SELF_ATTENTIONS}
+    assert set(typing.get_args(kinds["attention"])) == {"full", *named}
 
 
 def test_a_recipe_names_its_task():
@@ -252,3 +263,38 @@ def test_a_recipe_names_its_task():
 def test_every_task_has_a_recipe():
     assert {task.recipe_class for task in TASKS.values()} == set(RECIPE_CLASSES)
     assert all(name == task.name == task.recipe_class.task for name, task in TASKS.items())
+
+
+def test_options_of_another_family_are_refused():
+    message = "--norm is for Transformers. Received: post with --model recurrent"
+    with pytest.raises(UserError, match=message):
+        ModelOptions(norm="post")
+    with pytest.raises(UserError, match=message):
+        from_dict({"model": {"norm": "post"}})
+    with pytest.raises(UserError, match="--cell is for the recurrent model. Received: lstm"):
+        ModelOptions("transformer-base", cell="lstm")
+    with pytest.raises(UserError, match="has TransformerOptions, .* Received: RecurrentOptions"):
+        recipe = dataclasses.replace(TINY.model, model="transformer-tiny")
+        dataclasses.replace(TINY, model=recipe).check()
+
+
+def test_a_changed_family_keeps_what_both_have():
+    changed_options = changed_model(TINY.model, model="transformer-small", norm="post")
+    assert changed_options == TransformerOptions(
+        "transformer-small", TINY.model.dropout, norm="post"
+    )
+
+
+def test_models_of_version_0_1_are_read():
+    """They recorded the options of both families."""
+    recurrent = {"cell": "lstm", "attention": "general", "encoder_units": 5}
+    transformer = {"norm": "pre", "position": "sinusoidal", "num_key_value_heads": None}
+    old = from_dict({"model": {"model": "recurrent", **recurrent, **transformer}})
+    assert old.model == ModelOptions(**recurrent)
+    recorded = {"model": "transformer-tiny", **recurrent, **transformer, "norm": "post"}
+    assert from_dict({"model": recorded}).model == TransformerOptions(norm="post")
+    with pytest.raises(UserError, match=r"wrong value: model\.attention cannot be 'linear'"):
+        from_dict({"model": {"attention": "linear"}})
+    assert from_dict({"model": {"model": "transformer-tiny", "attention": "linear"}}).model == (
+        TransformerOptions(attention="linear")
+    )

@@ -13,6 +13,7 @@ from keras_attention.training import (
     TextOptions,
     train_and_evaluate,
 )
+from keras_attention.training.recipe import changed_model
 
 # Splits of different sizes, so that a mixed-up one is caught.
 TINY = Recipe(
@@ -32,13 +33,13 @@ TINY = Recipe(
 
 def changed(recipe, **groups):
     """A recipe with some options of some groups replaced: `changed(TINY, fit={"epochs": 1})`."""
-    return dataclasses.replace(
-        recipe,
-        **{
-            name: dataclasses.replace(getattr(recipe, name), **options)
-            for name, options in groups.items()
-        },
-    )
+    changes = {
+        name: (changed_model if name == "model" else dataclasses.replace)(
+            getattr(recipe, name), **options
+        )
+        for name, options in groups.items()
+    }
+    return dataclasses.replace(recipe, **changes)
 
 
 @dataclasses.dataclass
