@@ -14,6 +14,7 @@ from keras_attention.decoding.hypotheses import (
 from keras_attention.decoding.state import (
     LOWEST,
     StateLeaves,
+    first_tokens,
     repeat_rows,
     top_log_probs,
     vocabulary_size,
@@ -41,6 +42,7 @@ class BeamRun:
         self.rules = rules
         self.return_alignments = return_alignments
         batch, self.source_length = ops.shape(source_mask)
+        self.sources = batch
         self.width = search.width // search.groups
         self.batch = batch * search.groups
         self.sentences = ops.arange(self.batch, dtype="int32")[:, None]  # (batch, 1)
@@ -53,12 +55,13 @@ class BeamRun:
         """Search: see `Search`."""
         sizes = (self.batch, self.width, self.search.max_length)
         n_best = min(self.search.n_best, self.width)
+        tokens = first_tokens(start_id, self.sources, self.search.width)  # (batch * width,)
         _, live, finished, done, written = ops.while_loop(
             self._keep_going,
             self._advance,
             (
                 ops.zeros((), dtype="int32"),
-                first_beams(*sizes, start_id, pad_id, self.leaves.repeat(self.search.width)),
+                first_beams(*sizes, tokens, pad_id, self.leaves.repeat(self.search.width)),
                 nothing_finished(self.batch, n_best, self.search.max_length, pad_id),
                 ops.zeros((self.batch,), dtype="bool"),
                 nothing_written(

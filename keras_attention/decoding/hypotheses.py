@@ -58,11 +58,11 @@ def empty_history(batch, beams, max_length, pad_id):
     return ops.stack([ids, ops.zeros_like(ids)], axis=2)  # (batch, beams, 2, max_length)
 
 
-def first_beams(batch, width, max_length, start_id, pad_id, leaves):
+def first_beams(batch, width, max_length, tokens, pad_id, leaves):
     """One empty hypothesis in each sentence: beam 0, so that no two beams are ever the same."""
     log_probs = ops.where(ops.arange(width, dtype="int32") == 0, 0.0, LOWEST)  # (width,)
     return Live(
-        tokens=ops.full((batch * width,), start_id, dtype="int32"),
+        tokens=tokens,
         history=empty_history(batch, width, max_length, pad_id),
         log_probs=ops.zeros((batch, 1), dtype="float32") + log_probs,
         leaves=leaves,

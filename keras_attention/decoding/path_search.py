@@ -6,7 +6,13 @@ from keras import ops
 
 from keras_attention.decoding.rules import Rules
 from keras_attention.decoding.search import Search, SearchResult
-from keras_attention.decoding.state import LOWEST, StateLeaves, vocabulary_size, write_row
+from keras_attention.decoding.state import (
+    LOWEST,
+    StateLeaves,
+    first_tokens,
+    vocabulary_size,
+    write_row,
+)
 
 
 class Paths(NamedTuple):
@@ -82,7 +88,7 @@ class PathSearch(Search):
         if return_alignments:
             alignments = ops.zeros((self.max_length, rows, source_length), dtype="float32")
         paths = Paths(
-            tokens=ops.full((rows,), start_id, dtype="int32"),
+            tokens=first_tokens(start_id, batch, self.beams),
             ids=ops.full((rows, self.max_length), pad_id, dtype="int32"),
             scores=ops.zeros((rows,), dtype="float32"),
             lengths=ops.zeros((rows,), dtype="int32"),

@@ -83,7 +83,7 @@ class Search:
             sentences, where the rows of the rest are sentence after sentence, each with all its
             beams. What `step` returns in its place is not read.
         source_mask: Bool `(batch, source)`, True where there is a source token.
-        start_id: Integer, the token before the first one.
+        start_id: Integer, the token before the first one; or int32 `(batch,)`, that of each row.
         end_id: Integer, the token that ends a sentence.
         pad_id: Integer, fills `ids` after the end.
         prefix: int `(batch, prefix)`, the tokens each row begins with, padded with `pad_id`; a row

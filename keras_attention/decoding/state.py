@@ -81,6 +81,20 @@ def repeat_rows(x, width):
     return ops.take(x, rows, axis=0)
 
 
+def first_tokens(start_id, rows, width):
+    """The tokens of the first step: int32 `(rows * width,)`.
+
+    Args:
+        start_id: Integer, or int32 `(rows,)`, the token before the first one.
+        rows: Integer or int32 scalar.
+        width: Integer, the hypotheses of each row.
+    """
+    if isinstance(start_id, int):
+        return ops.full((rows * width,), start_id, dtype="int32")
+    start_id = ops.cast(ops.convert_to_tensor(start_id), "int32")
+    return repeat_rows(ops.broadcast_to(start_id, (rows,)), width)
+
+
 def gather_beams(x, index, sentences):
     """Pick the beams `index` `(batch, n)` of `(batch, beams, ...)`: `(batch, n, ...)`.
 

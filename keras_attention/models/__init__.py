@@ -5,6 +5,7 @@ from keras_attention.models.compiled import CompiledSearch as CompiledSearch
 from keras_attention.models.ensemble import Ensemble as Ensemble
 from keras_attention.models.feed_forward import FeedForward as FeedForward
 from keras_attention.models.input_feeding_decoder import InputFeedingDecoder as InputFeedingDecoder
+from keras_attention.models.language_model import LanguageModel as LanguageModel
 from keras_attention.models.parallel_decoder import ParallelDecoder as ParallelDecoder
 from keras_attention.models.recurrent_decoder import RecurrentDecoder as RecurrentDecoder
 from keras_attention.models.recurrent_encoder import RecurrentEncoder as RecurrentEncoder

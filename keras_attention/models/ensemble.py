@@ -72,11 +72,13 @@ class Ensemble(RematerializedByParts, keras.Model):
             training: bool. Whether dropout is active.
 
         Returns:
-            A dict: `memories`, a list, and `mask`, bool `(batch, source)`.
+            A dict: `memories`, a list; `mask`, bool `(batch, source)`; and `start_id` where the
+            models are `LanguageModel`s.
         """
         options = {} if source_mask is None else {"source_mask": source_mask}
         memories = [model.encode(source, training=training, **options) for model in self.models]
-        return {"memories": memories, "mask": memories[0]["mask"]}
+        shared = {name: memories[0][name] for name in ("mask", "start_id") if name in memories[0]}
+        return {"memories": memories, **shared}
 
     def start(self, memory, max_length=None):
         """Decoder states before the first step.

@@ -43,7 +43,7 @@ def _search(model, source, search, prefix, return_alignments, source_mask):
         model.step,
         model.start(memory, search.max_length),
         memory["mask"],
-        start_id=model.start_id,
+        start_id=memory.get("start_id", model.start_id),  # the last token of a prompt
         end_id=model.end_id,
         pad_id=model.pad_id,
         prefix=prefix,

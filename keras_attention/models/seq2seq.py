@@ -4,20 +4,19 @@ import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import check_input
-from keras_attention.layers.rematerialized import RematerializedByParts
 from keras_attention.models.generation import generate
+from keras_attention.models.sequence_model import SequenceModel
 from keras_attention.models.sequence_parts import (
     SequenceParts,
     check_targets,
     embed,
     make_source_embedding,
     make_target_embedding,
-    refuse_class_weight,
 )
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class Seq2Seq(RematerializedByParts, keras.Model):
+class Seq2Seq(SequenceModel):
     """Encoder and decoder joined into one functional Keras model.
 
     Called with a dict of ids it gives logits for every target position (teacher forcing). The same
@@ -123,16 +122,8 @@ class Seq2Seq(RematerializedByParts, keras.Model):
         self.share_embeddings = share_embeddings
         self.source_features = source_features
 
-    def make_train_function(self, force=False):
-        """The function that `fit` calls: see `keras.Model`.
-
-        The variables of the optimizer are made before. Keras makes them in the first step on
-        TensorFlow, which costs a second trace of it: twice the wait before training begins. (With a
-        distribution strategy, and on JAX, Keras makes them before, too.)
-        """
-        if self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-        return super().make_train_function(force)
+    def _check_batch(self, inputs):
+        check_targets(inputs, self.pad_id)
 
     def call(self, inputs, training=None, mask=None):
         if isinstance(inputs, dict):
@@ -150,32 +141,6 @@ class Seq2Seq(RematerializedByParts, keras.Model):
         if _has_mask(inputs):
             inputs = {name: inputs[name] for name in ("source", "target")}
         return super().compute_output_spec(inputs, training=training)
-
-    def fit(self, x=None, *args, **kwargs):
-        refuse_class_weight(kwargs)
-        check_targets(x, self.pad_id)
-        return super().fit(x, *args, **kwargs)
-
-    def train_on_batch(self, x, *args, **kwargs):
-        refuse_class_weight(kwargs)
-        check_targets(x, self.pad_id)
-        return super().train_on_batch(x, *args, **kwargs)
-
-    def test_on_batch(self, x, *args, **kwargs):
-        check_targets(x, self.pad_id)
-        return super().test_on_batch(x, *args, **kwargs)
-
-    def evaluate(self, x=None, *args, **kwargs):
-        check_targets(x, self.pad_id)
-        return super().evaluate(x, *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        check_targets(x, self.pad_id)
-        return super().predict(x, *args, **kwargs)
-
-    def predict_on_batch(self, x):
-        check_targets(x, self.pad_id)
-        return super().predict_on_batch(x)
 
     def _parts(self):
         # A method: Keras saves the layers that it finds in attributes and properties.

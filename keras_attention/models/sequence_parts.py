@@ -59,7 +59,7 @@ def embed(embedding, ids):
     return embedding(ids) * embedding.output_dim**0.5
 
 
-def make_target_embedding(vocabulary_size, dim, tie, dtype):
+def make_target_embedding(vocabulary_size, dim, tie, dtype, name="target_embedding"):
     """The embedding of target tokens, which the logits come from, too."""
     # Rows of norm one: the tied logits start small, and `embed` scales the input back to a
     # variance of one, without which recurrent models stay at unigram statistics for long.
@@ -71,7 +71,7 @@ def make_target_embedding(vocabulary_size, dim, tie, dtype):
         # Left to itself the layer gives float32 in the one pass and float16 in a step.
         reverse_dtype=dtype.compute_dtype,
         dtype=dtype,
-        name="target_embedding",
+        name=name,
     )
 
 
@@ -101,14 +101,26 @@ def check_targets(inputs, pad_id):
     Raises:
         ValueError: a row has padding before tokens.
     """
-    target = known(inputs["target"]) if isinstance(inputs, dict) and "target" in inputs else None
-    if target is None or target.ndim != 2 or not target.size:
+    if isinstance(inputs, dict) and "target" in inputs:
+        check_right_padding("target", inputs["target"], pad_id)
+
+
+def check_right_padding(name, ids, pad_id):
+    """Raises ValueError for rows that have padding before tokens, where the ids are known.
+
+    Args:
+        name: str, for the message.
+        ids: int array or tensor `(batch, length)`; anything else, such as a dataset, passes.
+        pad_id: int.
+    """
+    ids = known(ids)
+    if ids is None or ids.ndim != 2 or not ids.size:
         return
-    wrong = (target[:, 0] == pad_id) & (target != pad_id).any(axis=1)
+    wrong = (ids[:, 0] == pad_id) & (ids != pad_id).any(axis=1)
     if wrong.any():
         raise ValueError(
-            "Expected `target` to be padded on the right. "
-            f"Received: target[{wrong.argmax()}]={target[wrong.argmax()].tolist()}, "
+            f"Expected `{name}` to be padded on the right. "
+            f"Received: {name}[{wrong.argmax()}]={ids[wrong.argmax()].tolist()}, "
             f"pad_id={pad_id}"
         )
 

@@ -17,7 +17,7 @@ from fake_steps import (
 )
 from keras import ops
 
-from keras_attention.decoding import Greedy
+from keras_attention.decoding import Beam, DiverseBeam, Greedy, Sample
 
 END = 1
 LETTERS = "_$" + "abcdefghijklmnopqrstuvwxyz"
@@ -168,3 +168,24 @@ def test_an_unknown_vocabulary_size_is_refused():
 
     with pytest.raises(ValueError, match=r"static vocabulary axis\. Received: shape=\(None, None"):
         run(np.zeros((2, 3), "float32"))
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        Greedy(max_length=3),
+        Beam(width=2, n_best=2, max_length=3),
+        DiverseBeam(width=4, groups=2, n_best=2, max_length=3),
+        Sample(samples=2, max_length=3, temperature=0.01),
+    ],
+)
+def test_each_row_begins_with_its_own_token(search):
+    """The model counts: whatever comes in, the next number is all but certain."""
+
+    def count(token_ids, state):
+        logits = 9.0 * ops.one_hot(token_ids + 1, 12)
+        return logits, state, ops.ones((ops.shape(token_ids)[0], 1))
+
+    result = search(count, {}, ops.ones((3, 1), "bool"), np.array([7, 2, 4]), end_id=11)
+    expected = [[8, 9, 10], [3, 4, 5], [5, 6, 7]]
+    assert arrays(result).ids[:, 0].tolist() == expected
