@@ -24,6 +24,8 @@ NOT_NEGATIVE = {
 SHARES = {"model": ("dropout", "attention_dropout"), "fit": ("label_smoothing", "average_decay")}
 
 SUB_WORD = {"wordpiece", "sentencepiece"}
+# Self-attentions of a Transformer that never compute the score of a query and a key.
+WITHOUT_SCORES = {"linear", "performer"}
 
 
 def check_numbers(recipe):
@@ -99,6 +101,12 @@ def check_model(model, family):
         raise UserError(
             f"--model {model.model} has {family.__name__}, made by ModelOptions({model.model!r}, "
             f"...). Received: {type(model).__name__}"
+        )
+    attention, position = (getattr(model, name, None) for name in ("attention", "position"))
+    if attention in WITHOUT_SCORES and position not in ("sinusoidal", "rotary"):
+        raise UserError(
+            f"--attention {attention} has no scores that --position {position} could change: "
+            "it takes sinusoidal or rotary."
         )
     if getattr(model, "num_key_value_heads", None) is not None:
         # Needs Keras, which is slow to import.

@@ -10,7 +10,7 @@ from tiny_runs import TINY, changed
 
 from keras_attention import UserError, decoding
 from keras_attention.decoding import make_search
-from keras_attention.models.self_attentions import SELF_ATTENTIONS
+from keras_attention.models import SELF_ATTENTIONS
 from keras_attention.option_types import families
 from keras_attention.training import (
     DataOptions,
@@ -122,6 +122,11 @@ def test_missing_file(tmp_path):
             "model",
             {"model": "transformer-tiny", "num_key_value_heads": 3},
             "--num-key-value-heads must divide the 4 heads of --model transformer-tiny.*: 3",
+        ),
+        (
+            "model",
+            {"model": "transformer-tiny", "attention": "linear", "position": "t5"},
+            "--attention linear has no scores that --position t5 could change",
         ),
         ("search", {"search": "greedy", "top_k": 3}, "--top-k does not fit greedy search"),
         ("search", {"length_penalty": math.nan}, "--length-penalty must be a finite number"),

@@ -17,9 +17,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny_runs import TINY, changed, train
 
 from keras_attention import Translator, decoding
-from keras_attention.export import export, open_predictor
+from keras_attention.export import export, open_predictor, verify
 from keras_attention.export.precision import half_policies
 from keras_attention.files import read_json
+from keras_attention.layers import LinearAttention, SlidingWindowAttention
+from keras_attention.models import TRANSFORMER_SIZES
 from keras_attention.training import FitOptions, SearchOptions, evaluate, load_splits
 from keras_attention.training.build import make_model, make_optimizer
 from keras_attention.training.callbacks import BestModel, checkpoints
@@ -253,6 +255,34 @@ def test_a_transformer_trained_resumed_exported_and_loaded(tmp_path):
     for format in ("saved_model", "onnx"):
         answers = open_predictor(tmp_path / "bundle", format).predict(texts)
         assert [answer.text for answer in answers] == found(texts)
+
+
+@pytest.mark.exhaustive  # any Transformer trains so, and the step of each is tested with models
+@pytest.mark.parametrize("attention", ["sliding-window", "linear"])
+def test_a_transformer_of_another_attention_trained_exported_and_verified(
+    attention, tmp_path, monkeypatch
+):
+    size = {"num_layers": 1, "width": 16, "num_heads": 2, "feed_forward_units": 16}
+    monkeypatch.setitem(TRANSFORMER_SIZES, "tiny", size)
+    recipe = changed(
+        TINY,
+        data={"train_size": 29, "validation_size": 7, "test_size": 5},
+        model={"model": "transformer-tiny", "attention": attention, "position": "rotary"},
+        fit={"epochs": 1},
+        score={"heatmaps": 0},
+    )
+    run = train(recipe, tmp_path / "run")
+    decoder = Translator.load(run.folder / "translator").model.decoder
+    assert (
+        type(decoder.blocks[0].self_attention)
+        is {
+            "sliding-window": SlidingWindowAttention,
+            "linear": LinearAttention,
+        }[attention]
+    )
+    manifest = export(run.folder, tmp_path / "bundle")
+    assert manifest["from"]["recipe"]["recipe"]["model"]["attention"] == attention
+    verify(tmp_path / "bundle")
 
 
 def test_the_search_can_be_changed_after_training(copied_run):
