@@ -89,7 +89,10 @@ class CausalSteps:
         context, _ = self.attend(x, memory, Masks(causal=True))
         memory = tree.map_structure(lambda kept: _lengthened(kept, 1, max_length), memory)
         state = self.start(memory)
-        if state:
+        if set(state) == {"position"}:
+            read = ops.ones(ops.shape(x)[:2], dtype="bool") if mask is None else mask
+            state = {"position": ops.sum(ops.cast(read, "int32"), axis=-1)}
+        elif state:
             raise ValueError(
                 "Expected an attention that reads a prompt in one pass. Received: "
                 f"attention={type(self).__name__}, which has a state from step to step"
