@@ -10,7 +10,7 @@ import shutil
 import textwrap
 import typing
 
-from keras_attention.option_types import VALUES, choices, families, merged, without_details
+from keras_attention.option_types import VALUES, choices, families, merged, sources, without_details
 
 MAX_WIDTH = 100  # columns of a paragraph; longer lines are hard to read
 
@@ -62,7 +62,7 @@ def registry():
         hints = typing.get_type_hints(info.type, include_extras=True)
         texts = {
             parameter.arg_name: parameter.description
-            for kind in reversed(info.type.__mro__[:-1])  # Options may come from a base class.
+            for kind in sources(info.type)
             for parameter in docstring_parser.parse_from_object(kind).params
         }
         fields = []
@@ -75,9 +75,11 @@ def registry():
             elif field.default_factory is not dataclasses.MISSING:
                 default = field.default_factory()
             hint = hints[field.name]
-            if kinds := families(without_details(hint)[0]):  # As only completion asks for.
+            plain, details = without_details(hint)
+            if kinds := families(plain):
                 hint = merged(kinds)
                 default = hint()
+                hint = typing.Annotated[(hint, *details)] if details else hint
             fields.append(
                 StructFieldSpec(
                     name=field.name,

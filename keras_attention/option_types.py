@@ -53,7 +53,7 @@ def families(hint):
 def merged(kinds):
     """A dataclass that has the options of several, for whoever asks which options there can be.
 
-    An option that several have takes the values of all. It has no help of its own.
+    An option that several have takes the values of all.
 
     Args:
         kinds: dataclasses.
@@ -68,11 +68,20 @@ def merged(kinds):
                 hint = typing.Literal[tuple(dict.fromkeys(values))]
             default = fields.get(field.name, (None, field.default))[1]
             fields[field.name] = (hint, default)
-    return dataclasses.make_dataclass(
+    made = dataclasses.make_dataclass(
         "Options",
         [(name, hint, dataclasses.field(default=value)) for name, (hint, value) in fields.items()],
         frozen=True,
     )
+    made.merged_from = tuple(kinds)
+    made.__doc__ = kinds[0].__mro__[1].__doc__  # What they have in common.
+    return made
+
+
+def sources(kind):
+    """The classes in whose source the options of a dataclass stand, its own last."""
+    kinds = getattr(kind, "merged_from", (kind,))
+    return [base for one in reversed(kinds) for base in reversed(one.__mro__[:-1])]
 
 
 def with_types(kind, **hints):

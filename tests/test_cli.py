@@ -17,8 +17,9 @@ import keras_attention
 from keras_attention.__main__ import COMMANDS, main
 from keras_attention.arguments import parse
 from keras_attention.errors import UserError
-from keras_attention.option_types import families
-from keras_attention.training.recipe import MODEL_FAMILIES, Recipe
+from keras_attention.training.data_options import UnnamedData
+from keras_attention.training.model_options import MODEL_FAMILIES
+from keras_attention.training.recipe import Recipe
 from keras_attention.training.recipe_file import from_dict
 from keras_attention.training.recipes import RECIPES
 
@@ -222,8 +223,9 @@ def documented_options(family):
     """Flag and help text of each option, as the source of the recipe has them."""
     import ast
 
+    folder = house.FOLDERS["keras_attention.training"]
     paths = (
-        house.FOLDERS["keras_attention.training"] / "recipe.py",
+        *(folder / f"{name}.py" for name in ("recipe", "data_options", "model_options")),
         house.FOLDERS["keras_attention"] / "decoding" / "search_options.py",
     )
     nodes = [node for path in paths for node in ast.parse(path.read_text()).body]
@@ -239,8 +241,8 @@ def documented_options(family):
 
 def groups_of(family):
     """The groups of options of a recipe with a model of a family."""
-    types = [field.type for field in dataclasses.fields(Recipe) if field.name != "name"]
-    return [family if families(kind) else kind for kind in types]
+    types = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
+    return (types | {"data": UnnamedData, "model": family}).values()
 
 
 @pytest.mark.parametrize("family", MODEL_FAMILIES)

@@ -17,16 +17,19 @@ from keras_attention.printing import json_text, make_console
 from keras_attention.quiet import quiet_tensorflow
 from keras_attention.user_files import expand_home
 
-from .recipe import (
-    MODEL_FAMILIES,
-    BleuTokenizer,
-    DataOptions,
-    ModelKind,
-    Recipe,
-    changed_model,
-    model_family,
+from .data_options import (
+    DATA_FAMILIES,
+    SELECTORS,
+    EmbeddedData,
+    ParallelFiles,
+    Tables,
+    TfdsData,
+    UnnamedData,
+    changed_data,
 )
-from .recipe_checks import check_family
+from .model_options import MODEL_FAMILIES, ModelKind, changed_model, model_family
+from .recipe import BleuTokenizer, Recipe
+from .recipe_checks import check_data_family, check_family, check_selectors
 from .recipe_file import read_recipe
 from .recipes import RECIPES, get
 
@@ -63,7 +66,9 @@ class EvaluateArguments:
     run_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of the run."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
-    data: tyro.conf.OmitArgPrefixes[DataOptions] = DataOptions()
+    data: tyro.conf.OmitArgPrefixes[
+        EmbeddedData | ParallelFiles | Tables | TfdsData | UnnamedData
+    ] = UnnamedData()
     bleu_tokenizer: BleuTokenizer | None = None
     """sacrebleu's tokenizer in place of the recorded one: none for text that is tokenised already,
     zh, ja-mecab and ko-mecab for Chinese, Japanese and Korean, flores200 or char for other scripts
@@ -92,11 +97,15 @@ def train_options(arguments):
     named = bool(arguments) and not arguments[0].startswith("-")
     name = arguments[0] if named else DEFAULT
     recipe = find_recipe(name)
-    recipe = dataclasses.replace(recipe, model=asked_model(recipe.model, arguments))
+    recipe = dataclasses.replace(
+        recipe,
+        data=asked_data(recipe.data, arguments),
+        model=asked_model(recipe.model, arguments),
+    )
     # Without the search of the recipe: what the user said of it must be told from what it says.
     recipe = dataclasses.replace(recipe, search=SearchOptions())
-    # The parser sees the options of one family of models alone.
-    kind = with_types(type(recipe), model=type(recipe.model))
+    # The parser sees the options of one kind of data and of one family of models alone.
+    kind = with_types(type(recipe), data=type(recipe.data), model=type(recipe.model))
     flat = Annotated[tyro.conf.OmitArgPrefixes[kind], tyro.conf.arg(name="")]
     of_family = with_types(TrainArguments, recipe=flat)
     parsed = parse(
@@ -153,6 +162,28 @@ def train_command(options):
 def with_given(options, arguments):
     """`TrainArguments` or `EvaluateArguments` that know which options were given."""
     return dataclasses.replace(options, given=frozenset(given_options(type(options), arguments)))
+
+
+def asked_data(data, arguments):
+    """The options of data to begin with: those of a recipe, or of the kind that is asked for.
+
+    Args:
+        data: options of the data of a recipe.
+        arguments: list of str.
+
+    Raises:
+        UserError: more than one kind is named, or an argument is an option of another kind.
+    """
+    given = given_values(arguments)
+    named = {name: given[name] for name in SELECTORS if given.get(name)}
+    data = changed_data(data, **named)
+    own = {field.name for field in dataclasses.fields(data)}
+    for field in (field for kind in DATA_FAMILIES for field in dataclasses.fields(kind)):
+        if field.name in given and field.name not in own:
+            if isinstance(data, UnnamedData):
+                check_selectors(SELECTORS, [])
+            check_data_family(type(data), field.name, given[field.name])
+    return data
 
 
 def asked_model(model, arguments):

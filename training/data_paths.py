@@ -32,7 +32,7 @@ def change_paths(options, change):
         options: `DataOptions`.
         change: function of a path, a str, that returns one.
     """
-    paths = {name: getattr(options, name) for name in PATHS}
+    paths = {name: getattr(options, name, "") for name in PATHS}
     return dataclasses.replace(
         options, **{name: change(path) for name, path in paths.items() if path}
     )

@@ -10,83 +10,13 @@ from typing import ClassVar, Literal
 
 from keras_attention.decoding.search_options import SearchOptions
 
-from .recipe_checks import (
-    check_family,
-    check_model,
-    check_numbers,
-    check_pairs_of_options,
-    check_search,
-)
+from .data_options import EmbeddedData, ParallelFiles, Tables, TfdsData, UnnamedData
+from .model_options import RecurrentOptions, TransformerOptions, model_family
+from .recipe_checks import check_model, check_numbers, check_pairs_of_options, check_search
 
 TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
 
-ModelKind = Literal[
-    "recurrent", "transformer-tiny", "transformer-small", "transformer-base", "transformer-big"
-]
-
 BleuTokenizer = Literal["13a", "none", "intl", "zh", "ja-mecab", "ko-mecab", "char", "flores200"]
-
-
-@dataclasses.dataclass(frozen=True)
-class DataOptions:
-    """Where pairs come from: exactly one of `embedded`, `train_source`, `train_table`, `tfds`."""
-
-    embedded: Literal["", "dates"] = ""
-    """Data that comes with the package: `dates`, as people write them, into ISO 8601."""
-    train_source: str = ""
-    """Text file with one source sentence a line, plain or compressed (.gz, .xz, .bz2, .zst)."""
-    train_target: str = ""
-    """Text file with the translation of each line of --train-source."""
-    validation_source: str = ""
-    """The same for validation; without it --validation-share of the training pairs is held out."""
-    validation_target: str = ""
-    """The same for validation."""
-    test_source: str = ""
-    """The same for the final test; without it --test-share of the training pairs is held out."""
-    test_target: str = ""
-    """The same for the final test."""
-    train_table: str = ""
-    """Table (TSV, CSV) or JSON lines, plain or compressed, with a source and a target column."""
-    validation_table: str = ""
-    """The same for validation."""
-    test_table: str = ""
-    """The same for the final test."""
-    source_column: str = "1"
-    """Name, or number counted from 1, of the table's source column; the key in JSON lines, with
-    dots into objects within (translation.de)."""
-    target_column: str = "2"
-    """Name, or number counted from 1, of the table's target column; likewise."""
-    table_header: Literal["auto", "yes", "no"] = "auto"
-    """Whether the first row of a table holds names; auto decides, and says so."""
-    table_delimiter: Literal["auto", "suffix", "tab", "comma", "semicolon", "pipe"] = "auto"
-    """What divides the columns of a table: auto takes what divides its rows alike, suffix a comma
-    in .csv and a tab in others."""
-    table_quotes: Literal["auto", "yes", "no"] = "auto"
-    """Whether a field of a table may stand in double quotes, and then hold newlines; auto: in all
-    but tab files, where a sentence may begin with a quotation mark."""
-    encoding: str = "auto"
-    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
-    mark says."""
-    tfds: str = ""
-    """Name of a TFDS translation set, such as ted_hrlr_translate/pt_to_en."""
-    tfds_data_dir: str = ""
-    """Folder where TFDS keeps prepared data; its own default if empty."""
-    validation_share: float = 0.05
-    """Fraction of the training pairs held out for validation when no validation data is given."""
-    test_share: float = 0.05
-    """Fraction of the training pairs held out for the test when no test data is given."""
-    same_source: Literal["normalized", "case"] = "normalized"
-    """What is held out together, as the same source: normalized, if equal but for case, white space
-    and Unicode form; case, if equal but for case and white space, as in version 0.1."""
-    drop_overlap: bool = False
-    """Leave pairs out of training whose source stands in validation or test too (and out of
-    validation for test); otherwise their number is reported only."""
-    train_size: int = 0
-    """Pairs used for training; 0 takes all. Needed for embedded data, which has no end."""
-    validation_size: int = 0
-    """Pairs used for validation; 0 takes all."""
-    test_size: int = 0
-    """Pairs used for the test; 0 takes all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,146 +49,6 @@ class TextOptions:
     max_target_length: int = 128
     """Target tokens a model makes, the end token included; longer pairs are left out and
     counted."""
-
-
-@dataclasses.dataclass(frozen=True)
-class CommonModelOptions:
-    """What every family of models has."""
-
-    model: ModelKind = "recurrent"
-    """Family and size: a recurrent model, or a Transformer (tiny 4+4 blocks of width 128, small
-    3+3 of 256, base 6+6 of 512, big 6+6 of 1024)."""
-    dropout: float = 0.3
-    """Dropout rate of the features, around every layer."""
-    tie_embeddings: bool = True
-    """Use the target embedding as the output projection too."""
-    share_embeddings: bool = False
-    """Use one embedding for source and target; needs --joint-vocabulary."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RecurrentOptions(CommonModelOptions):
-    """A recurrent encoder and decoder with attention."""
-
-    cell: Literal["lstm", "gru"] = "gru"
-    """Kind of recurrent cell."""
-    encoder_units: int = 256
-    """State size of each direction of the encoder."""
-    encoder_layers: int = 1
-    """Layers of the encoder."""
-    bidirectional: bool = True
-    """Read the source in both directions."""
-    decoder_units: int = 256
-    """State size of the decoder."""
-    decoder_layers: int = 1
-    """Layers of the decoder."""
-    wiring: Literal["bahdanau", "input-feeding", "parallel"] = "parallel"
-    """Where the context goes: into the cell (Bahdanau), into the next step (Luong's input feeding),
-    or past the cell, which trains in one pass (Luong, parallel)."""
-    attention: Literal["bahdanau", "dot", "scaled-dot", "general", "concat"] = "general"
-    """Attention score: additive (bahdanau), scaled dot product, or one of Luong et al. 2015 (dot,
-    general, concat)."""
-    embedding_dim: int = 256
-    """Width of the token embeddings."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TransformerOptions(CommonModelOptions):
-    """A Transformer of a named size, which fixes its width, heads and number of blocks."""
-
-    model: ModelKind = "transformer-tiny"
-    """Family and size: a recurrent model, or a Transformer (tiny 4+4 blocks of width 128, small
-    3+3 of 256, base 6+6 of 512, big 6+6 of 1024)."""
-    attention: Literal[
-        "full",
-        "sliding-window",
-        "strided",
-        "fixed",
-        "linear",
-        "performer",
-        "talking-heads",
-        "output-gate",
-        "query-key-norm",
-        "learned-sinks",
-        "sparsemax",
-        "entmax15",
-        "sigmoid",
-    ] = "full"
-    """Self-attention of every block: full; sparse (sliding-window of 32 tokens to each side,
-    strided, fixed); linear in the length (linear, performer); an extension of full attention
-    (talking-heads, output-gate, query-key-norm, learned-sinks), or full attention with another
-    normalizer than softmax (sparsemax, entmax15, sigmoid)."""
-    norm: Literal["pre", "post"] = "pre"
-    """Where a Transformer normalizes: before each sublayer, or after it (Vaswani et al. 2017)."""
-    activation: Literal["relu", "gelu", "swiglu"] = "relu"
-    """Activation function of the feed-forward networks."""
-    attention_dropout: float = 0.0
-    """Dropout rate of the attention weights."""
-    num_key_value_heads: int | None = None
-    """Heads of keys and values, shared by groups of query heads; as many as query heads if not
-    given."""
-    position: Literal["sinusoidal", "rotary", "alibi", "shaw", "t5", "transformer-xl"] = (
-        "sinusoidal"
-    )
-    """Position encoding: added to the embeddings (sinusoidal), or inside the attention of every
-    block."""
-
-
-MODEL_FAMILIES = (RecurrentOptions, TransformerOptions)
-
-
-def model_family(model):
-    """The class of options that a model has.
-
-    Args:
-        model: str. One of `ModelKind`.
-    """
-    return RecurrentOptions if model == "recurrent" else TransformerOptions
-
-
-def ModelOptions(model="recurrent", **options):
-    """Options of a model, of the class that its family has.
-
-    Args:
-        model: str. `"recurrent"`, or a Transformer such as `"transformer-tiny"`.
-        **options: those of `RecurrentOptions` or of `TransformerOptions`.
-
-    Returns:
-        An instance of one of these classes.
-
-    Raises:
-        UserError: an option belongs to another family.
-
-    Example:
-
-    >>> from keras_attention.training import ModelOptions
-    >>> type(ModelOptions("transformer-small", norm="post")).__name__
-    'TransformerOptions'
-    """
-    family = model_family(model)
-    for name, value in options.items():
-        check_family(family, name, value, model)
-    return family(model=model, **options)
-
-
-def changed_model(options, **changes):
-    """Options of a model with some of them changed; of another family if `model` says so.
-
-    Args:
-        options: instance of one of `MODEL_FAMILIES`.
-        **changes: options that are others. What both families have is kept.
-
-    Raises:
-        UserError: an option belongs to another family.
-    """
-    family = model_family(changes.get("model", options.model))
-    kept = {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(
-            family if isinstance(options, family) else CommonModelOptions
-        )
-    }
-    return ModelOptions(**{**kept, **changes})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -319,7 +109,7 @@ class Recipe:
 
     name: str = "translation"
     """Name that the run, its bundle and its manifest carry."""
-    data: DataOptions = DataOptions()
+    data: EmbeddedData | ParallelFiles | Tables | TfdsData | UnnamedData = UnnamedData()
     text: TextOptions = TextOptions()
     model: RecurrentOptions | TransformerOptions = RecurrentOptions()
     fit: FitOptions = FitOptions()

@@ -78,7 +78,7 @@ def _with_moved_files(recipe, recorded, located):
     same = {
         name: value
         for name, value in vars(located).items()
-        if name in PATHS and asked[name] == getattr(recorded, name)
+        if name in PATHS and name in asked and asked[name] == getattr(recorded, name)
     }
     return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, **same))
 

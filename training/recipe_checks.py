@@ -90,6 +90,33 @@ def check_family(family, name, value, model):
         raise UserError(f"{_flag(name)} is for {owner}. Received: {value} with --model {model}")
 
 
+def check_selectors(selectors, named, at_least=1):
+    """Raises `UserError` where not exactly one kind of data is named.
+
+    Args:
+        selectors: names of the options that each name a kind of data.
+        named: list of those that are given.
+        at_least: int. 0 where none need be named yet.
+    """
+    if not at_least <= len(named) <= 1:
+        flags = ", ".join(map(_flag, selectors))
+        given = ", ".join(map(_flag, named)) or "none"
+        raise UserError(f"Exactly one of {flags} must say where pairs come from. Received: {given}")
+
+
+def check_data_family(family, name, value):
+    """Raises `UserError` for an option that a kind of data does not have.
+
+    Args:
+        family: class of options.
+        name: str. Name of the option.
+        value: what the option was to be.
+    """
+    if name not in {field.name for field in dataclasses.fields(family)}:
+        what = family.__doc__.partition(".")[0].partition(":")[0].lower()
+        raise UserError(f"{_flag(name)} does not fit this data ({what}). Received: {value}")
+
+
 def check_model(model, family):
     """Raises `UserError` for options of a model that do not fit each other.
 

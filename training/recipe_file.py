@@ -7,7 +7,9 @@ from keras_attention.errors import UserError
 from keras_attention.files import read_json
 from keras_attention.json_shapes import Optional
 
-from .recipe import MODEL_FAMILIES, Recipe, RecurrentOptions, TransformerOptions, model_family
+from .data_options import DATA_FAMILIES, EmbeddedData, Tables, data_family
+from .model_options import MODEL_FAMILIES, RecurrentOptions, TransformerOptions, model_family
+from .recipe import Recipe
 from .recipe_checks import check_family
 
 RECIPE_CLASSES = (Recipe,)  # One a task.
@@ -33,15 +35,28 @@ def from_dict(content):
             continue
         if name not in groups:
             raise UserError(f"The recipe has an unknown part: {name}.")
-        if name == "model" and isinstance(value, dict):
-            groups[name], value = _model(value)
+        if name in FAMILIES and isinstance(value, dict):
+            groups[name], value = FAMILIES[name](value)
         arguments[name] = _value(groups[name], name, value)
     if "search" in arguments:
         arguments["search"] = _search(content["search"], arguments["search"])
     return recipe_class(**arguments)
 
 
-def _model(options):
+def _data_family(options):
+    """Class of the options of recorded data, and those options that its kind has.
+
+    Version 0.1 recorded the options of all kinds; those of another one say nothing.
+    """
+    family = data_family(options)
+    others = _fields(*(kind for kind in DATA_FAMILIES if kind is not family))
+    own = _fields(family)
+    return family, {
+        name: value for name, value in options.items() if name in own or name not in others
+    }
+
+
+def _model_family(options):
     """Class of the options of a recorded model, and those options that its family has.
 
     Version 0.1 recorded the options of all families: what a Transformer does not have is left out,
@@ -63,8 +78,11 @@ def _model(options):
     return family, kept
 
 
-def _fields(kind):
-    return {field.name: field for field in dataclasses.fields(kind)}
+FAMILIES = {"data": _data_family, "model": _model_family}
+
+
+def _fields(*kinds):
+    return {field.name: field for kind in kinds for field in dataclasses.fields(kind)}
 
 
 def _recipe_class(task):
@@ -99,8 +117,8 @@ def read_recipe(path, what="a run directory"):
 
 def _data(recorded, options):
     """`DataOptions` as recorded; version 0.1 read tables and compared sources as given here."""
-    old = {} if options.embedded else {"same_source": "case"}
-    if options.train_table:
+    old = {} if isinstance(options, EmbeddedData) else {"same_source": "case"}
+    if isinstance(options, Tables):
         columns = (options.source_column, options.target_column)
         header = "no" if all(map(str.isdecimal, columns)) else "yes"
         old |= {"table_header": header, "table_delimiter": "suffix"}
@@ -163,7 +181,9 @@ def differences(recipe, other):
     ours.pop("search")
     rows = [(name, ours.pop(name), theirs.pop(name)) for name in ("task", "name")]
     for group, options in ours.items():
-        others = theirs[group]
-        names = dict.fromkeys([*options, *others])  # Of models of two families some have one side.
-        rows += [(name, options.get(name), others.get(name)) for name in names]
+        # What one of two families does not have is as if it had the default there.
+        kinds = type(getattr(recipe, group)), type(getattr(other, group))
+        defaults = {name: field.default for name, field in _fields(*kinds).items()}
+        sides = {**defaults, **options}, {**defaults, **theirs[group]}
+        rows += [(name, *(side[name] for side in sides)) for name in defaults]
     return [row for row in rows if row[1] != row[2]]

@@ -5,15 +5,9 @@ import dataclasses
 from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 
-from .recipe import (
-    DataOptions,
-    FitOptions,
-    Recipe,
-    RecurrentOptions,
-    ScoreOptions,
-    TextOptions,
-    TransformerOptions,
-)
+from .data_options import EmbeddedData
+from .model_options import RecurrentOptions, TransformerOptions
+from .recipe import FitOptions, Recipe, ScoreOptions, TextOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +24,7 @@ def dates():
     """Dates as people write them, in many languages, into ISO 8601."""
     return Recipe(
         name="dates",
-        data=DataOptions(
-            embedded="dates", train_size=60_000, validation_size=1_000, test_size=2_000
-        ),
+        data=EmbeddedData(train_size=60_000, validation_size=1_000, test_size=2_000),
         text=TextOptions(
             source_tokenizer="character",
             target_tokenizer="character",

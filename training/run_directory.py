@@ -106,9 +106,10 @@ def record_changes(path, recipe):
     Options that the file does not know stay unknown, except those of the search: the run is older.
     """
     content = read_json(path, "a run directory")
-    recorded = content.get("recipe", content)
+    recorded, before = content.get("recipe", content), read_recipe(path)
     for group, options in to_dict(recipe).items():
-        if isinstance(options, dict) and group != "search":
+        is_same_kind = type(getattr(before, group)) is type(getattr(recipe, group))
+        if isinstance(options, dict) and group != "search" and is_same_kind:
             known = recorded.get(group, {})
             options = {name: value for name, value in options.items() if name in known}
         recorded[group] = options

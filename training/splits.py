@@ -5,9 +5,11 @@ import dataclasses
 from keras_attention.errors import UserError
 
 from . import datasets
+from .data_options import SELECTORS, EmbeddedData, ParallelFiles, Tables, TfdsData, changed_data
 from .data_paths import PATHS
 from .overlap import without_overlap
 from .pairs import Pairs, split_share
+from .recipe_checks import check_selectors
 
 SPLITS = ("train", "validation", "test")
 
@@ -35,12 +37,8 @@ def load_splits(options, seed, report=print):
     Raises:
         UserError: no data is named, or more than one kind, or it cannot be read.
     """
-    named = [name for name in READERS if getattr(options, name)]
-    if len(named) != 1:
-        flags = ", ".join("--" + name.replace("_", "-") for name in READERS)
-        given = ", ".join("--" + name.replace("_", "-") for name in named) or "none"
-        raise UserError(f"Exactly one of {flags} must say where pairs come from. Received: {given}")
-    splits = _fill(READERS[named[0]](options, seed, report), options, seed)
+    check_selectors(SELECTORS, [name for name in SELECTORS if getattr(options, name, "")])
+    splits = _fill(READERS[type(options)](options, seed, report), options, seed)
     sizes = (options.train_size, options.validation_size, options.test_size)
     splits = (_first(pairs, size) for pairs, size in zip(splits, sizes, strict=True))
     named = dict(zip(SPLITS, splits, strict=True))
@@ -58,7 +56,9 @@ def asked_options(options):
         return options or {}
     defaults = type(options)()
     return {
-        name: value for name, value in vars(options).items() if value != getattr(defaults, name)
+        name: value
+        for name, value in vars(options).items()
+        if value != getattr(defaults, name) or (name in SELECTORS and value)
     }
 
 
@@ -78,22 +78,24 @@ def other_splits(options, changes, seed, report=print):
     Raises:
         UserError: as `load_splits`.
     """
-    if any(name in changes for name in READERS):
-        kinds = dict.fromkeys([*READERS, "train_target"], "")  # In place of the recipe's own.
-        return load_splits(dataclasses.replace(options, **{**kinds, **changes}), seed, report)
+    if any(name in changes for name in SELECTORS):  # In place of the recipe's own.
+        nothing = dict.fromkeys([*SELECTORS, "train_target"], "")
+        return load_splits(changed_data(options, **{**nothing, **changes}), seed, report)
     if not any(name.startswith(("validation", "test")) for name in set(PATHS) & set(changes)):
-        return load_splits(dataclasses.replace(options, **changes), seed, report)
-    nothing = {
-        **dict.fromkeys([*READERS, *PATHS], ""),
-        **{f"{split}_size": 0 for split in SPLITS},
-    }
-    options = dataclasses.replace(options, **{**nothing, **changes})
-    rows = zip(_files(options, seed, report), _tables(options, seed, report), SPLITS, strict=True)
-    return Splits(
-        *(
-            pairs and _first(pairs, getattr(options, f"{split}_size"))
-            for pairs, split in ((files or tables, split) for files, tables, split in rows)
-        )
+        return load_splits(changed_data(options, **changes), seed, report)
+    files = _files(_only(ParallelFiles, options, changes), seed, report)
+    tables = _tables(_only(Tables, options, changes), seed, report)
+    sizes = [changes.get(f"{split}_size", 0) for split in SPLITS]
+    rows = zip(files, tables, sizes, strict=True)
+    return Splits(*((pairs := file or table) and _first(pairs, size) for file, table, size in rows))
+
+
+def _only(family, options, changes):
+    """Options of a kind of data that names the files of `changes` alone, and reads as a recipe."""
+    names = {field.name for field in dataclasses.fields(family)}
+    reading = {name: value for name, value in vars(options).items() if name not in PATHS}
+    return family(
+        **{name: value for name, value in {**reading, **changes}.items() if name in names}
     )
 
 
@@ -163,8 +165,8 @@ def _first(pairs, size):
 
 
 READERS = {
-    "embedded": _embedded,
-    "train_source": _files,
-    "train_table": _tables,
-    "tfds": _tfds,
+    EmbeddedData: _embedded,
+    ParallelFiles: _files,
+    Tables: _tables,
+    TfdsData: _tfds,
 }

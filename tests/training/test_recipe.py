@@ -23,7 +23,9 @@ from keras_attention.training import (
     recipes,
 )
 from keras_attention.training.build import POSITIONS
-from keras_attention.training.recipe import Recipe, changed_model
+from keras_attention.training.data_options import EmbeddedData, ParallelFiles, Tables, changed_data
+from keras_attention.training.model_options import changed_model
+from keras_attention.training.recipe import Recipe
 from keras_attention.training.recipe_file import (
     RECIPE_CLASSES,
     differences,
@@ -59,9 +61,9 @@ def test_options_have_names_of_their_own():
     # The command line leaves out the names of the groups.
     groups = [{field.name for field in dataclasses.fields(kind)} for kind in GROUPS]
     for group, other in itertools.combinations(groups, 2):
-        # But for models of two families, of which a run has one.
+        # But those of two kinds of data, or of two families of models: a run has one.
         both = group & other
-        assert not both or (group | other >= {"cell", "norm"} and both >= {"model", "attention"})
+        assert not both or both >= {"model", "attention"} or both >= {"train_size", "test_size"}
 
 
 @pytest.mark.parametrize(
@@ -303,3 +305,22 @@ def test_models_of_version_0_1_are_read():
     assert from_dict({"model": {"model": "transformer-tiny", "attention": "linear"}}).model == (
         TransformerOptions(attention="linear")
     )
+
+
+def test_data_of_version_0_1_is_read():
+    """It recorded the options of all kinds of data."""
+    recorded = {"embedded": "dates", "train_source": "", "source_column": "1", "train_size": 5}
+    assert from_dict({"data": recorded}).data == EmbeddedData(train_size=5)
+    with pytest.raises(UserError, match="Exactly one of .* Received: --embedded, --train-source"):
+        from_dict({"data": {**recorded, "train_source": "a"}})
+
+
+def test_options_of_another_kind_of_data_are_refused():
+    with pytest.raises(UserError, match=r"--source-column does not fit this data \(pairs of text"):
+        DataOptions(train_source="a", source_column="3")
+    with pytest.raises(TypeError, match="columns"):
+        DataOptions(columns="3")
+    kept = changed_data(Tables(train_table="a", encoding="latin-1", test_size=3), train_table="b")
+    assert kept == Tables(train_table="b", encoding="latin-1", test_size=3)
+    other = changed_data(kept, train_table="", train_source="c")
+    assert other == ParallelFiles(train_source="c", encoding="latin-1", test_size=3)

@@ -188,22 +188,28 @@ def test_another_spelling_of_a_path_is_the_same_path(tmp_path, monkeypatch):
     (tmp_path / "data" / "a").write_text("a")
     (tmp_path / "link").symlink_to(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    recorded = changed(TINY, data={"train_source": "data/a"})
+    recorded = changed(TINY, data={"embedded": "", "train_source": "data/a"})
     for path in ("data/../data/a", "link/a", str(tmp_path / "data" / "a")):
-        asked = changed(TINY, data={"train_source": path})
+        asked = changed(TINY, data={"embedded": "", "train_source": path})
         agreed(tmp_path / "run", recorded, dataclasses.replace(asked, data=absolute(asked.data)))
-    other = changed(TINY, data={"train_source": "data/b"})
+    other = changed(TINY, data={"embedded": "", "train_source": "data/b"})
     with pytest.raises(UserError, match=r"train_source is '.*data/a' there and 'data/b' here"):
         agreed(tmp_path / "run", recorded, other)
     agreed(tmp_path / "run", recorded, other, same_data=True)  # Digests tell.
 
 
 def test_files_may_be_read_otherwise_if_the_pairs_are_the_same(tmp_path):
+    tables = changed(TINY, data={"embedded": "", "train_table": "a.tsv"})
     for option in ({"table_header": "yes"}, {"encoding": "utf-8"}):
-        other = changed(TINY, data=option)
-        agreed(tmp_path / "run", TINY, other, same_data=True)
+        other = changed(tables, data=option)
+        agreed(tmp_path / "run", tables, other, same_data=True)
         with pytest.raises(UserError, match="there and .*; what is trained depends on it"):
-            agreed(tmp_path / "run", TINY, other)
+            agreed(tmp_path / "run", tables, other)
+    files = changed(tables, data={"train_table": "", "train_source": "a.src", "train_target": "a"})
+    found, _ = agreed(tmp_path / "run", tables, files, same_data=True)
+    record_recipe(tmp_path / "recipe.json", tables)
+    record_changes(tmp_path / "recipe.json", found)
+    assert read_recipe(tmp_path / "recipe.json").data == files.data
 
 
 def test_what_changes_the_scores_of_epochs_may_not_change(tmp_path):
@@ -337,7 +343,7 @@ def test_another_set_is_scored_and_not_recorded(file_run, command, tmp_path):
     )
     assert code == 0 and "validation" in output and "Decoding 1 pairs" in output
     # Options whose values are the default of every run, and not those of this one.
-    recipe = changed(file_run.recipe, data={"source_column": "3", "test_size": 1})
+    recipe = changed(file_run.recipe, data={"test_size": 1})
     record_recipe(folder / "recipe.json", recipe)
     table = "--test-table", tmp_path / "c.tsv", "--source-column", "1"
     code, output, _ = command("evaluate", folder, *table, "--json")

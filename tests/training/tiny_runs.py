@@ -13,7 +13,10 @@ from keras_attention.training import (
     TextOptions,
     train_and_evaluate,
 )
-from keras_attention.training.recipe import changed_model
+from keras_attention.training.data_options import changed_data
+from keras_attention.training.model_options import changed_model
+
+CHANGED = {"data": changed_data, "model": changed_model}  # Whose kind may change too.
 
 # Splits of different sizes, so that a mixed-up one is caught.
 TINY = Recipe(
@@ -34,9 +37,7 @@ TINY = Recipe(
 def changed(recipe, **groups):
     """A recipe with some options of some groups replaced: `changed(TINY, fit={"epochs": 1})`."""
     changes = {
-        name: (changed_model if name == "model" else dataclasses.replace)(
-            getattr(recipe, name), **options
-        )
+        name: CHANGED.get(name, dataclasses.replace)(getattr(recipe, name), **options)
         for name, options in groups.items()
     }
     return dataclasses.replace(recipe, **changes)

@@ -1,0 +1,186 @@
+"""Options of the data of a training run, one class for each kind of data."""
+
+import dataclasses
+from typing import Literal
+
+from .recipe_checks import check_data_family, check_selectors
+
+
+@dataclasses.dataclass(frozen=True)
+class CommonDataOptions:
+    """Where pairs come from, and which of them are held out."""
+
+    validation_share: float = 0.05
+    """Fraction of the training pairs held out for validation when no validation data is given."""
+    test_share: float = 0.05
+    """Fraction of the training pairs held out for the test when no test data is given."""
+    same_source: Literal["normalized", "case"] = "normalized"
+    """What is held out together, as the same source: normalized, if equal but for case, white space
+    and Unicode form; case, if equal but for case and white space, as in version 0.1."""
+    drop_overlap: bool = False
+    """Leave pairs out of training whose source stands in validation or test too (and out of
+    validation for test); otherwise their number is reported only."""
+    train_size: int = 0
+    """Pairs used for training; 0 takes all. Needed for embedded data, which has no end."""
+    validation_size: int = 0
+    """Pairs used for validation; 0 takes all."""
+    test_size: int = 0
+    """Pairs used for the test; 0 takes all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedData(CommonDataOptions):
+    """Pairs that come with the package."""
+
+    embedded: Literal["dates"] = "dates"
+    """Data that comes with the package: `dates`, as people write them, into ISO 8601."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ParallelFiles(CommonDataOptions):
+    """Pairs of text files, a sentence a line."""
+
+    train_source: str = ""
+    """Text file with one source sentence a line, plain or compressed (.gz, .xz, .bz2, .zst)."""
+    train_target: str = ""
+    """Text file with the translation of each line of --train-source."""
+    validation_source: str = ""
+    """The same for validation; without it --validation-share of the training pairs is held out."""
+    validation_target: str = ""
+    """The same for validation."""
+    test_source: str = ""
+    """The same for the final test; without it --test-share of the training pairs is held out."""
+    test_target: str = ""
+    """The same for the final test."""
+    encoding: str = "auto"
+    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
+    mark says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables(CommonDataOptions):
+    """Tables or JSON lines, a pair a row."""
+
+    train_table: str = ""
+    """Table (TSV, CSV) or JSON lines, plain or compressed, with a source and a target column."""
+    validation_table: str = ""
+    """The same for validation."""
+    test_table: str = ""
+    """The same for the final test."""
+    source_column: str = "1"
+    """Name, or number counted from 1, of the table's source column; the key in JSON lines, with
+    dots into objects within (translation.de)."""
+    target_column: str = "2"
+    """Name, or number counted from 1, of the table's target column; likewise."""
+    table_header: Literal["auto", "yes", "no"] = "auto"
+    """Whether the first row of a table holds names; auto decides, and says so."""
+    table_delimiter: Literal["auto", "suffix", "tab", "comma", "semicolon", "pipe"] = "auto"
+    """What divides the columns of a table: auto takes what divides its rows alike, suffix a comma
+    in .csv and a tab in others."""
+    table_quotes: Literal["auto", "yes", "no"] = "auto"
+    """Whether a field of a table may stand in double quotes, and then hold newlines; auto: in all
+    but tab files, where a sentence may begin with a quotation mark."""
+    encoding: str = "auto"
+    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
+    mark says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TfdsData(CommonDataOptions):
+    """A translation set of TensorFlow Datasets."""
+
+    tfds: str = ""
+    """Name of a TFDS translation set, such as ted_hrlr_translate/pt_to_en."""
+    tfds_data_dir: str = ""
+    """Folder where TFDS keeps prepared data; its own default if empty."""
+
+
+@dataclasses.dataclass(frozen=True)
+class UnnamedData(CommonDataOptions):
+    """No pairs yet: exactly one of these options must say where they come from.
+
+    The kind of data that it names has options of its own: see the help with that option.
+    """
+
+    embedded: Literal["", "dates"] = ""
+    """Data that comes with the package: `dates`, as people write them, into ISO 8601."""
+    train_source: str = ""
+    """Text file with one source sentence a line, plain or compressed (.gz, .xz, .bz2, .zst)."""
+    train_table: str = ""
+    """Table (TSV, CSV) or JSON lines, plain or compressed, with a source and a target column."""
+    tfds: str = ""
+    """Name of a TFDS translation set, such as ted_hrlr_translate/pt_to_en."""
+
+
+DATA_FAMILIES = (EmbeddedData, ParallelFiles, Tables, TfdsData, UnnamedData)
+# The option that names the data of each kind, and what an error calls that kind.
+SELECTORS = {
+    "embedded": EmbeddedData,
+    "train_source": ParallelFiles,
+    "train_table": Tables,
+    "tfds": TfdsData,
+}
+
+
+def data_family(options):
+    """The class of the options of data.
+
+    Args:
+        options: dict of options, among which at most one selector has a value.
+
+    Raises:
+        UserError: more than one has.
+    """
+    named = [name for name in SELECTORS if options.get(name)]
+    check_selectors(SELECTORS, named, at_least=0)
+    return SELECTORS[named[0]] if named else UnnamedData
+
+
+def DataOptions(**options):
+    """Options of the data, of the class that its kind has.
+
+    Args:
+        **options: exactly one of `embedded`, `train_source`, `train_table` and `tfds`, and the
+            options of `EmbeddedData`, `ParallelFiles`, `Tables` or `TfdsData`.
+
+    Returns:
+        An instance of one of these classes; of `UnnamedData` if none is named.
+
+    Raises:
+        UserError: more than one is named, or an option belongs to another kind of data.
+
+    Example:
+
+    >>> from keras_attention.training import DataOptions
+    >>> type(DataOptions(train_table="pairs.tsv", target_column="3")).__name__
+    'Tables'
+    """
+    family = data_family(options)
+    known = {field.name: field for kind in DATA_FAMILIES for field in dataclasses.fields(kind)}
+    own = {field.name for field in dataclasses.fields(family)}
+    for name, value in options.items():
+        if name in known and value not in ("", known[name].default):
+            check_data_family(family, name, value)
+    foreign = set(known) - own
+    return family(**{name: value for name, value in options.items() if name not in foreign})
+
+
+def changed_data(options, **changes):
+    """Options of the data with some of them changed; of another kind if a selector says so.
+
+    Args:
+        options: instance of one of `DATA_FAMILIES`.
+        **changes: options that are others. What both kinds have is kept.
+
+    Raises:
+        UserError: as `DataOptions`.
+    """
+    family = data_family({**vars(options), **changes})
+    own = {field.name for field in dataclasses.fields(family)}
+    is_other = family is not type(options)
+    kept = {
+        name: value
+        for name, value in vars(options).items()
+        if name in own and not (is_other and name in SELECTORS)
+    }
+    return DataOptions(**{**kept, **changes})
