@@ -29,6 +29,7 @@ from keras_attention.training.data_paths import absolute
 from keras_attention.training.digests import digests, record_digests
 from keras_attention.training.event_files import forget_epochs
 from keras_attention.training.recipe_changes import agree
+from keras_attention.training.recipe_file import read_recipe
 from keras_attention.training.run_directory import record_changes, record_recipe
 from keras_attention.training.splits import SPLITS
 from keras_attention.training.tasks import translation
