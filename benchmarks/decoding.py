@@ -121,7 +121,7 @@ def saved_model_engine(model, search, folder, jit_compile, **environment):
     """The exported search in a clean process, whose environment may hold more."""
     import tensorflow as tf
 
-    from keras_attention.export.signatures import SOURCE_IDS_SPEC, search_function
+    from keras_attention.export.search_graph import SOURCE_IDS_SPEC, search_function
 
     find = search_function(model, search, jit_compile, with_alignments=False)
     module = tf.Module()

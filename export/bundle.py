@@ -1,7 +1,6 @@
-"""From a run directory to a folder that others serve, and the proof that it answers the same."""
+"""From a run directory to a folder that others serve, verified against the trained model."""
 
 import contextlib
-import json
 import os
 import re
 import tempfile
@@ -18,33 +17,34 @@ from keras_attention.locks import lock
 from keras_attention.translator import Translator
 
 from . import layout
-from .answers import answers_of, read_answers
 from .evaluation import recorded_evaluation
-from .manifest import describe, needs_tensorflow_text, origin
-from .parity import agreement, prove
+from .manifest import describe, origin
+from .parity import agreement, check_parity
+from .parity.answers import read_answers, write_answers
 from .portable import without_cudnn
 from .precision import half_policies, in_float32
 from .predictor import translator_folder
 from .quantize import write_int8
 from .readme import readme
 from .saved_model import write_saved_model
-from .signatures import check_signatures
+from .signatures import TRANSLATION
 from .to_onnx import write_onnx
+from .translation import trained_answers
 
 WARMUP_TEXTS = 8
 
 
 def export(source, to, texts=None, report=print, search=None, xla=False, int8=False):
-    """Writes a bundle: SavedModel, ONNX, tokenizers, instructions, and the proof of parity.
+    """Writes a bundle: SavedModel, ONNX, tokenizers, instructions, and what to verify them with.
 
-    The bundle is made in a temporary folder, moved to another one, and proved there. Only then does
-    it take its place: whatever goes wrong leaves nothing at `to`, or the bundle that was there.
+    The bundle is made in a temporary folder, moved to another one, and verified there. Only then
+    does it take its place: whatever goes wrong leaves what was at `to`, or nothing.
 
     Args:
         source: path of a run directory, or of a folder that `Translator.save` wrote.
         to: path of the bundle's folder. One that is there already is replaced.
-        texts: list of str. Held-out sentences to prove parity with; those that the training run
-            put aside if not given.
+        texts: list of str. Held-out sentences to compare the files with the model on; those that
+            the training run put aside if not given.
         report: function that tells the user one line about each step.
         search: `SearchOptions` in place of recorded ones.
         xla: bool. Whether the SavedModel compiles its searches by XLA.
@@ -82,10 +82,10 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
             if trained_in != "float32":
                 report(f"Trained in {trained_in}; exported in float32.")
                 translator.model = in_float32(translator.model)
-            texts, source_ids = proof_texts(translator, source, texts)
+            texts, source_ids = held_out_texts(translator, source, texts)
             report(f"Translating {len(texts)} held-out sentences with the trained model ...")
             with without_cudnn(translator.model):
-                answers = answers_of(translator, texts, source_ids)
+                answers = trained_answers(translator, texts, source_ids)
         with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
             made = workspace / "made"
             write_files(translator, made, to.name, answers, report, xla, int8)
@@ -96,16 +96,17 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
                 "Comparing the exported files with the trained model, from a moved folder, in "
                 "clean processes ..."
             )
-            parity = prove(moved, answers, needs_tensorflow_text(translator))
+            description = describe(translator, to.name, xla)
+            parity = check_parity(moved, description, answers)
             manifest = {
-                **describe(translator, to.name, xla),
+                **description,
                 "trained_in": trained_in,
                 "unknown": unknown,
                 "from": origin(source),
                 "scores": recorded.scores,
                 "rejection": recorded.rejection,
                 "parity": parity,
-                "int8": agreement(moved, answers) if int8 else None,
+                "int8": agreement(moved, description, answers) if int8 else None,
                 "files": layout.checksums(moved),
             }
             manifest = layout.write_manifest(moved, manifest)
@@ -114,7 +115,7 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
 
 
 def verify(bundle, report=print):
-    """Repeats the proof of parity of a bundle, against the answers that lie in it.
+    """Compares the files of a bundle again with the outputs of the trained model that lie in it.
 
     Args:
         bundle: path of the bundle's folder.
@@ -132,19 +133,18 @@ def verify(bundle, report=print):
     manifest = layout.read_manifest(bundle)
     report(f"Checking {len(manifest['files'])} files ...")
     layout.check_files(bundle, manifest)
-    check_signatures(bundle / layout.MANIFEST, manifest["signatures"])
     if not layout.has_digest(manifest):
         report(
             "The manifest is of version 0.1 and carries no digest of its own: a change to it alone "
             "is not found. Export the run again for one that does."
         )
-    answers = read_answers(bundle, manifest["signatures"])
+    answers = read_answers(bundle, manifest)
     report(
         f"Comparing the exported files with the trained model on {len(answers)} sentences, in "
         "clean processes ..."
     )
-    parity = prove(bundle, answers, manifest["needs_tensorflow_text"])
-    int8 = agreement(bundle, answers) if layout.ONNX_INT8 in manifest["files"] else None
+    parity = check_parity(bundle, manifest, answers)
+    int8 = agreement(bundle, manifest, answers) if layout.ONNX_INT8 in manifest["files"] else None
     files = len(manifest["files"])
     return {"name": manifest["name"], "files": files, "parity": parity, "int8": int8}
 
@@ -156,12 +156,13 @@ def write_files(translator, folder, name, answers, report, xla=False, int8=False
         translator: `keras_attention.Translator`.
         folder: path of a folder that does not exist yet.
         name: str. The bundle's name.
-        answers: list of dicts, as `answers_of` makes them.
+        answers: `Answers` of the trained model.
         report: function that tells the user one line.
         xla: bool. Whether the SavedModel compiles its searches by XLA.
         int8: bool. Whether to write an ONNX file with integer weights too.
     """
-    warmup_texts = [answer["source"] for answer in answers if answer["source"]][:WARMUP_TEXTS]
+    raw = answers.inputs[TRANSLATION.answer[0]][TRANSLATION.raw_input]
+    warmup_texts = [text for text in raw.tolist() if text][:WARMUP_TEXTS]
     report("Writing the SavedModel ...")
     write_saved_model(translator, folder / layout.SAVED_MODEL, warmup_texts, jit_compile=xla)
     report("Writing the ONNX file ...")
@@ -173,12 +174,13 @@ def write_files(translator, folder, name, answers, report, xla=False, int8=False
     translator.target_tokenizer.save(folder / layout.TARGET_TOKENIZER)
     instructions = readme(describe(translator, name, xla), warmup_texts[0], int8)
     (folder / layout.README).write_text(instructions, encoding="utf-8")
-    compact = json.dumps(answers, ensure_ascii=False)
-    (folder / layout.ANSWERS).write_text(compact + "\n", encoding="utf-8")
+    write_answers(folder / layout.ANSWERS, answers)
 
 
-def proof_texts(translator, source, texts=None):
-    """The sentences of the proof: held-out ones that the model takes, and the empty one.
+def held_out_texts(translator, source, texts=None):
+    """The sentences to compare on: held-out ones that the model takes, and the empty one.
+
+    One that ends in NUL is left out: strings of NumPy, in which they are kept, would lose it.
 
     Args:
         translator: `keras_attention.Translator`.
@@ -193,7 +195,7 @@ def proof_texts(translator, source, texts=None):
             raise UserError(f"{source} has no samples.json: give held-out sentences to compare on.")
         samples = read_json(Path(source) / "samples.json", "a run directory", {"texts": [str]})
         texts = samples["texts"]
-    texts = list(dict.fromkeys(texts))
+    texts = [text for text in dict.fromkeys(texts) if not text.endswith("\0")]
     rows = zip(texts, translator.encoded(texts), strict=True)
     fits = [(text, ids) for text, ids in rows if 1 < len(ids) <= translator.max_source_length]
     if not fits:

@@ -8,12 +8,10 @@ from keras_attention.files import atomic_file, json_bytes, parse_json, read_byte
 from keras_attention.json_shapes import AtLeast, Optional, mismatch
 
 from .errors import BundleError
+from .signatures import TASKS, check_signatures
+from .upgrade import ANSWERS, FORMAT, FORMATS, OLD_ANSWERS, may_lack, upgraded_manifest
 
-FORMAT = 2
-# Version 0.1 wrote manifests of format 1, which do not carry their own digest.
-FORMATS = (1, 2)
 MANIFEST = "manifest.json"
-ANSWERS = "parity.json"
 README = "README.md"
 SAVED_MODEL = "saved_model/1"
 ONNX = "onnx/model.onnx"
@@ -36,6 +34,7 @@ SHAPE = {
     "rejection": Optional(REJECTION),
     "files": {str: str},
 }
+SHAPE_OF_TODAY = {"task": str, "unknown": (str, {str: str}), "rejection": REJECTION}
 
 _DIGEST = re.compile(rb'("digest": ")([0-9a-f]{64})(")')
 _NO_DIGEST = "0" * 64
@@ -67,7 +66,7 @@ def _with_digest(content, digest):
 
 
 def read_manifest(bundle):
-    """The manifest of a bundle.
+    """The manifest of a bundle; one of an older version has the shape of today.
 
     Args:
         bundle: path of the bundle's folder.
@@ -81,8 +80,17 @@ def read_manifest(bundle):
     if manifest["format"] > 1 or has_digest(manifest):
         _check_digest(path, content, manifest)
     wrong = mismatch(manifest, SHAPE)
+    if wrong is None:
+        manifest = upgraded_manifest(manifest)
+        wrong = mismatch(manifest, SHAPE_OF_TODAY)
     if wrong:
         raise BundleError(f"{path} is damaged: {wrong}.")
+    if manifest["task"] not in TASKS:
+        raise BundleError(
+            f"{bundle} is of a task that this version does not know: expected "
+            f"{' or '.join(TASKS)}. Received: task={manifest['task']!r}"
+        )
+    check_signatures(path, TASKS[manifest["task"]], manifest["signatures"], may_lack(manifest))
     return manifest
 
 
@@ -102,7 +110,7 @@ def read_format(bundle):
     if type(version) is not int or version not in FORMATS:
         raise BundleError(
             f"{bundle} was exported by another version: expected format "
-            f"{' or '.join(map(str, FORMATS))}. Received: format={version!r}"
+            f"{', '.join(map(str, FORMATS[:-1]))} or {FORMATS[-1]}. Received: format={version!r}"
         )
     return content, manifest
 
@@ -118,6 +126,11 @@ def _check_digest(path, content, manifest):
 def has_digest(manifest):
     """Whether a manifest carries its own digest, so that no byte of it changes unnoticed."""
     return "digest" in manifest
+
+
+def answers_file(manifest):
+    """Name of the file in a bundle that holds the answers of the trained model."""
+    return OLD_ANSWERS if manifest["format"] < FORMAT else ANSWERS
 
 
 def open_bundle(bundle, parts=LISTED):
@@ -182,7 +195,8 @@ def check_files(bundle, manifest, parts=None):
             raise BundleError(
                 f"{bundle} is not as it was exported: its manifest does not list {name}."
             )
-    for part in (SAVED_MODEL, ONNX, SOURCE_TOKENIZER, TARGET_TOKENIZER, ANSWERS):
+    answers = answers_file(manifest)
+    for part in (SAVED_MODEL, ONNX, SOURCE_TOKENIZER, TARGET_TOKENIZER, answers):
         if _lies_in(part, parts) and not any(_lies_in(name, [part]) for name in listed):
             raise BundleError(f"{bundle} is incomplete: its manifest does not list {part}.")
 

@@ -9,7 +9,7 @@ import keras
 
 from keras_attention.files import read_json
 
-from .signatures import SIGNATURES
+from .signatures import TRANSLATION
 from .to_onnx import OPSET
 
 LIBRARIES = ("keras-attention", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
@@ -27,6 +27,7 @@ def describe(translator, name, xla=False):
     tokenizers = {"source": translator.source_tokenizer, "target": translator.target_tokenizer}
     return {
         "name": name,
+        "task": TRANSLATION.name,
         "versions": {
             "python": platform.python_version(),
             **{library: importlib.metadata.version(library) for library in LIBRARIES},
@@ -44,7 +45,7 @@ def describe(translator, name, xla=False):
         },
         "max_source_length": translator.max_source_length,
         "search": keras.saving.serialize_keras_object(translator.search),
-        "signatures": SIGNATURES,
+        "signatures": TRANSLATION.signatures,
         "onnx_opset": OPSET,
         "xla": xla,
         "parameters": model.count_params(),

@@ -35,12 +35,12 @@ from .signatures import (
     NO_SCORE,
     SCORE,
     SEARCH,
-    SIGNATURES,
     SOURCE_IDS,
     SOURCE_TOKENS,
     TARGET_TOKENS,
     TEXT,
     TOKEN_SCORES,
+    TRANSLATION,
     check_ports,
 )
 from .to_onnx import open_session
@@ -155,8 +155,8 @@ class OnnxPredictor(KerasPredictor):
 
     def __init__(self, bundle, unknown=None):
         manifest = open_bundle(bundle, (self.file, TOKENIZERS))
-        translator = BundleTranslator(bundle, onnx_search(bundle, self.file), unknown)
-        super().__init__(translator, manifest.get("rejection"))
+        translator = BundleTranslator(bundle, onnx_search(bundle, manifest, self.file), unknown)
+        super().__init__(translator, manifest["rejection"])
 
 
 class OnnxInt8Predictor(OnnxPredictor):
@@ -214,7 +214,7 @@ class BundleTranslator(Translator):
             target_tokenizer=tokenizers.load(bundle / TARGET_TOKENIZER),
             search=RecordedSearch(manifest["search"]["config"]),
             max_source_length=manifest["max_source_length"],
-            unknown=recorded_unknown(manifest) if unknown is None else unknown,
+            unknown=manifest["unknown"] if unknown is None else unknown,
         )
         self.find = find
 
@@ -261,19 +261,15 @@ def without_unknown_probability(explanation, search):
     return dataclasses.replace(explanation, token_scores=None)
 
 
-def recorded_unknown(manifest):
-    """What becomes of unknown words; bundles of version 0.1 keep them."""
-    return manifest.get("unknown", "keep")
-
-
-def onnx_search(bundle, file=ONNX):
+def onnx_search(bundle, manifest, file=ONNX):
     """The function from source ids to a `SearchResult` that is an ONNX file of a bundle."""
     path = Path(bundle) / file
     session = _opened(open_session, path)
     there = {output.name for output in session.get_outputs()}
-    check_ports(path, SEARCH, {port.name for port in session.get_inputs()}, there)
+    inputs = {port.name for port in session.get_inputs()}
+    check_ports(path, SEARCH, manifest["signatures"][SEARCH], inputs, there)
     # A bundle of version 0.1 has no scores of tokens.
-    names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in there]
+    names = [name for name in TRANSLATION.endpoints[SEARCH].outputs if name in there]
     return lambda source_ids: SearchResult(*session.run(names, {SOURCE_IDS: source_ids}))
 
 
@@ -291,12 +287,13 @@ class SavedModelPredictor(Predictor):
         if manifest["needs_tensorflow_text"]:
             import tensorflow_text  # noqa: F401  Registers the operations of SentencePiece.
         self.saved_model = _opened(tf.saved_model.load, bundle / SAVED_MODEL)
-        _check_endpoints(bundle / SAVED_MODEL, getattr(self.saved_model, "signatures", {}))
+        signatures = getattr(self.saved_model, "signatures", {})
+        _check_endpoints(bundle / SAVED_MODEL, manifest, signatures)
         self.search = RecordedSearch(manifest["search"]["config"])
         self.max_source_length = manifest["max_source_length"]
-        self.rejection = manifest.get("rejection")
+        self.rejection = manifest["rejection"]
         self.source_tokenizer = tokenizers.load(bundle / SOURCE_TOKENIZER)
-        unknown = recorded_unknown(manifest) if unknown is None else unknown
+        unknown = manifest["unknown"] if unknown is None else unknown
         # The endpoints that take strings keep unknown words, so the ids are asked for.
         self.by_ids = None
         if unknown != "keep":
@@ -304,7 +301,7 @@ class SavedModelPredictor(Predictor):
 
     def _find(self, source_ids):
         outputs = self.saved_model.signatures[SEARCH](source_ids=tf.constant(source_ids, tf.int32))
-        names = [name for name in SIGNATURES[SEARCH]["outputs"] if name in outputs]
+        names = [name for name in TRANSLATION.endpoints[SEARCH].outputs if name in outputs]
         return SearchResult(*(outputs[name].numpy() for name in names))
 
     def predict(self, texts, prefix=""):
@@ -344,13 +341,13 @@ class SavedModelPredictor(Predictor):
                 yield {name: value[row] for name, value in columns.items()}
 
 
-def _check_endpoints(path, signatures):
-    for endpoint in SIGNATURES:
+def _check_endpoints(path, manifest, signatures):
+    for endpoint, expected in manifest["signatures"].items():
         inputs = outputs = None
         if endpoint in signatures:
             function = signatures[endpoint]
             inputs, outputs = function.structured_input_signature[1], function.structured_outputs
-        check_ports(path, endpoint, inputs, outputs)
+        check_ports(path, endpoint, expected, inputs, outputs)
 
 
 def _explanation(row, max_length):

@@ -1,8 +1,11 @@
 """The instructions that lie in a bundle."""
 
 import json
+import textwrap
 
 from keras_attention.translator import LENGTH_STEP
+
+from .signatures import TASKS
 
 TEMPLATE = """\
 # {name}
@@ -15,7 +18,7 @@ like; nothing in it names a path.
 | `saved_model/1/` | SavedModel, strings in and out, laid out and warmed up for TF Serving |
 | `onnx/model.onnx` | ids in, the search inside (opset {opset}); runs in onnxruntime alone |
 {int8_file}| `tokenizer/source`, `tokenizer/target` | the tokenizers ({kinds}), for who feeds ids |
-| `parity.json` | what the trained model answered to held-out sentences |
+| `parity.npz` | NumPy arrays: held-out sentences and the outputs of the trained model |
 | `manifest.json` | where it comes from, versions, settings, scores, comparison, checksums |
 
     keras-attention translate {name} {shell_text}
@@ -58,10 +61,10 @@ ids, scores, lengths = session.run(["ids", "scores", "lengths"], {{"source_ids":
 print(ids[0, 0, : lengths[0, 0]], scores[0, 0])
 ```
 
-Outputs: `ids` int32 `(batch, beams, target)`, `scores` float32 `(batch, beams)`, `lengths` int32
-`(batch, beams)`, `alignments` float32 `(batch, beams, target, source)`, `token_scores` float32
-`(batch, beams, target)`, best beam first; a score of -1e30 is that of no sentence. A sentence as
-long as the axis `target` is cut off there, a shorter one is finished.
+{outputs}
+
+The best beam comes first; a score of -1e30 is that of no sentence. A sentence as long as the axis
+`target` is cut off there, a shorter one is finished.
 {int8_note}
 With the tokenizers, in Python:
 
@@ -110,6 +113,7 @@ def readme(description, text, int8=False):
     return TEMPLATE.format(
         name=description["name"],
         opset=description["onnx_opset"],
+        outputs=_outputs(description),
         kinds=", ".join(kinds),
         max_source_length=description["max_source_length"],
         end=description["special_ids"]["end"],
@@ -124,6 +128,16 @@ def readme(description, text, int8=False):
         text_import="import tensorflow_text\n" if with_text else "",
         ids_note=VOCABULARY_NOTE if spelled else "",
     )
+
+
+def _outputs(description):
+    """A sentence that lists the outputs of the ONNX file."""
+    task = TASKS[description["task"]]
+    ports = task.endpoints[task.arrays].outputs
+    listed = ", ".join(
+        f"`{name}` {port.dtype} `({', '.join(port.axes)})`" for name, port in ports.items()
+    )
+    return textwrap.fill(f"Outputs: {listed}.", width=100, break_on_hyphens=False)
 
 
 def _quoted(text):

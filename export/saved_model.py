@@ -7,7 +7,8 @@ import tensorflow as tf
 from keras_attention.quiet import quiet
 
 from .portable import without_cudnn
-from .signatures import EXPLAIN, NBEST, SERVE, TEXT, ServedTranslator
+from .signatures import TRANSLATION
+from .translation import ServedTranslator
 
 WARMUP_BATCH_SIZES = (1, 8)
 
@@ -40,7 +41,7 @@ def write_warmup_requests(folder, texts):
     path = Path(folder) / "assets.extra" / "tf_serving_warmup_requests"
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for endpoint in (SERVE, EXPLAIN, NBEST):
+        for endpoint in TRANSLATION.raw_endpoints:
             for batch_size in WARMUP_BATCH_SIZES:
                 batch = [texts[index % len(texts)] for index in range(batch_size)]
                 writer.write(_prediction_log(endpoint, batch).SerializeToString())
@@ -51,7 +52,7 @@ def _prediction_log(endpoint, texts):
 
     request = predict_pb2.PredictRequest()
     request.model_spec.signature_name = endpoint
-    request.inputs[TEXT].CopyFrom(tf.make_tensor_proto(texts, tf.string))
+    request.inputs[TRANSLATION.raw_input].CopyFrom(tf.make_tensor_proto(texts, tf.string))
     return prediction_log_pb2.PredictionLog(
         predict_log=prediction_log_pb2.PredictLog(request=request)
     )

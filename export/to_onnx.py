@@ -13,7 +13,8 @@ from .loop_invariants import hoist_invariants, lift_invariants
 from .portable import without_cudnn
 from .repetitions import share_repetitions
 from .reshapes import drop_reshapes, reshape_once
-from .signatures import SEARCH, SOURCE_IDS_SPEC, axes, search_function
+from .search_graph import SOURCE_IDS_SPEC, search_function
+from .signatures import TRANSLATION
 
 OPSET = 18  # The highest that tf2onnx 1.17 writes.
 
@@ -98,14 +99,16 @@ def _where(context, node, name, args):
 
 
 def name_axes(graph):
-    """Gives the inputs and outputs the axes that `SIGNATURES` names.
+    """Gives the inputs and outputs the axes that the table of the task names.
 
     Args:
         graph: `onnx.GraphProto`. Axes of a size known from the start keep it.
     """
+    endpoint = TRANSLATION.endpoints[TRANSLATION.arrays]
+    ports = endpoint.inputs | endpoint.outputs
     for value in [*graph.input, *graph.output]:
         dimensions = value.type.tensor_type.shape.dim
-        for dimension, name in zip(dimensions, axes(SEARCH, value.name), strict=True):
+        for dimension, name in zip(dimensions, ports[value.name].axes, strict=True):
             if not dimension.HasField("dim_value"):
                 dimension.dim_param = name
 

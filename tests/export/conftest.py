@@ -4,7 +4,7 @@ import json
 import runpy
 import shutil
 import sys
-import tempfile
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,8 @@ import tensorflow as tf
 from tiny_translators import TEXTS, by_default, tiny_translator
 
 from keras_attention import Translator, decoding
-from keras_attention.export import export, open_predictor, parity, predictor
+from keras_attention.export import export, open_predictor, predictor
+from keras_attention.export.parity import processes
 
 CONFIGURATIONS = {
     "lstm": {"seed": 16},
@@ -60,28 +61,23 @@ class Exported:
     __hash__ = object.__hash__
 
 
-def run_here(program, exported, request, flags=()):
-    """`parity.run` in this process: to start another one takes seconds."""
-    loaded, arguments = dict(sys.modules), sys.argv
-    with tempfile.TemporaryDirectory() as folder:
-        files = Path(folder, "request.json"), Path(folder, "answer.json")
-        files[0].write_text(json.dumps(request))
-        try:
-            sys.argv = [program, str(exported), *map(str, files), *flags]
-            runpy.run_path(str(parity.HERE / program), run_name="__main__")
-        finally:
-            sys.argv = arguments
-            for name in [name for name, module in sys.modules.items() if module is None]:
-                del sys.modules[name]  # What the program does not want to be imported.
-                sys.modules.update({name: loaded[name]} if name in loaded else {})
-        answers = json.loads(files[1].read_text())
-    return {int(size): rows for size, rows in answers.items()}
+def start_here(program, arguments, folder):
+    """`processes.start` in this process: to start another one takes seconds."""
+    loaded, before = dict(sys.modules), sys.argv
+    try:
+        sys.argv = [str(program), *arguments]
+        runpy.run_path(str(program), run_name="__main__")
+    finally:
+        sys.argv = before
+        for name in [name for name, module in sys.modules.items() if module is None]:
+            del sys.modules[name]  # What the program does not want to be imported.
+            sys.modules.update({name: loaded[name]} if name in loaded else {})
 
 
 @pytest.fixture
 def parity_here(monkeypatch):
     """Verifies parity in this process."""
-    monkeypatch.setattr(parity, "run", run_here)
+    monkeypatch.setattr(processes, "start", start_here)
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +127,7 @@ def make(name, tmp_path_factory):
     flags = {"xla": name in COMPILED, "int8": name in QUANTIZED}
     with pytest.MonkeyPatch.context() as patch:
         if name not in CLEAN:
-            patch.setattr(parity, "run", run_here)
+            patch.setattr(processes, "start", start_here)
         manifest = export(work / "run", work / "exports" / name, **flags)
     bundle = tmp_path_factory.mktemp("moved") / "elsewhere" / name
     bundle.parent.mkdir()
@@ -164,3 +160,15 @@ def transformer(tmp_path_factory):
 @pytest.fixture(params=by_default(*CONFIGURATIONS))
 def exported(request):
     return request.getfixturevalue(request.param)
+
+
+def unpacked(name, folder):
+    """A bundle that an older version wrote of the translator of the fixture `lstm`."""
+    with tarfile.open(Path(__file__).parent / "bundles" / f"{name}.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "lstm"
+
+
+@pytest.fixture(params=["version_0_1", "format_2"])
+def older(request, tmp_path):
+    return unpacked(request.param, tmp_path)

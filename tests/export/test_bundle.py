@@ -90,7 +90,7 @@ def test_verify_refuses_what_is_no_bundle(tmp_path):
         verify(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": 0}')
     with pytest.raises(
-        BundleError, match="another version: expected format 1 or 2. Received: format=0"
+        BundleError, match="another version: expected format 1, 2 or 3. Received: format=0"
     ):
         verify(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
@@ -129,7 +129,7 @@ def test_full_disk_leaves_nothing(run_dir, tmp_path, monkeypatch):
 
 def test_export_refuses_a_bundle_that_another_process_writes(run_dir, tmp_path, monkeypatch):
     """Before it searches."""
-    monkeypatch.setattr(bundle, "answers_of", None)
+    monkeypatch.setattr(bundle, "trained_answers", None)
     to = tmp_path / "made" / "bundle"
     to.parent.mkdir()
     with (
@@ -173,7 +173,7 @@ def test_an_export_encodes_and_searches_its_sentences_once(
 
     counted(CharacterTokenizer, "encode")
     counted(CompiledSearch, "generate")
-    monkeypatch.setattr(bundle, "prove", lambda *arguments: {})
+    monkeypatch.setattr(bundle, "check_parity", lambda *arguments: {})
     export(run_dir, tmp_path / "exports" / "tiny", texts=TEXTS)
     assert calls == {"encode": 1, "generate": 1}
 
@@ -181,7 +181,7 @@ def test_an_export_encodes_and_searches_its_sentences_once(
 def test_a_manifest_records_the_threshold_of_rejection(
     run_dir, lstm, tmp_path, without_conversion, monkeypatch
 ):
-    monkeypatch.setattr(bundle, "prove", lambda *arguments: {})
+    monkeypatch.setattr(bundle, "check_parity", lambda *arguments: {})
     run, to = shutil.copytree(run_dir, tmp_path / "run"), tmp_path / "exports" / "tiny"
     evaluation = json.loads((run / "evaluation.json").read_text())
     evaluation["validation"] = {"rejection": {"quantile": 0.01, "threshold": 0.25}}

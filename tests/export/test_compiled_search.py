@@ -9,7 +9,8 @@ from keras_attention import decoding
 from keras_attention.export import write_saved_model
 from keras_attention.export.manifest import describe
 from keras_attention.export.readme import readme
-from keras_attention.export.signatures import ServedTranslator, filled_up
+from keras_attention.export.search_graph import filled_up
+from keras_attention.export.translation import ServedTranslator
 
 SEARCHES = {
     "greedy": decoding.Greedy(max_length=7),

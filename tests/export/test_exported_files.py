@@ -15,7 +15,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tiny_translators import MAX_SOURCE_LENGTH, TEXTS, by_default
 
 from keras_attention import UserError
-from keras_attention.export.signatures import SIGNATURES
+from keras_attention.export.signatures import TRANSLATION
 
 
 def graphs_of(graph):
@@ -163,13 +163,13 @@ def test_onnx_names_its_inputs_outputs_and_axes(lstm):
 
 def test_saved_model_has_the_signatures_of_the_house(lstm):
     signatures = lstm.signatures
-    assert set(signatures) == set(SIGNATURES)
-    for name, ports in SIGNATURES.items():
+    assert set(signatures) == set(TRANSLATION.endpoints)
+    for name, endpoint in TRANSLATION.endpoints.items():
         outputs = signatures[name].structured_outputs
-        assert set(outputs) == set(ports["outputs"])
+        assert set(outputs) == set(endpoint.outputs)
         for output, spec in outputs.items():
-            dtype, axes = ports["outputs"][output].removesuffix("]").split("[")
-            assert (spec.dtype.name, spec.shape.rank) == (dtype, len(axes.split(", ")))
+            port = endpoint.outputs[output]
+            assert (spec.dtype.name, spec.shape.rank) == (port.dtype, len(port.axes))
 
 
 def test_warmup_requests_can_be_answered(lstm):

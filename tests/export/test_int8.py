@@ -10,8 +10,10 @@ from tiny_translators import TEXTS, by_default
 
 from keras_attention import UserError
 from keras_attention.__main__ import main
-from keras_attention.export import open_predictor, parity, write_int8
+from keras_attention.export import open_predictor, write_int8
 from keras_attention.export.graphs import all_nodes
+from keras_attention.export.parity import check
+from keras_attention.export.parity.answers import Answers
 from keras_attention.export.quantize import transpose_weights
 
 
@@ -87,15 +89,16 @@ def test_what_cannot_be_quantised_is_told(quantized, tmp_path, monkeypatch):
 
 
 def test_a_sentence_counts_that_is_the_same_at_every_batch_size(monkeypatch):
-    answers = [{"source_ids": [4, 3], "text": text, "score": -1.0} for text in "abc"]
-    rows = {
-        1: [{"text": "a", "ids_score": -1.25}, {"text": "b", "ids_score": -1.0}],
-        16: [{"text": "a", "ids_score": -1.0}, {"text": "x", "ids_score": -9.0}],
-    }
-    rows = {size: [*found, {"text": "y", "ids_score": -9.0}] for size, found in rows.items()}
-    monkeypatch.setattr(parity, "run", lambda *arguments: rows)
-    monkeypatch.setattr(parity, "decode_ids", lambda *arguments: None)
-    assert parity.agreement("bundle", answers) == {
+
+    def outputs(texts, *scores):
+        text, scores = np.array(list(texts)), np.array(scores, "float32")[:, None]
+        return {"serving_default": {"text": text}, "search": {"scores": scores}}
+
+    found = {1: outputs("aby", -1.25, -1, -9), 16: outputs("axy", -1, -9, -9)}
+    monkeypatch.setattr(check, "run_onnx", lambda *arguments: found)
+    inputs = {"search": {"source_ids": np.full((3, 2), 4, "int32")}}
+    answers = Answers(inputs, outputs("abc", -1, -1, -1))
+    assert check.agreement("bundle", {"task": "translation"}, answers) == {
         "sentences": 3,
         "batch_sizes": [1, 16],
         "same_text": 1,

@@ -6,7 +6,7 @@ from tiny_translators import tiny_recurrent_model
 
 from keras_attention import models
 from keras_attention.export.portable import without_cudnn
-from keras_attention.export.signatures import SOURCE_IDS_SPEC
+from keras_attention.export.search_graph import SOURCE_IDS_SPEC
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from keras import ops
 from keras_attention import Translator, decoding
 from keras_attention.__main__ import main
 from keras_attention.export import layout, open_predictor, write_onnx, write_saved_model
-from keras_attention.export.signatures import SIGNATURES
+from keras_attention.export.signatures import TRANSLATION
 from keras_attention.text import WordTokenizer
 
 GERMAN = ["das", "Haus", "in", "ist"]
@@ -60,7 +60,9 @@ def bundle(tmp_path_factory):
         "max_source_length": 9,
         "needs_tensorflow_text": False,
         "unknown": DICTIONARY,
-        "signatures": SIGNATURES,
+        "rejection": None,
+        "task": TRANSLATION.name,
+        "signatures": TRANSLATION.signatures,
         "files": layout.checksums(bundle),
     }
     layout.write_manifest(bundle, manifest)
