@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_attention import decoding, layers, models
-from keras_attention.export.signatures import SOURCE_IDS_SPEC, search_function
+from keras_attention.export.search_graph import SOURCE_IDS_SPEC, search_function
 from keras_attention.export.to_onnx import convert
 
 PROMPTS = np.array([[2, 5, 7, 8, 0], [2, 9, 4, 6, 5], [8, 0, 0, 0, 0]], "int32")
