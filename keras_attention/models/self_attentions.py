@@ -98,6 +98,21 @@ def check_steps(attention):
         )
 
 
+def check_context(attention, inputs_shape):
+    """Raises ValueError for a self-attention whose context is not as wide as its input.
+
+    Args:
+        attention: `Attention`.
+        inputs_shape: tuple, `(batch, length, width)`.
+    """
+    width = attention.compute_output_shape(inputs_shape, inputs_shape)[len(inputs_shape) - 1 :]
+    if width != tuple(inputs_shape[-1:]):
+        raise ValueError(
+            f"Expected an `attention` with contexts as wide as its input, {inputs_shape[-1]}. "
+            f"Received: attention={type(attention).__name__} with contexts of {width[0]}"
+        )
+
+
 def make_self_attention(attention, settings, width, position, dtype):
     """The self-attention of one block.
 

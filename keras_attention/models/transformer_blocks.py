@@ -8,7 +8,7 @@ from keras_attention.layers.nested import build_once
 from keras_attention.layers.positions import Position
 from keras_attention.layers.rematerialized import Rematerialized
 from keras_attention.models.feed_forward import FeedForward
-from keras_attention.models.self_attentions import make_heads, make_self_attention
+from keras_attention.models.self_attentions import check_context, make_heads, make_self_attention
 from keras_attention.ops import Masks
 
 NORMS = ("pre", "post")
@@ -146,47 +146,31 @@ class TransformerBlock(Rematerialized, keras.layers.Layer):
         found, cache = self.self_attention.fill_cache(self.around_self.before(x), max_length, mask)
         return self._feed_forward(self.around_self.after(x, found)), cache
 
-    def step(self, x, cache, positions, slots):
-        """One position of a block without cross-attention.
+    def step(self, x, cache, positions, slots, across=None):
+        """One position.
 
         Args:
             x: float tensor `(batch, width)`.
             cache: as `self_attention.empty_cache` or the step before returned it.
             positions: int32 tensor `(batch, 1)`.
             slots: what `self_attention.cache_slots` returned for them.
-
-        Returns:
-            Output `(batch, width)`, the new cache, and the weights of the self-attention
-            `(batch, heads, 1, max_length)`, or None where it has none.
-        """
-        x, cache, weights = self._attend_to_cache(x, cache, positions, slots)
-        return self._feed_forward(x), cache, weights
-
-    def step_across(self, x, cache, positions, slots, memory, memory_masks, sizes):
-        """One position of a block with cross-attention.
-
-        Args:
-            x, cache, positions, slots: see `step`.
-            memory: what `cross_attention.project_memory` returned, of every row or of sentences
-                with several rows each.
-            memory_masks: `Masks` of the memory.
-            sizes: pair of ints or scalar tensors: the sentences, and the rows of each.
+            across: what the cross-attention looks at, None without one. A triple: what its
+                `project_memory` returned, of every row or of sentences with several rows each; the
+                `Masks` of that; and a pair of ints or scalar tensors, the sentences and the rows of
+                each.
 
         Returns:
             Output `(batch, width)`, the new cache, and the weights of the cross-attention
-            `(sentences, heads, rows of a sentence, source)`.
+            `(sentences, heads, rows of a sentence, source)`. Without it those of the self-attention
+            `(batch, heads, 1, max_length)`, or None where it has none.
         """
-        x, cache, _ = self._attend_to_cache(x, cache, positions, slots)
-        query = self.around_cross.before(x)
-        found, weights = self._look_back(query, memory, memory_masks, sizes)
-        x = self.around_cross.after(x, found)
-        return self._feed_forward(x), cache, weights
-
-    def _attend_to_cache(self, x, cache, positions, slots):
         inputs = ops.expand_dims(self.around_self.before(x), axis=1)  # (batch, 1, width)
         found, weights, cache = self.self_attention.step_cache(inputs, cache, positions, slots)
         x = self.around_self.after(x, ops.reshape(found, (-1, x.shape[-1])))
-        return x, cache, weights
+        if self.cross:
+            found, weights = self._look_back(self.around_cross.before(x), *across)
+            x = self.around_cross.after(x, found)
+        return self._feed_forward(x), cache, weights
 
     def _look_back(self, x, memory, masks, sizes):
         """Cross-attention, the rows of one sentence as queries of its one memory.
@@ -214,16 +198,6 @@ class TransformerBlock(Rematerialized, keras.layers.Layer):
         sees = masks.rows(1, ops.shape(memory["key"])[2])  # (sentences, 1)
         sees = ops.reshape(ops.broadcast_to(sees, sizes), (-1, 1))  # (batch, 1)
         return ops.where(sees, found, 0.0), weights
-
-
-def check_context(attention, inputs_shape):
-    """Raises ValueError for a self-attention whose context is not as wide as its input."""
-    width = attention.compute_output_shape(inputs_shape, inputs_shape)[len(inputs_shape) - 1 :]
-    if width != tuple(inputs_shape[-1:]):
-        raise ValueError(
-            f"Expected an `attention` with contexts as wide as its input, {inputs_shape[-1]}. "
-            f"Received: attention={type(attention).__name__} with contexts of {width[0]}"
-        )
 
 
 def make_norm(dtype):

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.decoding.state import SHARED
+from keras_attention.layers import Attention
 from keras_attention.layers.call_checks import check_decoder_inputs
 from keras_attention.models.self_attentions import check_steps
 from keras_attention.models.transformer_encoder import TransformerEncoder
@@ -102,9 +103,12 @@ class TransformerDecoder(TransformerEncoder):
                 f"`alignment_layer` must be one of {num_layers} blocks. "
                 f"Received: alignment_layer={alignment_layer}"
             )
-        if alignment_head is not None and not 0 <= alignment_head < num_heads:
+        heads = num_heads
+        if not cross and isinstance(self.attention, Attention):
+            heads = getattr(self.attention, "num_heads", 1)
+        if alignment_head is not None and not 0 <= alignment_head < heads:
             raise ValueError(
-                f"`alignment_head` must be one of {num_heads} heads. "
+                f"`alignment_head` must be one of {heads} heads. "
                 f"Received: alignment_head={alignment_head}"
             )
 
@@ -231,18 +235,14 @@ class TransformerDecoder(TransformerEncoder):
         x = self.embedded(ops.expand_dims(inputs, axis=1), start=positions)
         x, places = ops.squeeze(x, axis=1), ops.expand_dims(positions, axis=1)  # (batch, width)
         slots = self.blocks[0].self_attention.cache_slots(places)  # of all blocks alike
-        memories = across = None
+        across = [None] * self.num_layers
         if self.cross:
-            memories = state[SHARED]["memory"]
-            masks = Masks(key=state[SHARED]["mask"])
-            across = masks, _sentences_and_rows(inputs, memories[0]["key"])
+            memories, masks = state[SHARED]["memory"], Masks(key=state[SHARED]["mask"])
+            sizes = _sentences_and_rows(inputs, memories[0]["key"])
+            across = [(memory, masks, sizes) for memory in memories]
         caches, all_weights = [], []
-        for index, (block, cache) in enumerate(zip(self.blocks, state["caches"], strict=True)):
-            if self.cross:
-                memory = memories[index]
-                x, cache, weights = block.step_across(x, cache, places, slots, memory, *across)
-            else:
-                x, cache, weights = block.step(x, cache, places, slots)
+        for block, cache, seen in zip(self.blocks, state["caches"], across, strict=True):
+            x, cache, weights = block.step(x, cache, places, slots, seen)
             caches.append(cache)
             all_weights.append(weights)
         state = {**state, "caches": caches, "position": positions + 1}

@@ -191,6 +191,10 @@ def test_causal_and_cross_are_two_things(causal, cross):
             lambda: make_decoder(layers.MultiHeadAttention(**HEADS, output_shape=7)),
             "as wide as its input, 6. Received: attention=MultiHeadAttention with contexts of 7",
         ),
+        (
+            lambda: make_decoder(layers.CosineAttention(), cross=False, alignment_head=1),
+            "one of 1 heads. Received: alignment_head=1",
+        ),
         (lambda: make_decoder(None)(inputs_of()[0]), "cross=True, values not given"),
         (
             lambda: make_decoder(None, cross=False)(*inputs_of()[:2]),
