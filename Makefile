@@ -142,9 +142,9 @@ conformance: setup ## make docs/conformance.md by running every layer's checklis
 pictures: setup ## draw the pictures of docs/attention.md
 	$(BIN)/python docs/pictures.py
 
-# The tables of docs/benchmarks.md come from these. On a CPU with AVX-512 TensorFlow takes oneDNN's
+# The tables of docs/benchmark-log.md come from these. On a CPU with AVX-512 TensorFlow takes oneDNN's
 # kernels, elsewhere its own; TF_ENABLE_ONEDNN_OPTS=0 or 1 asks for either.
-benchmark: setup ## time layers, decoding and training against their peers (3 GB); about an hour
+benchmark: setup ## compare time and memory with other libraries (3 GB); about an hour
 	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -e '.[benchmark]'
 	$(BIN)/python benchmarks/attention_layers.py
 	$(BIN)/python benchmarks/attention_scaling.py

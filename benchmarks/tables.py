@@ -1,4 +1,4 @@
-"""Rows of the benchmarks, as the tables of `docs/benchmarks.md`.
+"""Rows of the benchmarks, as the tables of `docs/benchmark-log.md`.
 
 python benchmarks/attention_layers.py --json > rows.jsonl
 python benchmarks/tables.py rows.jsonl
