@@ -4,7 +4,7 @@ import numpy as np
 from keras import backend, ops
 from layer_checks import assert_close, gradients, to_numpy
 
-from keras_attention.ops import Masks, stretches, window
+from keras_attention.ops import Masks, pattern_call, window
 
 BATCH, HEADS, DIM, VALUE_DIM, SCALE = 2, 3, 5, 7, 0.4
 # Shorter than a block, several blocks and a rest, more queries than keys, more keys than queries.
@@ -29,15 +29,15 @@ def take_small_blocks(monkeypatch, stretch_bytes=2000):
         A list that grows with each call of known length: how many blocks were computed at a time,
         or None where all were.
     """
-    taken, blocks_at_once = [], stretches.blocks_at_once
+    taken, blocks_at_once = [], pattern_call.blocks_at_once
 
     def record(*arguments):
         taken.append(blocks_at_once(*arguments))
         return taken[-1]
 
     monkeypatch.setattr(window, "SMALLEST_BLOCK", 1)
-    monkeypatch.setattr(stretches, "STRETCH_BYTES", stretch_bytes)
-    monkeypatch.setattr(stretches, "blocks_at_once", record)
+    monkeypatch.setattr(pattern_call, "STRETCH_BYTES", stretch_bytes)
+    monkeypatch.setattr(pattern_call, "blocks_at_once", record)
     return taken
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from keras_attention.analysis.attention_weights import attention_weights
 from keras_attention.analysis.layer_names import attention_layers, select
 from keras_attention.layers import (
+    Attention,
     ConvolutionalBlockAttention,
     GatedFusion,
     SpatialAttention,
@@ -80,12 +81,18 @@ class AttentionImages(keras.callbacks.Callback):
             A list of pairs: a name such as `"attention/0"`, of layer and example, and a uint8 array
             `(height, width, 4)`.
         """
-        weights = attention_weights(self.model, self.inputs, list(self._layers()))
+        layers = self._layers()
+        weights = attention_weights(self.model, self.inputs, list(layers.values()))
         pictures = []
         for name, arrays in weights.items():
             several = isinstance(arrays, tuple)
             for number, array in enumerate(arrays if several else [arrays]):
                 title = f"{name}/{number}" if several else name
+                layer = layers.get(name.partition(":")[0])
+                layer = getattr(layer, "attention", layer)  # the one that a layer stands for
+                is_one_head = isinstance(layer, Attention) and not layer._head_axis
+                if is_one_head and array.ndim > 3:  # several axes of positions, and none of heads
+                    raise _no_sequence(title, array.shape[1:])
                 for example, of_example in enumerate(array):
                     pictures += self._draw(f"{title}/{example}", of_example, example)
         return pictures
@@ -98,15 +105,12 @@ class AttentionImages(keras.callbacks.Callback):
                 "Expected attention layers whose weights belong to positions of a sequence. "
                 f"Received: layers={', '.join(chosen)}"
             )
-        return drawable.values()
+        return drawable
 
     def _draw(self, name, weights, example):
         """Pictures of an example's weights `(key,)`, `(query, key)` or `(heads, query, key)`."""
         if weights.ndim > 3:
-            raise ValueError(
-                "Expected attention layers whose weights belong to positions of a sequence: name "
-                f"others in `layers`. Received: {name} with weights of shape {weights.shape}"
-            )
+            raise _no_sequence(name, weights.shape)
         if weights.ndim == 3 and self.heads == "each":
             return [
                 picture
@@ -134,3 +138,10 @@ class AttentionImages(keras.callbacks.Callback):
                 f"with {[len(row) for row in names]} names"
             )
         return list(names[example])
+
+
+def _no_sequence(name, shape):
+    return ValueError(
+        "Expected attention layers whose weights belong to positions of a sequence: name "
+        f"others in `layers`. Received: {name} with weights of shape {shape}"
+    )

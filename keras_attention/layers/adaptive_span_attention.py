@@ -72,10 +72,10 @@ class AdaptiveSpanAttention(PatternAttention):
             normalizer="softmax",
             **kwargs,
         )
-        self.max_span = max_span
-        self.ramp = ramp
-        self.initial_span = initial_span
-        self.span_penalty = span_penalty
+        self.max_span = self.position.max_span
+        self.ramp = self.position.ramp
+        self.initial_span = self.position.initial_span
+        self.span_penalty = self.position.span_penalty
 
     def spans(self):
         """How far each head looks, in positions.
@@ -85,7 +85,7 @@ class AdaptiveSpanAttention(PatternAttention):
         """
         return self.position.spans()
 
-    def weigh(self, scores, mask=None, training=None):
+    def _weigh(self, scores, mask=None, training=None):
         """From scores to weights; zero beyond the span, also where nothing is left.
 
         Args:
@@ -98,7 +98,7 @@ class AdaptiveSpanAttention(PatternAttention):
         """
         inside = scores > BEYOND / 2
         mask = inside if mask is None else ops.logical_and(inside, mask)
-        return super().weigh(scores, mask, training)
+        return super()._weigh(scores, mask, training)
 
     def get_config(self):
         """The arguments that make this layer again."""

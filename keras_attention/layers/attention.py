@@ -11,6 +11,7 @@ from keras_attention.layers.call_checks import (
 )
 from keras_attention.layers.causal_steps import CausalSteps
 from keras_attention.layers.number_checks import check_dropout
+from keras_attention.layers.subclasses import keep_old_names
 from keras_attention.ops import NO_MASKS, Masks, normalizers, weighted_sum
 
 
@@ -84,6 +85,12 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
     _goes_by_order = False
     # What stands between batch and queries in the shape of the weights.
     _head_axis = ()
+    # Methods that had another name before 0.2.
+    _old_names = {"weigh": "_weigh", "drop": "_drop"}
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        keep_old_names(cls, cls._old_names)
 
     def __init__(self, normalizer="softmax", dropout=0.0, seed=None, attention_axes=None, **kwargs):
         super().__init__(**kwargs)
@@ -152,29 +159,15 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
         """
         return {"key": self.project_key(value if key is None else key), "value": value}
 
-    def weigh(self, scores, mask=None, training=None):
-        """From scores to weights: the normaliser, then dropout.
+    def _weigh(self, scores, mask=None, training=None):
+        """From scores to weights in the layer's compute dtype: the normalizer, then dropout.
 
-        Args:
-            scores: Float tensor of shape `(batch, query, key)`.
-            mask: Bool tensor that broadcasts to the scores, True = may attend, or None.
-            training: Whether to apply dropout.
-
-        Returns:
-            Weights of the shape of `scores`, in the layer's compute dtype.
+        `mask` is bool and broadcasts to the scores `(batch, query, key)`, or is None.
         """
-        return self.drop(ops.cast(self.normalizer(scores, mask), self.compute_dtype), training)
+        return self._drop(ops.cast(self.normalizer(scores, mask), self.compute_dtype), training)
 
-    def drop(self, weights, training=None):
-        """Dropout.
-
-        Args:
-            weights: Float tensor of any shape.
-            training: Whether to apply dropout.
-
-        Returns:
-            The weights, a share of them zero and the others larger where `training`.
-        """
+    def _drop(self, weights, training=None):
+        """Dropout: a fraction of the weights zero and the others larger where `training`."""
         if training and self.dropout > 0:
             return keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
         return weights
@@ -193,7 +186,7 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
         """
         scores = self.score(self.project_query(query), memory["key"])  # (batch, query, key)
         mask = masks.dense(ops.shape(scores)[1], ops.shape(scores)[2])
-        weights = self.weigh(scores, mask, training)
+        weights = self._weigh(scores, mask, training)
         return weighted_sum(weights, memory["value"]), weights
 
     def start(self, memory):
@@ -245,7 +238,9 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
                 tensors, positions, attention_mask, return_attention_scores, **options
             )
         query, value, key = same_batch(query, value, key)
-        masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
+        masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask)
+        if key_mask is not None:
+            masks = masks.with_keys(key_mask)
         memory = self.project_memory(value, key)
         context, weights = self.attend(query, memory, masks, training)
         return (context, weights) if return_attention_scores else context
@@ -290,7 +285,11 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
         tensors = {"query": query, "value": value, "key": key}
         positions = {"query_mask": query_mask, "value_mask": value_mask, "key_mask": key_mask}
         check_attention_inputs(self, tensors)
-        if query is not None and value is not None:  # or Keras says what is missing
+        if query is None or value is None:  # Keras says what is missing
+            return
+        has_axes = len(query.shape) > 3 or self.attention_axes is not None
+        masks = [query_mask, value_mask, key_mask, attention_mask]
+        if has_axes or [mask for mask in masks if mask is not None]:
             axes = self._axes(len(query.shape), use_causal_mask)
             check_attention_masks(axes, tensors, positions, attention_mask, self._head_axis)
 
@@ -350,6 +349,9 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
             "attention_axes": self.attention_axes,
         }
         return {**super().get_config(), **config}
+
+
+keep_old_names(Attention, Attention._old_names)
 
 
 def same_batch(query, value, key=None):

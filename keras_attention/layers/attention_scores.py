@@ -34,7 +34,7 @@ def attention_scores(
     """
     heads = _chosen("heads", heads, layer.num_heads)
     queries = _chosen("queries", queries, query.shape[1])
-    shape = layer.scores_shape(query, memory)
+    shape = layer._scores_shape(query, memory)
     masks, bias = masks.fitted(shape), fit_bias(bias, shape)
     if query_positions is None:
         query_positions = ops.arange(query.shape[1], dtype="int32")

@@ -6,6 +6,9 @@ Shapes are compared as far as they are known: eager, traced and symbolic tensors
 import functools
 import inspect
 
+import keras
+from keras import ops
+
 from keras_attention.layers.rematerialized import Rematerialized
 from keras_attention.ops import feature_maps
 from keras_attention.ops.fitting import bool_where_known, check_mask
@@ -35,7 +38,15 @@ class CheckedCall(Rematerialized):
             name: bool_where_known(name, x) if name in names else x for name, x in kwargs.items()
         }
         self._check_call(*args, **kwargs)
-        return super().__call__(*args, **kwargs)
+        outputs = super().__call__(*args, **kwargs)
+        context = outputs[0] if isinstance(outputs, tuple) else outputs
+        mask = getattr(context, "_keras_mask", None)
+        is_symbolic = isinstance(context, keras.KerasTensor)
+        if mask is not None and mask.shape[0] == 1 != context.shape[0] and not is_symbolic:
+            # One row of queries for many of values: its mask is that of each row of the context.
+            shape = (ops.shape(context)[0], *ops.shape(mask)[1:])
+            context._keras_mask = ops.broadcast_to(mask, shape)
+        return outputs
 
     def _check_call(self, *args, **kwargs):
         raise NotImplementedError(f"{type(self).__name__} does not implement `_check_call`.")
@@ -77,6 +88,9 @@ def check_input(layer, name, x, axes, more=None):
         axes: Names of its axes, a tuple.
         more: The number of the axis before which further ones may stand; None for none.
 
+    Returns:
+        Its shape, as `shape_of` gives it.
+
     Raises:
         ValueError: If the tensor is not so.
     """
@@ -92,13 +106,14 @@ def check_input(layer, name, x, axes, more=None):
             f"Received: {name}, a {type(x).__name__} of length {len(x)}"
         )
     if shape is None:
-        return
+        return None
     fits = len(shape) == len(axes) if more is None else len(shape) >= len(axes)
     if not fits:
         named = axes if more is None else (*axes[:more], "...", *axes[more:])
         raise ValueError(
             f"Expected `{name}` of shape ({', '.join(named)}). Received: {name}.shape={shape}"
         )
+    return shape
 
 
 def check_width(layer, name, x, built_as=None):
@@ -115,7 +130,7 @@ def check_width(layer, name, x, built_as=None):
     """
     built = built_shape(layer, built_as or name) if layer.built else None
     shape = shape_of(x)
-    if shape and built and not _may_equal(shape[-1], built[-1]):
+    if shape and built and None not in (shape[-1], built[-1]) and shape[-1] != built[-1]:
         raise ValueError(
             f"Expected `{name}` with a last axis of {built[-1]}, for which the layer "
             f"{layer.name!r} was built. Received: {name}.shape={shape}"
@@ -147,35 +162,35 @@ def check_attention_inputs(layer, tensors):
     Raises:
         ValueError: If axes, lengths or widths differ where they must not.
     """
-    query, value, key = tensors.values()
+    shapes = {}
     for name, x in tensors.items():
         length = "query" if name == "query" else "key"
-        check_input(layer, name, x, ("batch", length, f"{name}_dim"), more=2)
+        axes = ("batch", length, f"{name}_dim")
+        shapes[name] = check_input(layer, name, x, axes, more=2)
+    query, value = shapes["query"], shapes["value"]
     if query is not None and value is not None:
-        _check_same_rows(query, value)
-    check_alike(slice(0, -1), "the same axes but for the last", value=value, key=key)
-    name, keys = ("value", value) if key is None else ("key", key)
+        # One row of learned queries, say, may be for all rows of the values.
+        same_batch = None in (query[0], value[0]) or query[0] == value[0]
+        same_batch = same_batch or (len(query) == 3 and 1 in (query[0], value[0]))
+        if len(query) != len(value) or not same_batch:
+            raise ValueError(
+                "Expected `query` and `value` to have the same number of axes, and the same batch. "
+                f"Received: query.shape={query}, value.shape={value}"
+            )
+    keys = "value"
+    if tensors["key"] is not None:
+        keys = "key"
+        same = "the same axes but for the last"
+        check_alike(slice(0, -1), same, value=tensors["value"], key=tensors["key"])
     if "query" in layer._fixed_inputs:
-        check_width(layer, "query", query)
+        check_width(layer, "query", tensors["query"])
     if "key" in layer._fixed_inputs:
-        check_width(layer, name, keys, "key" if built_shape(layer, "key") else "value")
+        built_as = "key" if built_shape(layer, "key") else "value"
+        check_width(layer, keys, tensors[keys], built_as)
     if "value" in layer._fixed_inputs:
-        check_width(layer, "value", value)
+        check_width(layer, "value", tensors["value"])
     if layer._multiplies_inputs:
-        check_same_width("query", query, name, keys)
-
-
-def _check_same_rows(query, value):
-    one, other = shape_of(query), shape_of(value)
-    if one is None or other is None:
-        return
-    # One row of learned queries, say, may be for all rows of the values.
-    same = _may_equal(one[0], other[0]) or (len(one) == 3 and 1 in (one[0], other[0]))
-    if len(one) != len(other) or not same:
-        raise ValueError(
-            "Expected `query` and `value` to have the same number of axes, and the same batch. "
-            f"Received: query.shape={one}, value.shape={other}"
-        )
+        check_same_width("query", tensors["query"], keys, tensors[keys])
 
 
 def check_attention_masks(axes, tensors, positions, attention_mask, heads=()):

@@ -7,16 +7,16 @@ from keras_attention.layers.nested import build_once
 from keras_attention.ops import normalizers
 
 # Where an attention has its own, its scores are not all there is to it.
-BEYOND_THE_SCORE = ("project_memory", "weigh", "attend", "start", "step")
+BEYOND_THE_SCORE = ("project_memory", "_weigh", "attend", "start", "step")
 
 
 @keras.saving.register_keras_serializable("keras_attention")
 class ChoiceAttention(Attention):
     """Attention that takes its scores from any other single-head attention.
 
-    `context = choose(attention.score(query, key), mask) value`. A new way to choose overrides
-    `weigh`, where scores and mask say all, or `attend`, where the position counts too. By itself it
-    chooses as any attention does: by its normaliser and dropout.
+    `context = choose(attention.score(query, key), mask) value`. By itself it
+    chooses as any attention does: by its normaliser and dropout. A new way to choose overrides
+    `attend`.
 
     The inner attention gives its weights, its projections and its score. Its own normaliser and
     dropout would do nothing, and so must be the default ones. Its weights keep its own dtype; what
@@ -159,7 +159,8 @@ def _check_inner(attention):
     if own:
         raise ValueError(
             "Expected `attention` to be a single-head attention that differs from others by its "
-            f"score alone. Received: attention={attention!r}, which has its own {', '.join(own)}"
+            f"score alone. Received: attention={attention!r}, which has its own "
+            f"{', '.join(name.lstrip('_') for name in own)}"
         )
     if attention.normalizer is not normalizers.softmax or attention.dropout:
         raise ValueError(

@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.call_checks import CheckedCall, check_alike, check_masked_input
 from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.number_checks import check_count
+from keras_attention.layers.refusals import Refusal
 from keras_attention.ops.fitting import as_bool
 
 
@@ -62,8 +63,7 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
         super().__init__(**kwargs)
         units = check_count("units", units)
         self.units = units
-        self.with_mask = _WithMask(dtype=self.dtype_policy)
-        self.with_mask.quantize = self.quantize  # Keras asks the innermost layers alone
+        self.with_mask = _WithMask(self, dtype=self.dtype_policy)
         self.supports_masking = True
 
     def build(self, first_shape, second_shape):
@@ -173,11 +173,11 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-class _WithMask(keras.layers.Layer):
+class _WithMask(Refusal):
     """Gives a tensor a Keras mask: Keras itself carries on that of a first input alone."""
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, owner, **kwargs):
+        super().__init__(owner, **kwargs)
         self.supports_masking = True
 
     def call(self, inputs, mask=None):

@@ -76,7 +76,7 @@ class HardAttention(ChoiceAttention):
         if noise > 0 and not dropout:  # otherwise the base class has made one
             self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def weigh(self, scores, mask=None, training=None):
+    def _weigh(self, scores, mask=None, training=None):
         """One-hot weights: of the highest score, or of a sample in training.
 
         Args:
@@ -92,7 +92,7 @@ class HardAttention(ChoiceAttention):
             dtype = keras.backend.standardize_dtype(scores.dtype)
             noise = gumbel_noise(ops.shape(scores), dtype, self.seed_generator)
             scores = scores + self.noise * noise
-        return super().weigh(scores / self.temperature, mask, training)
+        return super()._weigh(scores / self.temperature, mask, training)
 
     def get_config(self):
         """The arguments that make this layer again."""

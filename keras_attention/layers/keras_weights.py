@@ -7,7 +7,7 @@ from keras_attention.layers.attention_axes import AttentionAxes
 from keras_attention.layers.parts.output_gate import OutputGate
 from keras_attention.layers.patterns.sliding_window import SlidingWindow
 from keras_attention.ops import normalizers
-from keras_attention.ops.patterns import window_reach
+from keras_attention.ops.window import window_reach
 
 NAMES = {"query": "query", "key": "key", "value": "value", "attention_output": "output"}
 
@@ -78,7 +78,10 @@ def _settings(target, rank):
     window = pattern if pattern is None else type(pattern).__name__
     if isinstance(pattern, SlidingWindow) and not pattern.global_tokens:
         window = window_reach(pattern.window)
-    is_scaled = target.is_scaled_dot_product
+    # Whether its heads are projected, scored and joined as in the paper.
+    is_scaled = (
+        target._has_dot_product_scores and target._has_plain_weights and target._has_plain_heads
+    )
     is_softmax = target.normalizer is normalizers.softmax
     return {
         "score": "scaled dot product" if is_scaled else type(target).__name__,

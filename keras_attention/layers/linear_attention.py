@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
-from keras_attention.layers.nested import overrides
 from keras_attention.ops import Masks, weighted_sum
 from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.linear import divide_rows, elu_features, linear_attention, linear_weights
@@ -91,7 +90,7 @@ class LinearAttention(MultiHeadAttention):
             **kwargs,
         )
         self.num_features = key_dim
-        if self.needs_weights or any(part.needs_logsumexp for part in self.parts):
+        if self._needs_weights or self._needs_logsumexp:
             raise ValueError(
                 "Expected no position and no parts that read scores or weights: linear attention "
                 f"has none. Received: position={self.position}, parts={self.parts}"
@@ -136,15 +135,15 @@ class LinearAttention(MultiHeadAttention):
         """
         _refuse_bias(bias)
         query = self.query_features(query)  # (batch, heads, query, features)
-        key = self.repeat_heads(self.key_features(key, masks.key))  # (batch, heads, key, features)
-        value = self.repeat_heads(value)
-        drops = (training and self.dropout > 0) or overrides(self, LinearAttention, "drop")
+        key = self._repeat_heads(self.key_features(key, masks.key))  # (batch, heads, key, features)
+        value = self._repeat_heads(value)
+        drops = (training and self.dropout > 0) or not self._has_plain_weights
         # Sums over the past count from the first row, wherever the queries stand.
         by_pairs = masks.attention is not None or masks.query_positions is not None
         if return_weights or drops or by_pairs:
             mask = masks.dense(ops.shape(query)[2], ops.shape(key)[2], heads=True)
             weights = ops.cast(linear_weights(query, key, mask), self.compute_dtype)
-            weights = self.drop(weights, training)
+            weights = self._drop(weights, training)
             return weighted_sum(weights, value), weights
         return linear_attention(query, key, value, masks.key, masks.causal), None
 
@@ -186,7 +185,7 @@ class LinearAttention(MultiHeadAttention):
         if positions is not None:
             positions = ops.expand_dims(positions, axis=-1)
         query = self.project_query(x, positions)  # (batch, heads, 1, key_dim)
-        key, value = self.project_key(x, positions), self.project_value(x)
+        key, value = self.project_key(x, positions), self._project_value(x)
         if positions is not None:
             _refuse_bias(self.position.bias(query, positions, positions))
             state = {**state, "position": state["position"] + 1}
@@ -220,7 +219,7 @@ class LinearAttention(MultiHeadAttention):
 
     def _recall(self, features, state):
         """Equation 20."""
-        summary, norm = self.repeat_heads(state["summary"]), self.repeat_heads(state["norm"])
+        summary, norm = self._repeat_heads(state["summary"]), self._repeat_heads(state["norm"])
         norm = ops.matmul(features, ops.expand_dims(norm, axis=-1))  # (batch, heads, 1, 1)
         return divide_rows(ops.matmul(features, summary), norm)
 

@@ -90,7 +90,7 @@ class LocalAttention(ChoiceAttention):
         mask = masks.dense(query_length, key_length)
         if mask is not None:
             allowed = ops.logical_and(allowed, mask)
-        weights = self.weigh(scores, allowed, training)
+        weights = self._weigh(scores, allowed, training)
         return weighted_sum(weights, memory["value"]), weights
 
     def start(self, memory):

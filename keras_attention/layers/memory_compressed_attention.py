@@ -119,19 +119,9 @@ class MemoryCompressedAttention(MultiHeadAttention):
             bias = self.add_bias(f"{name}_bias", (heads, 1, dim))
         setattr(self, name, (kernel, bias))
 
-    def rows(self, masks, query_positions, key_length):
-        """Which queries may attend to any window at all.
-
-        Args:
-            masks: `keras_attention.ops.Masks`.
-            query_positions: Int32 tensor of shape `(query,)` or `(batch, query)`.
-            key_length: Number of key positions, not of windows.
-
-        Returns:
-            Bool tensor that broadcasts to `(batch, query)`, or None where every query may.
-        """
+    def _valid_queries(self, masks, query_positions, key_length):
         masks = self._window_masks(masks, ops.shape(query_positions)[-1], key_length)
-        return super().rows(masks, query_positions, self._windows(key_length))
+        return super()._valid_queries(masks, query_positions, self._windows(key_length))
 
     def attend_heads(
         self, query, key, value, masks, bias, training, return_weights, query_positions

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.choice_attention import ChoiceAttention
-from keras_attention.layers.number_checks import check_number
+from keras_attention.layers.number_checks import as_python, check_number
 from keras_attention.layers.recursive_attention import RecursiveAttention
 from keras_attention.ops.monotonic import expected_alignment, hard_alignment
 from keras_attention.ops.precision import at_least_float32
@@ -77,7 +77,7 @@ class MonotonicAttention(RecursiveAttention, ChoiceAttention):
         super().__init__(attention, normalizer="sigmoid", dropout=dropout, seed=seed, **kwargs)
         noise = check_number("noise", noise, zero=True)
         self.noise = noise
-        self.initial_offset = initial_offset
+        self.initial_offset = as_python(initial_offset)
         if noise > 0 and dropout == 0:  # otherwise the base class has made one
             self.seed_generator = keras.random.SeedGenerator(seed)
 

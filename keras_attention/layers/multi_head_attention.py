@@ -1,28 +1,53 @@
 """Multi-head attention, and what its relatives share."""
 
+from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 
 import keras
 from keras import ops
 
-from keras_attention.layers.attention import same_batch, with_batch
+from keras_attention.layers.attention import Attention, same_batch, with_batch
 from keras_attention.layers.attention_scores import attention_scores, masks_of_call
-from keras_attention.layers.nested import overrides
-from keras_attention.layers.projected_heads import ProjectedHeads
+from keras_attention.layers.causal_steps import CausalHeadSteps
+from keras_attention.layers.keras_weights import copy_weights
+from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.named import get_parts, get_position
+from keras_attention.layers.nested import build_once
+from keras_attention.layers.number_checks import as_python, check_count
+from keras_attention.layers.subclasses import overridden_after
 from keras_attention.ops import (
     NO_MASKS,
     Masks,
     dot_product_scores,
+    join_heads,
     normalizers,
+    repeat_heads,
+    split_heads,
     weighted_sum,
 )
-from keras_attention.ops.blocked import blocked_attention, worth_blocking
+from keras_attention.ops.blocked import WORTH_SCORES, blocked_attention, worth_blocking
 from keras_attention.ops.fitting import check_fits, fit_bias
 from keras_attention.ops.fused import can_fuse, fused_attention
+from keras_attention.ops.projection import project
+
+# What says that a subclass is not softmax of dot products, and the methods that make it so.
+HOOKS = {
+    "_has_dot_product_scores": ("score", "_attend_densely"),
+    "_has_plain_weights": ("_weigh", "_drop"),
+    "_has_plain_heads": (
+        "project_query",
+        "project_key",
+        "_project_value",
+        "_repeat_heads",
+        "merge_heads",
+        "attend_heads",
+    ),
+}
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class MultiHeadAttention(ProjectedHeads):
+class MultiHeadAttention(WithKernels, CausalHeadSteps, Attention):
     """Several scaled dot-product attentions side by side.
 
     `context = concat(head_1, ..., head_h) W_o`,
@@ -33,7 +58,8 @@ class MultiHeadAttention(ProjectedHeads):
       grouped-query attention: a decoder's cache shrinks by that factor.
     - A `position` tells queries and keys where they stand: `RotaryPosition`, `ALiBiPosition`,
       `ShawPosition`, `T5Position`, `TransformerXLPosition`.
-    - A subclass with a `score` of its own is that attention with several heads.
+    - A subclass with a `score` of its own is that attention with several heads. It may override
+      `project_query`, `project_key` and `score`, which are the hooks for subclasses.
     - `parts` add to it: `TalkingHeads`, `OutputGate`, `QueryKeyNorm`, `LearnedSinks`, or your own.
 
     Long inputs are computed a block of queries at a time where weights are not asked for: the same
@@ -106,6 +132,26 @@ class MultiHeadAttention(ProjectedHeads):
         Multi-Query Transformer Models from Multi-Head Checkpoints".
     """
 
+    _fixed_inputs = ("query", "value", "key")
+    # Fused kernels and blocks compute softmax of dot products. A subclass that overrides one of
+    # `HOOKS` has False here, and is computed by the full matrix of weights.
+    _has_dot_product_scores = True
+    _has_plain_weights = True
+    _has_plain_heads = True
+    _old_names = {
+        **Attention._old_names,
+        "attend_densely": "_attend_densely",
+        "project_value": "_project_value",
+        "repeat_heads": "_repeat_heads",
+        "rows": "_valid_queries",
+    }
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for attribute, hooks in HOOKS.items():
+            if overridden_after(cls, attribute, hooks):
+                setattr(cls, attribute, False)
+
     def __init__(
         self,
         num_heads,
@@ -122,70 +168,212 @@ class MultiHeadAttention(ProjectedHeads):
         activity_regularizer=None,
         **kwargs,
     ):
-        super().__init__(
-            num_heads,
-            key_dim,
-            value_dim,
-            num_key_value_heads,
-            use_bias,
-            position,
-            parts,
-            output_shape,
-            activity_regularizer,
-            normalizer=normalizer,
-            dropout=dropout,
-            seed=seed,
-            **kwargs,
+        super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)
+        self.num_heads = check_count("num_heads", num_heads)
+        self.key_dim = check_count("key_dim", key_dim)
+        self.value_dim = self.key_dim if value_dim is None else check_count("value_dim", value_dim)
+        self.num_key_value_heads = (
+            self.num_heads
+            if num_key_value_heads is None
+            else check_count("num_key_value_heads", num_key_value_heads)
         )
-        self.scale = key_dim**-0.5
-        if any(part.needs_logsumexp for part in self.parts) and not self._is_softmax:
+        self.use_bias = use_bias
+        self.position = get_position(position)
+        self.parts = get_parts(parts)
+        # Not under their own names: Keras reads the shapes of a model's layers by the one, and
+        # regularizes the outputs of a layer by the other.
+        self._output_shape = _standardize_output_shape(output_shape)
+        self._projection_regularizer = keras.regularizers.get(activity_regularizer)
+        self._rows_of_example = None
+        if self.num_heads % self.num_key_value_heads:
+            raise ValueError(
+                "Expected `num_key_value_heads` to divide `num_heads`. Received: "
+                f"num_heads={self.num_heads}, num_key_value_heads={self.num_key_value_heads}"
+            )
+        if self.position is not None:
+            self.position.check_parts(self.parts)
+            self._goes_by_order = True
+        self._head_axis = (self.num_heads,)
+        self.scale = self.key_dim**-0.5
+        # By identity: a custom function may have the same name.
+        is_softmax = self.normalizer is normalizers.softmax
+        self._needs_logsumexp = any(part.needs_logsumexp for part in self.parts)
+        if self._needs_logsumexp and not is_softmax:
             raise ValueError(
                 "Expected the softmax normalizer with a part that reads its log-sum-exp. "
                 f"Received: normalizer={self.normalizer!r}, parts={self.parts}"
             )
+        # Whether the position or a part reads the full matrix of scores or weights.
+        self._needs_weights = any(part.needs_weights for part in self.parts) or (
+            self.position is not None and self.position.needs_weights
+        )
+        # Whether the fused kernel and the blocks give the same as the full matrix of weights.
+        self._is_plain = (
+            is_softmax
+            and self._has_dot_product_scores
+            and self._has_plain_weights
+            and not self._needs_weights
+        )
 
-    @property
-    def _is_softmax(self):
-        # By identity: a function of one's own may have the same name.
-        return self.normalizer is normalizers.softmax
+    def build(self, query_shape, value_shape, key_shape=None):
+        key_shape = key_shape or value_shape
+        heads, groups = self.num_heads, self.num_key_value_heads
+        self._add_projection("query", query_shape[-1], heads * self.key_dim)
+        self._add_projection("key", key_shape[-1], groups * self.key_dim)
+        self._add_projection("value", value_shape[-1], groups * self.value_dim)
+        output_dim = prod(self._output_shape or query_shape[-1:])
+        self._add_projection("output", heads * self.value_dim, output_dim)
+        batch, query_length, key_length = query_shape[0], query_shape[1], key_shape[1]
+        head_shapes = (
+            (batch, heads, query_length, self.key_dim),
+            (batch, groups, key_length, self.key_dim),
+            (batch, groups, key_length, self.value_dim),
+        )
+        if self.position is not None:
+            build_once(self.position, self, *head_shapes)
+        for part in self.parts:
+            build_once(part, self, *head_shapes, query_shape)
+
+    def _add_projection(self, name, rows, columns):
+        setattr(self, f"{name}_kernel", self.add_kernel(f"{name}_kernel", (rows, columns)))
+        bias = self.add_bias(f"{name}_bias", (columns,)) if self.use_bias else None
+        setattr(self, f"{name}_bias", bias)
+
+    def set_weights_from(self, layer):
+        """Takes the weights of one of Keras' own multi-head layers, whose outputs it then gives.
+
+        Args:
+            layer: A built `keras.layers.MultiHeadAttention` or `GroupQueryAttention`, with the
+                same heads, sizes, biases and `attention_axes`. The gate of one with `use_gate` is
+                an `OutputGate`, and the window of one with `sliding_window=n` that of
+                `SlidingWindowAttention(..., window=(n - 1, n - 1))`.
+
+        Raises:
+            ValueError: If it is another layer, or this one computes something else: with another
+                normalizer or score, a position, or other parts.
+
+        Example:
+
+        >>> import keras
+        >>> from keras_attention.layers import MultiHeadAttention
+        >>> x = keras.random.normal((2, 3, 7))
+        >>> theirs, ours = keras.layers.MultiHeadAttention(2, 5), MultiHeadAttention(2, 5)
+        >>> expected = theirs(x, x)
+        >>> ours.set_weights_from(theirs)
+        >>> bool(keras.ops.all(keras.ops.abs(ours(x, x) - expected) < 1e-5))
+        True
+        """
+        copy_weights(layer, self)
+
+    @contextmanager
+    def _regularized_projections(self, rows_of_example=1):
+        """Within it the `activity_regularizer` counts; a step of a decoder must not add losses.
+
+        Its loss is that of an example, which has so many rows of the batch, as in Keras. The
+        outermost call counts.
+        """
+        outer = self._rows_of_example
+        if self._projection_regularizer is not None and outer is None:
+            self._rows_of_example = rows_of_example
+        try:
+            yield
+        finally:
+            self._rows_of_example = outer
+
+    def _project(self, x, name):
+        # Cast here: a decoder that steps calls this outside of Keras' autocast.
+        x = ops.cast(x, self.compute_dtype)
+        kernel = ops.cast(getattr(self, f"{name}_kernel"), self.compute_dtype)
+        bias = getattr(self, f"{name}_bias")
+        bias = None if bias is None else ops.cast(bias, self.compute_dtype)
+        projected = project(x, kernel, bias)
+        if self._rows_of_example is not None:
+            loss = self._projection_regularizer(projected)
+            rows = ops.cast(ops.shape(projected)[0], loss.dtype)
+            of_example = ops.cast(self._rows_of_example, loss.dtype)
+            self.add_loss(ops.divide_no_nan(loss * of_example, rows))
+        return projected
+
+    def project_query(self, query, positions=None):
+        """The heads' queries.
+
+        Args:
+            query: Float tensor of shape `(batch, query, query_dim)`.
+            positions: Int32 tensor of shape `(query,)` or `(batch, query)`; 0, 1, ... if not given.
+
+        Returns:
+            Float tensor of shape `(batch, heads, query, key_dim)`.
+        """
+        query = split_heads(self._project(query, "query"), self.num_heads, like=query)
+        for part in self.parts:
+            query = part.change_query(query)
+        return query if self.position is None else self._rotate(query, positions)
+
+    def project_key(self, key, positions=None):
+        """The heads' keys.
+
+        Args:
+            key: Float tensor of shape `(batch, key, key_dim)`.
+            positions: Int32 tensor of shape `(key,)` or `(batch, key)`; 0, 1, ... if not given.
+
+        Returns:
+            Float tensor of shape `(batch, key_value_heads, key, key_dim)`.
+        """
+        key = split_heads(self._project(key, "key"), self.num_key_value_heads, like=key)
+        for part in self.parts:
+            key = part.change_key(key)
+        return key if self.position is None else self._rotate(key, positions)
+
+    def _rotate(self, x, positions):
+        positions = ops.arange(ops.shape(x)[2], dtype="int32") if positions is None else positions
+        return self.position.rotate(x, positions)
+
+    def _project_value(self, value):
+        """`(batch, key, value_dim)` to `(batch, key_value_heads, key, value_dim)`."""
+        return split_heads(self._project(value, "value"), self.num_key_value_heads, like=value)
+
+    def project_memory(self, value, key=None, positions=None):
+        """The heads' keys and values, computed once for a memory.
+
+        Args:
+            value: Float tensor of shape `(batch, key, value_dim)`.
+            key: Float tensor of shape `(batch, key, key_dim)`; `value` if not given.
+            positions: Int32 tensor of shape `(key,)` or `(batch, key)`; 0, 1, ... if not given.
+
+        Returns:
+            A dict of `key` `(batch, key_value_heads, key, key_dim)` and `value`
+            `(batch, key_value_heads, key, value_dim)`.
+        """
+        key = self.project_key(value if key is None else key, positions)
+        return {"key": key, "value": self._project_value(value)}
+
+    def _repeat_heads(self, x):
+        """Keys or values with as many heads as the queries have."""
+        return repeat_heads(x, self.num_heads)
 
     def score(self, query, key):
         """How well each query goes with each key; what another kind of score overrides.
 
-        A layer with a score of its own always computes the whole block of scores.
+        A layer with a score of its own always computes all scores.
 
         Args:
             query: Float tensor of shape `(batch, heads, query, key_dim)`, not scaled.
-            key: Float tensor of shape `(batch, key_value_heads, key, key_dim)`; `repeat_heads`
-                gives it as many heads as the query.
+            key: Float tensor of shape `(batch, key_value_heads, key, key_dim)`;
+                `keras_attention.ops.repeat_heads` gives it as many heads as the query.
 
         Returns:
             Scores of shape `(batch, heads, query, key)`, here `query . key / sqrt(key_dim)`.
         """
         return dot_product_scores(query, key, self.scale)
 
-    def rows(self, masks, query_positions, key_length):
-        """Which queries may attend to anything at all.
-
-        Args:
-            masks: `keras_attention.ops.Masks`.
-            query_positions: Int32 tensor of shape `(query,)` or `(batch, query)`.
-            key_length: Number of key positions.
-
-        Returns:
-            Bool tensor that broadcasts to `(batch, query)`, or None where every query may.
-        """
-        return masks.rows(ops.shape(query_positions)[-1], key_length)
-
     def attend_heads(
         self, query, key, value, masks, bias, training, return_weights, query_positions
     ):
-        """Attention of all heads, behind the projections; what a relative overrides.
+        """Attention of all heads, behind the projections.
 
         Args:
             query: Float tensor of shape `(batch, heads, query, key_dim)`, not scaled.
-            key: Float tensor of shape `(batch, key_value_heads, key, key_dim)`; `repeat_heads`
-                gives it as many heads as the query.
+            key: Float tensor of shape `(batch, key_value_heads, key, key_dim)`.
             value: Float tensor of shape `(batch, key_value_heads, key, value_dim)`.
             masks: `keras_attention.ops.Masks`.
             bias: Float tensor that broadcasts to `(batch, heads, query, key)`, or None.
@@ -197,30 +385,55 @@ class MultiHeadAttention(ProjectedHeads):
             Pair of context `(batch, heads, query, value_dim)` and weights
             `(batch, heads, query, key)`, the weights None where they were not asked for.
         """
-        if not return_weights and self._is_plain:
-            if self._is_fused(query, key, value, masks, bias, training):
-                return self._attend_fused(query, key, value, masks), None
+        lengths = query.shape[2], key.shape[2]
+        # Where JAX exports, a length that is not known is no None but a name.
+        are_known = isinstance(lengths[0], int) and isinstance(lengths[1], int)
+        if self._is_plain and not return_weights and are_known and prod(lengths) >= WORTH_SCORES:
+            drops = training and self.dropout > 0
+            # A kernel would round a bias to half precision, and says nothing of sums nor drops.
+            for_kernel = replace(masks, query=None)
+            takes_kernel = bias is None and not drops and not self._needs_logsumexp
+            if takes_kernel and can_fuse(query, key, value, for_kernel):
+                key, value = self._repeat_heads(key), self._repeat_heads(value)
+                return fused_attention(query, key, value, for_kernel, self.scale), None
             if worth_blocking(query.shape, key.shape):
                 return self._attend_in_blocks(query, key, value, masks, bias, training), None
-        return self.attend_densely(query, key, value, masks, bias, training, query_positions)
+        return self._attend_densely(query, key, value, masks, bias, training, query_positions)
 
-    def attend_densely(self, query, key, value, masks, bias, training, query_positions):
-        """Attention by the whole block of weights, with every normaliser, part and position.
+    def _attend_in_blocks(self, query, key, value, masks, bias, training):
+        # Causal blocks count from the first row: queries that stand elsewhere have a mask instead.
+        elsewhere = masks.causal and masks.query_positions is not None
+        given = replace(masks, query=None, key=None, causal=elsewhere)
+        attention_mask = given.dense(ops.shape(query)[2], ops.shape(key)[2], heads=True)
+        context, logsumexp = blocked_attention(
+            query,
+            self._repeat_heads(key),
+            self._repeat_heads(value),
+            key_mask=masks.key,
+            attention_mask=attention_mask,
+            bias=bias,
+            causal=masks.causal and not elsewhere,
+            scale=self.scale,
+            dropout=self.dropout if training else 0.0,
+            seed=self.seed_generator if self.dropout > 0 else None,
+        )
+        for part in self.parts:
+            if part.needs_logsumexp:
+                share = ops.expand_dims(part.share(logsumexp), axis=-1)
+                context = context * ops.cast(share, context.dtype)
+        return context
 
-        Args:
-            query, key, value, masks, bias, training, query_positions: As in `attend_heads`.
-
-        Returns:
-            Pair of context `(batch, heads, query, value_dim)` and weights
-            `(batch, heads, query, key)`.
-        """
+    def _attend_densely(self, query, key, value, masks, bias, training, query_positions):
+        """Attention by the full matrix of weights, with every normalizer, part and position."""
         scores = self.score(query, key)  # (batch, heads, query, key)
         if bias is not None:
             scores = scores + ops.cast(bias, scores.dtype)
         for part in self.parts:
             scores = part.change_scores(scores)
         mask = masks.dense(*ops.shape(scores)[2:], heads=True)
-        weights = self._change_weights(self.weigh(scores, mask, training), scores, mask)
+        weights = self._weigh(scores, mask, training)
+        if self.parts:
+            weights = self._change_weights(weights, scores, mask)
         context = weighted_sum(weights, value)
         reads_weights = self.position is not None and self.position.needs_weights
         if reads_weights and 0 not in tuple(scores.shape):
@@ -237,52 +450,6 @@ class MultiHeadAttention(ProjectedHeads):
         # Heads that talk could let through what a mask of one head rules out.
         talked = mask is not None and any(part.needs_weights for part in self.parts)
         return ops.where(mask, weights, ops.zeros_like(weights)) if talked else weights
-
-    @property
-    def is_scaled_dot_product(self):
-        """Whether its heads are projected, scored and joined as in the paper."""
-        projections = "project_query", "project_key", "project_value", "repeat_heads", "merge_heads"
-        attends = "score", "weigh", "drop", "attend_heads", "attend_densely"
-        return not overrides(self, MultiHeadAttention, *projections, *attends)
-
-    @property
-    def _is_plain(self):
-        # Softmax of dot products: the cheap ways ask none of the methods that say otherwise.
-        asked = overrides(self, MultiHeadAttention, "score", "weigh", "drop", "attend_densely")
-        return self._is_softmax and not asked and not self.needs_weights
-
-    def _is_fused(self, query, key, value, masks, bias, training):
-        # A kernel would round a bias to half precision, and says nothing of sums nor drops.
-        drops = training and self.dropout > 0
-        more = bias is not None or drops or any(part.needs_logsumexp for part in self.parts)
-        return not more and can_fuse(query, key, value, replace(masks, query=None))
-
-    def _attend_fused(self, query, key, value, masks):
-        key, value = self.repeat_heads(key), self.repeat_heads(value)
-        return fused_attention(query, key, value, replace(masks, query=None), self.scale)
-
-    def _attend_in_blocks(self, query, key, value, masks, bias, training):
-        # Causal blocks count from the first row: queries that stand elsewhere have a mask instead.
-        elsewhere = masks.causal and masks.query_positions is not None
-        given = replace(masks, query=None, key=None, causal=elsewhere)
-        attention_mask = given.dense(ops.shape(query)[2], ops.shape(key)[2], heads=True)
-        context, logsumexp = blocked_attention(
-            query,
-            self.repeat_heads(key),
-            self.repeat_heads(value),
-            key_mask=masks.key,
-            attention_mask=attention_mask,
-            bias=bias,
-            causal=masks.causal and not elsewhere,
-            scale=self.scale,
-            dropout=self.dropout if training else 0.0,
-            seed=self.seed_generator if self.dropout > 0 else None,
-        )
-        for part in self.parts:
-            if part.needs_logsumexp:
-                share = ops.expand_dims(part.share(logsumexp), axis=-1)
-                context = context * ops.cast(share, context.dtype)
-        return context
 
     def attend(
         self,
@@ -313,9 +480,11 @@ class MultiHeadAttention(ProjectedHeads):
         Raises:
             ValueError: If a mask or the bias does not fit the lengths, as far as these are known.
         """
-        shape = self.scores_shape(query, memory)
+        shape = self._scores_shape(query, memory)
         batch, _, query_length, key_length = shape
-        masks, bias = masks.fitted(shape), fit_bias(bias, shape)
+        masks = masks.fitted(shape)
+        if bias is not None:
+            bias = fit_bias(bias, shape)
         if query_positions is None:
             query_positions = ops.arange(query_length, dtype="int32")
         else:
@@ -323,44 +492,60 @@ class MultiHeadAttention(ProjectedHeads):
             check_fits("query_positions", query_positions, whole)
             masks = replace(masks, query_positions=query_positions if masks.causal else None)
         projected = self.project_query(query, query_positions)  # (batch, heads, query, key_dim)
+        if self.position is not None:
+            bias = self._with_position_bias(bias, projected, query_positions, key_length)
         context, weights = self.attend_heads(
             projected,
             memory["key"],
             memory["value"],
             masks,
-            self._with_position_bias(bias, projected, query_positions, key_length),
+            bias,
             training,
             return_weights,
             query_positions,
         )
         for part in self.parts:
             context = part.change_context(context, query)
-        return self.merge_heads(context, self.rows(masks, query_positions, key_length)), weights
+        valid_queries = self._valid_queries(masks, query_positions, key_length)
+        return self.merge_heads(context, valid_queries), weights
 
-    def scores_shape(self, query, memory):
-        """The sizes of all scores together, which masks and biases have to fit.
-
-        Args:
-            query: Float tensor of shape `(batch, query, query_dim)`.
-            memory: What `project_memory` returned.
-
-        Returns:
-            `(batch, heads, query, key)`, each an integer where it is known, or a scalar tensor.
-        """
+    def _scores_shape(self, query, memory):
+        """`(batch, heads, query, key)`, each an integer where it is known, or a scalar tensor."""
         batch, queries, _ = ops.shape(query)
         return batch, self.num_heads, queries, ops.shape(memory["key"])[2]
+
+    def _valid_queries(self, masks, query_positions, key_length):
+        """Which queries may attend to anything at all: `(batch, query)`, or None for every one."""
+        return masks.rows(ops.shape(query_positions)[-1], key_length)
 
     def _with_position_bias(self, bias, query, query_positions, key_length):
         # Without queries or keys there are no distances either; a length may be a tensor.
         lengths = query_positions.shape[-1], key_length
-        nothing = any(isinstance(length, int) and length == 0 for length in lengths)
-        if self.position is None or nothing:
+        if any(isinstance(length, int) and length == 0 for length in lengths):
             return bias
         key_positions = ops.arange(key_length, dtype="int32")
         of_position = self.position.bias(query, query_positions, key_positions)
         if bias is None or of_position is None:
             return of_position if bias is None else bias
         return ops.cast(bias, of_position.dtype) + of_position
+
+    def merge_heads(self, context, rows=None):
+        """The heads' contexts, joined and projected.
+
+        Args:
+            context: Float tensor of shape `(batch, heads, query, value_dim)`.
+            rows: Bool tensor that broadcasts to `(batch, query)`, or None; where it is False the
+                result is zero.
+
+        Returns:
+            Float tensor of shape `(batch, query, query_dim)`, or with the axes of `output_shape`.
+        """
+        merged = self._project(join_heads(context), "output")
+        if rows is not None:
+            merged = ops.where(ops.expand_dims(rows, axis=-1), merged, 0.0)
+        if self._output_shape is None or len(self._output_shape) == 1:
+            return merged
+        return ops.reshape(merged, (*ops.shape(merged)[:2], *self._output_shape))
 
     def attention_scores(
         self,
@@ -461,22 +646,23 @@ class MultiHeadAttention(ProjectedHeads):
         bias=None,
         query_positions=None,
     ):
-        """Attends from every query position at once; see the class."""
         if len(query.shape) > 3:
             axes = self._axes(len(query.shape), query_positions is not None)
             tensors, positions = (query, value, key), (query_mask, value_mask, key_mask)
             options = {"use_causal_mask": use_causal_mask, "training": training}
             options["bias"] = axes.fold_bias(bias, query, value)
             options["query_positions"] = axes.fold_query_positions(query_positions, query)
-            with self.regularized_projections(axes.rows_of_example(query)):
+            with self._regularized_projections(axes.rows_of_example(query)):
                 return self._call_along_axes(
                     tensors, positions, attention_mask, return_attention_scores, **options
                 )
         if query_positions is not None:
             query_positions = ops.cast(query_positions, "int32")
         query, value, key = same_batch(query, value, key)
-        masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask).with_keys(key_mask)
-        with self.regularized_projections():
+        masks = Masks(query_mask, value_mask, attention_mask, use_causal_mask)
+        if key_mask is not None:
+            masks = masks.with_keys(key_mask)
+        with self._regularized_projections():
             context, weights = self.attend(
                 query,
                 self.project_memory(value, key),
@@ -489,18 +675,8 @@ class MultiHeadAttention(ProjectedHeads):
         return (context, weights) if return_attention_scores else context
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        """The shape of the context.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: Not needed.
-
-        Returns:
-            `(batch, query, query_dim)`, or with the sizes of `output_shape` last.
-        """
         shape = with_batch(query_shape, value_shape)
-        return (*shape[:-1], *self._output_axes(query_shape))
+        return (*shape[:-1], *(self._output_shape or query_shape[-1:]))
 
     def compute_output_spec(
         self,
@@ -517,7 +693,6 @@ class MultiHeadAttention(ProjectedHeads):
         bias=None,
         query_positions=None,
     ):
-        """The symbolic context, and weights where `return_attention_scores`; see `call`."""
         shape = self.compute_output_shape(query.shape, value.shape)
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
@@ -526,9 +701,45 @@ class MultiHeadAttention(ProjectedHeads):
         shape = axes.weights_shape(query_shape, value.shape, self._head_axis)
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
+    def get_config(self):
+        config = {
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "num_key_value_heads": self.num_key_value_heads,
+            "use_bias": self.use_bias,
+            "position": keras.saving.serialize_keras_object(self.position),
+            "parts": [keras.saving.serialize_keras_object(part) for part in self.parts],
+            "output_shape": self._output_shape,
+            "activity_regularizer": keras.regularizers.serialize(self._projection_regularizer),
+        }
+        return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config):
+        nested = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("position", "parts")
+            if config.get(name) is not None
+        }
+        return cls(**{**config, **nested})
+
 
 def _logsumexp(scores, mask):
     """`(batch, heads, query)`, the lowest number where nothing is allowed."""
     if mask is not None:
         scores = ops.where(mask, scores, -1e30)
     return ops.logsumexp(scores, axis=-1)
+
+
+def _standardize_output_shape(output_shape):
+    if output_shape is None:
+        return None
+    sizes = as_python(output_shape)
+    sizes = sizes if isinstance(sizes, (list, tuple)) else (sizes,)
+    if not sizes or not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(
+            "Expected `output_shape` to be a positive integer, a list or tuple of them, or None. "
+            f"Received: output_shape={output_shape!r}"
+        )
+    return tuple(sizes)

@@ -1,4 +1,4 @@
-"""Layers that another layer holds, and methods that a subclass put in the place of others."""
+"""Layers that another layer holds."""
 
 import weakref
 
@@ -28,17 +28,3 @@ def build_once(nested, owner, *shapes):
     nested._built_by = weakref.ref(owner)
     if not nested.built:
         nested.build(*shapes)
-
-
-def overrides(layer, base, *names):
-    """Whether a layer has methods of its own in the place of those of a base class.
-
-    Args:
-        layer: A layer.
-        base: A class that it is of.
-        *names: Names of methods of `base`.
-
-    Returns:
-        A bool, True if at least one of them is another one.
-    """
-    return any(getattr(type(layer), name) is not getattr(base, name) for name in names)

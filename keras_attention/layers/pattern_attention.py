@@ -7,7 +7,6 @@ from keras import ops
 
 from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
-from keras_attention.layers.nested import overrides
 from keras_attention.layers.patterns.pattern import Pattern
 from keras_attention.ops import NO_MASKS
 from keras_attention.ops.fitting import as_bool
@@ -62,29 +61,31 @@ class PatternAttention(MultiHeadAttention):
         query_positions=None,
     ):
         """Attention of queries, not yet projected; see `MultiHeadAttention.attend`."""
-        masks = masks.fitted(self.scores_shape(query, memory))  # before the pattern joins them
+        masks = masks.fitted(self._scores_shape(query, memory))  # before the pattern joins them
         needs_block = return_weights or bias is not None or masks.attention is not None
-        needs_block = needs_block or overrides(self, MultiHeadAttention, "score", "attend_densely")
-        if needs_block or query_positions is not None or self.needs_weights:
+        needs_block = needs_block or not self._has_dot_product_scores
+        if needs_block or query_positions is not None or self._needs_weights:
             masks = self._with_pattern(masks, query, memory, query_positions)
             rest = training, bias, return_weights, query_positions
             return super().attend(query, memory, masks, *rest)
+
+        def weigh(scores, mask):
+            weights = self._weigh(scores, mask, training)
+            return self._change_weights(weights, scores, mask) if self.parts else weights
+
         context, rows = self.pattern.attend(
             self.project_query(query),
             memory["key"],
             memory["value"],
             masks,
             self.scale,
-            weigh=lambda scores, mask: self._weights(scores, mask, training),
+            weigh=weigh,
             bias=None if self.position is None else self.position.bias,
             training=bool(training),
         )
         for part in self.parts:
             context = part.change_context(context, query)
         return self.merge_heads(context, rows), None
-
-    def _weights(self, scores, mask, training):
-        return self._change_weights(self.weigh(scores, mask, training), scores, mask)
 
     def _with_pattern(self, masks, query, memory, query_positions):
         """The masks, and the pattern in `attention`."""

@@ -7,7 +7,7 @@ from keras_attention.layers.building import add_scaled_weight
 from keras_attention.layers.choice_attention import ChoiceAttention
 from keras_attention.layers.kernels import WithKernels
 from keras_attention.layers.number_checks import check_count, check_number
-from keras_attention.layers.refusals import refuse_for
+from keras_attention.layers.refusals import Refusal
 from keras_attention.ops import NO_MASKS, weighted_sum
 from keras_attention.ops.choices import gaussian, positions_in_window, real_positions
 from keras_attention.ops.precision import at_least_float32
@@ -85,7 +85,7 @@ class PredictiveLocalAttention(WithKernels, ChoiceAttention):
             units = check_count("units", units)
         self.window = window
         self.units = units
-        refuse_for(self, self.attention)
+        self.refusal = Refusal(self, name="refusal")
 
     @property
     def _fixed_inputs(self):
@@ -145,7 +145,7 @@ class PredictiveLocalAttention(WithKernels, ChoiceAttention):
             allowed = ops.logical_and(allowed, mask)
         bell = gaussian(centers, positions, self.window / 2)
         weights = ops.cast(self.normalizer(scores, allowed) * bell, self.compute_dtype)
-        weights = self.drop(weights, training)
+        weights = self._drop(weights, training)
         return weighted_sum(weights, memory["value"]), weights
 
     def get_config(self):

@@ -135,7 +135,7 @@ class RecursiveAttention(Attention):
 
         alignments, state = _over_positions(advance, state, prepared, mask)
         weights = self.spread(alignments, query, memory, mask, training)
-        weights = self.drop(ops.cast(weights, self.compute_dtype), training)
+        weights = self._drop(ops.cast(weights, self.compute_dtype), training)
         return weighted_sum(weights, memory["value"]), weights, state
 
 

@@ -1,13 +1,20 @@
 """What layers with kernels of their own cannot do yet, said instead of passed over."""
 
+import keras
+
 
 class OnlyFloats:
     """A layer that says so when its weights should become integers or get adapters.
 
     A model's `quantize` would else go on without it: Keras passes by the layers that do not
-    implement it, and those that hold others. Where a layer with kernels holds layers that would
-    not refuse, these do it for it: see `refuse_for`.
+    implement it, and those that hold others. A layer with kernels that holds others also holds a
+    `Refusal`.
     """
+
+    @property
+    def _refused(self):
+        """The class and the name of the layer whose weights are meant."""
+        return type(self).__name__, self.name
 
     def quantize(self, mode=None, type_check=True, config=None):
         """Refuses.
@@ -18,12 +25,13 @@ class OnlyFloats:
         Raises:
             ValueError: Always.
         """
+        kind, name = self._refused
         raise ValueError(
-            f"Expected layers whose weights can be quantized: those of {type(self).__name__} can "
+            f"Expected layers whose weights can be quantized: those of {kind} can "
             "not yet, and a model's `quantize` stops here, with the layers before it quantized. "
             "Load the model again and leave it out: `model.quantize(mode, filters=lambda layer: "
             "not layer.__class__.__module__.startswith('keras_attention'))`. "
-            f"Received: mode={mode!r} for the layer {self.name!r}"
+            f"Received: mode={mode!r} for the layer {name!r}"
         )
 
     def enable_lora(self, rank, *args, **kwargs):
@@ -42,15 +50,21 @@ class OnlyFloats:
         )
 
 
-def refuse_for(owner, held):
-    """Has layers that another one holds refuse to be quantized in its place.
+class Refusal(OnlyFloats, keras.layers.Layer):
+    """A layer without weights that refuses for the one that holds it.
 
     Keras asks only those layers that hold no other.
 
     Args:
-        owner: An `OnlyFloats` with kernels of its own.
-        held: A layer that it holds.
+        owner: An `OnlyFloats` with kernels of its own that holds layers.
+        **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
     """
-    for layer in held._flatten_layers():
-        if not isinstance(layer, OnlyFloats):
-            layer.quantize = owner.quantize
+
+    def __init__(self, owner, **kwargs):
+        super().__init__(**kwargs)
+        self._names = type(owner).__name__, owner.name
+        self.built = True
+
+    @property
+    def _refused(self):
+        return self._names

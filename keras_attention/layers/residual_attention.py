@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_masked_input
 from keras_attention.layers.nested import build_once
+from keras_attention.layers.number_checks import as_python
 from keras_attention.ops import NO_MASKS
 
 NORMS = ("pre", "post")
@@ -66,7 +67,7 @@ class ResidualAttention(CheckedCall, keras.layers.Layer):
         self.attention = attention
         self.norm = norm
         self.dropout = dropout
-        self.epsilon = epsilon
+        self.epsilon = as_python(epsilon)
         self.seed = seed
         self.normalization = keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=self.dtype_policy, name="normalization"

@@ -51,7 +51,10 @@ def _rows_per_chunk(query_shape, key_shape):
     # Where JAX exports, a size that is not known is no None but a name.
     if not all(isinstance(size, int) for size in (batch, query_length, key_length)):
         return 1
-    rows = max(1, piece_bytes(CHUNK_BYTES) // (4 * max(1, batch * key_length * units)))
+    row_bytes = 4 * max(1, batch * key_length * units)
+    if query_length * row_bytes <= CHUNK_BYTES:  # small on every kind of device
+        return None
+    rows = max(1, piece_bytes(CHUNK_BYTES) // row_bytes)
     return None if rows >= query_length else rows
 
 

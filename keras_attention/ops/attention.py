@@ -2,7 +2,6 @@
 
 from keras import ops
 
-from keras_attention.ops.heads import group_rows, ungroup_rows
 from keras_attention.ops.normalizers import softmax
 from keras_attention.ops.precision import at_least_float32
 
@@ -27,12 +26,7 @@ def dot_product_scores(query, key, scale=None):
     query, key = at_least_float32(query), at_least_float32(key)
     if scale is not None:
         query = query * scale
-    if len(query.shape) < 4:
-        return ops.matmul(query, ops.swapaxes(key, -2, -1))
-    heads = query.shape[1]
-    return ungroup_rows(
-        ops.matmul(group_rows(query, key.shape[1]), ops.swapaxes(key, -2, -1)), heads
-    )
+    return _matmul_by_heads(query, ops.swapaxes(key, -2, -1))
 
 
 def weighted_sum(weights, value):
@@ -46,11 +40,27 @@ def weighted_sum(weights, value):
     Returns:
         Context of shape `(batch, query, value_dim)`, in the dtype of `value`.
     """
-    weights = ops.cast(weights, value.dtype)
-    if len(weights.shape) < 4:
-        return ops.matmul(weights, value)
-    heads = weights.shape[1]
-    return ungroup_rows(ops.matmul(group_rows(weights, value.shape[1]), value), heads)
+    return _matmul_by_heads(ops.cast(weights, value.dtype), value)
+
+
+def _matmul_by_heads(x, memory):
+    """`x memory`; the heads of `x` that share a head of `memory` are rows of one, without a copy.
+
+    Args:
+        x: Float tensor of shape `(batch, query, dim)`, or with a heads axis second.
+        memory: Float tensor of shape `(batch, dim, size)`, or with a heads axis second.
+
+    Returns:
+        Float tensor of shape `(batch, query, size)`, or with the heads axis of `x`.
+    """
+    if len(x.shape) < 4 or x.shape[1] == memory.shape[1]:
+        return ops.matmul(x, memory)
+    batch, heads, length, dim = ops.shape(x)
+    groups, size = ops.shape(memory)[1], ops.shape(memory)[3]
+    # Of an empty tensor a reshape cannot find the rows out.
+    rows = heads // groups * length if 0 in tuple(x.shape) else -1
+    product = ops.matmul(ops.reshape(x, (batch, groups, rows, dim)), memory)
+    return ops.reshape(product, (batch, heads, length, size))
 
 
 def dot_product_attention(query, key, value, mask=None, scale=None):

@@ -5,10 +5,83 @@ from keras import ops
 from keras_attention.ops.blocks import Blocks
 from keras_attention.ops.masks import NO_MASKS
 from keras_attention.ops.normalizers import softmax
-from keras_attention.ops.pattern_call import PatternCall
-from keras_attention.ops.patterns import block_sparse_allowed
+from keras_attention.ops.pattern_call import PatternCall, attend_in_stretches, pattern_mask
 from keras_attention.ops.random_blocks import random_key_block
-from keras_attention.ops.stretches import attend_in_stretches
+from keras_attention.ops.window import window_allowed
+
+
+def check_window_blocks(window_blocks):
+    """Refuses a window of blocks without a middle.
+
+    Args:
+        window_blocks: How many blocks the window holds, the query's own in the middle.
+
+    Raises:
+        ValueError: If the number is even.
+    """
+    if window_blocks % 2 == 0:
+        raise ValueError(
+            "Expected `window_blocks` to be odd: the query's own block is in the middle. "
+            f"Received: window_blocks={window_blocks}"
+        )
+
+
+def block_sparse_allowed(
+    query_positions,
+    key_positions,
+    block_length,
+    window_blocks=3,
+    global_blocks=1,
+    random_blocks=0,
+    random_seed=0,
+):
+    """The pattern of BigBird: blocks of positions that see near, global and random blocks.
+
+    With `a` the block of the query and `b` that of the key: `|a - b| <= window_blocks // 2`, or
+    `a < global_blocks`, or `b < global_blocks`, or `b` is one of the random blocks of `a`.
+
+    Args:
+        query_positions: Int32 tensor of positions `i`.
+        key_positions: Int32 tensor of positions `j`, which broadcasts against them.
+        block_length: Number of positions in a block.
+        window_blocks: How many blocks the window holds, the query's own in the middle: an odd
+            number.
+        global_blocks: How many blocks at the start are global.
+        random_blocks: How many blocks each block draws; see `random_key_block`.
+        random_seed: Integer that chooses them.
+
+    Returns:
+        Bool tensor, True = may attend.
+
+    Reference:
+        Zaheer et al., 2020, "Big Bird: Transformers for Longer Sequences", section 2 and appendix D
+        (BigBird-ITC).
+    """
+    check_window_blocks(window_blocks)
+    query_block, key_block = query_positions // block_length, key_positions // block_length
+    allowed = window_allowed(query_block, key_block, window_blocks, global_blocks)
+    for slot in range(random_blocks):
+        drawn = random_key_block(query_block, slot, window_blocks, random_seed)
+        allowed = ops.logical_or(allowed, ops.equal(key_block, drawn))
+    return allowed
+
+
+def block_sparse_mask(query_length, key_length, block_length, **blocks):
+    """The mask of BigBird's pattern.
+
+    Args:
+        query_length: Number of query positions, an integer or a scalar tensor.
+        key_length: Number of key positions, likewise.
+        block_length: Number of positions in a block.
+        **blocks: `window_blocks`, `global_blocks`, `random_blocks` and `random_seed`, see
+            `block_sparse_allowed`.
+
+    Returns:
+        Bool tensor of shape `(1, query, key)`.
+    """
+    return pattern_mask(
+        lambda i, j: block_sparse_allowed(i, j, block_length, **blocks), query_length, key_length
+    )
 
 
 def block_sparse_attention(

@@ -5,14 +5,8 @@ from typing import Any
 
 from keras import ops
 
-from keras_attention.ops.block_views import (
-    chosen_blocks,
-    merge_blocks,
-    neighbouring_blocks,
-    split_blocks,
-)
 from keras_attention.ops.fitting import as_bool
-from keras_attention.ops.pattern_call import any_key
+from keras_attention.ops.pattern_call import any_key, cut_or_filled
 
 
 @dataclass(frozen=True)
@@ -33,11 +27,6 @@ class Part:
     mask: Any
     value: Any
     across: bool = False
-
-    @property
-    def keys(self):
-        """Number of keys, an integer where it is known."""
-        return ops.shape(self.scores)[4]
 
     def rows(self, x):
         """Groups laid out in the order of the queries.
@@ -211,13 +200,16 @@ class Blocks:
             Pair of context `(batch, heads, query, value_dim)` and which queries may attend to
             anything, a bool tensor that broadcasts to `(batch, query)`.
         """
-        scores = _joined([part.rows(part.scores) for part in parts])
-        mask = _joined([part.rows(part.mask) for part in parts])
+        scores = [part.rows(part.scores) for part in parts]
+        scores = scores[0] if len(parts) == 1 else ops.concatenate(scores, axis=-1)
+        mask = [part.rows(part.mask) for part in parts]
+        mask = mask[0] if len(parts) == 1 else ops.concatenate(mask, axis=-1)
         weights = self.call.weigh(scores, mask)  # (batch, heads, blocks * size, keys)
         context, start = 0, 0
         for part in parts:
-            context = context + part.context(weights[..., start : start + part.keys])
-            start = start + part.keys
+            stop = start + ops.shape(part.scores)[4]
+            context = context + part.context(weights[..., start:stop])
+            start = stop
         length = self.call.query_length
         return context[:, :, :length], any_key(mask)[:, :length]
 
@@ -300,5 +292,67 @@ def _of_all(positions, batch, groups):
     return ops.reshape(positions, (batch * groups, length))
 
 
-def _joined(parts):
-    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+def split_blocks(x, size, count):
+    """A sequence in blocks.
+
+    Args:
+        x: Tensor of shape `(batch, heads, length, dim)`.
+        size: Length of a block.
+        count: Number of blocks, an integer or a scalar tensor; what is missing is filled up with
+            zeros, what is too much is left out.
+
+    Returns:
+        Tensor of shape `(batch, heads, count, size, dim)`.
+    """
+    x = cut_or_filled(x, 0, count * size)
+    batch, heads, _, dim = ops.shape(x)
+    return ops.reshape(x, (batch, heads, count, size, dim))
+
+
+def merge_blocks(x):
+    """All blocks as one.
+
+    Args:
+        x: Tensor of shape `(batch, heads, count, size, dim)`.
+
+    Returns:
+        Tensor of shape `(batch, heads, 1, count * size, dim)`.
+    """
+    batch, heads, count, size, dim = ops.shape(x)
+    return ops.reshape(x, (batch, heads, 1, count * size, dim))
+
+
+def neighbouring_blocks(x, size, count, left, right, halo=0):
+    """Each block together with those around it.
+
+    Args:
+        x: Tensor of shape `(batch, heads, length, dim)`.
+        size, count: As in `split_blocks`.
+        left: How many blocks before it.
+        right: How many blocks behind it.
+        halo: Where in `x` the first block begins.
+
+    Returns:
+        Tensor of shape `(batch, heads, count, (left + 1 + right) * size, dim)`, zeros for what lies
+        outside of the sequence.
+    """
+    total = left + count + right
+    blocks = split_blocks(cut_or_filled(x, left * size - halo, total * size), size, total)
+    views = [blocks[:, :, shift : shift + count] for shift in range(left + 1 + right)]
+    return views[0] if len(views) == 1 else ops.concatenate(views, axis=3)
+
+
+def chosen_blocks(blocks, numbers):
+    """For each block, other blocks side by side.
+
+    Args:
+        blocks: Tensor of shape `(batch, heads, all, size, dim)`.
+        numbers: Int32 tensor of shape `(count, chosen)`, numbers of blocks.
+
+    Returns:
+        Tensor of shape `(batch, heads, count, chosen * size, dim)`.
+    """
+    batch, heads, _, size, dim = ops.shape(blocks)
+    count, chosen = ops.shape(numbers)
+    taken = ops.take(blocks, numbers, axis=2)  # (batch, heads, count, chosen, size, dim)
+    return ops.reshape(taken, (batch, heads, count, chosen * size, dim))

@@ -69,8 +69,10 @@ class Masks:
             ValueError: If a mask does not broadcast to the scores, as far as sizes are known.
         """
         batch, _, query_length, key_length = scores_shape
-        check_fits("query_mask", self.query, (batch, query_length))
-        check_fits("value_mask", self.key, (batch, key_length))
+        if self.query is not None:
+            check_fits("query_mask", self.query, (batch, query_length))
+        if self.key is not None:
+            check_fits("value_mask", self.key, (batch, key_length))
         if self.attention is not None:
             shapes = {2: (query_length, key_length), 3: (batch, query_length, key_length)}
             whole = shapes.get(len(self.attention.shape), scores_shape)
@@ -92,8 +94,10 @@ class Masks:
             Bool tensor that broadcasts to `(batch, query, key)`, or with `heads` to
             `(batch, heads, query, key)`; None where nothing is ruled out.
         """
-        causal = self._past(query_length, key_length) if self.causal else None
         attention, parts = self.attention, []
+        if not self.causal and self.query is None and self.key is None and attention is None:
+            return None
+        causal = self._past(query_length, key_length) if self.causal else None
         if attention is not None and len(attention.shape) == 4:
             parts, attention = [as_bool(attention, "attention_mask")], None
         mask = combine_masks(self.query, self.key, attention, causal)

@@ -29,7 +29,13 @@ def softmax(scores, mask=None):
     Returns:
         Weights of the shape and dtype of `scores`.
     """
-    return _finish(_softmax(_allowed_scores(scores, mask)), scores, mask)
+    allowed = _allowed_scores(scores, mask)
+    if allowed.shape[-1] == 1:
+        # A source of one token is no mistake, as `keras.ops.softmax` would warn.
+        weights = ops.ones_like(allowed) + 0.0 * allowed
+    else:
+        weights = ops.softmax(allowed, axis=-1)
+    return _finish(weights, scores, mask)
 
 
 def sparsemax(scores, mask=None):
@@ -108,7 +114,7 @@ def hardmax(scores, mask=None):
     allowed = _allowed_scores(scores, mask)
     highest = ops.cast(allowed >= largest(allowed, keepdims=True), "int32")
     first = ops.cast(ops.cumsum(highest, axis=-1) * highest == 1, allowed.dtype)
-    soft = _softmax(allowed)
+    soft = softmax(allowed)
     # In this order the difference is exactly zero and the forward value exactly one-hot.
     return _finish(first + (soft - ops.stop_gradient(soft)), scores, mask)
 
@@ -184,13 +190,6 @@ def _allowed_scores(scores, mask):
     highest = float(limits.max) / 4
     scores = ops.clip(scores, -highest, highest)
     return scores if mask is None else ops.where(as_bool(mask), scores, float(limits.min) / 4)
-
-
-def _softmax(scores):
-    if scores.shape[-1] == 1:
-        # A source of one token is no mistake, as `keras.ops.softmax` would warn.
-        return ops.ones_like(scores) + 0.0 * scores
-    return ops.softmax(scores, axis=-1)
 
 
 def _finish(weights, scores, mask):

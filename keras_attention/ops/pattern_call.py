@@ -1,12 +1,23 @@
-"""One call of a sparse attention: what is attended to, and all that rules positions out."""
+"""One call of a sparse attention: what is attended to, and all that rules positions out.
+
+A pattern says which query attends to which key, by their positions alone. `<name>_allowed` is its
+definition, elementwise: two int32 tensors of positions that broadcast against each other, and a
+bool tensor, True = may attend. `<name>_mask` is the same for all positions of two lengths,
+`(1, query, key)`. `<name>_attention` computes only what the pattern allows. They stand in `window`,
+`strided` and `block_sparse`. No pattern is causal by itself; a causal mask beside it makes it so.
+"""
 
 from keras import ops
 
+from keras_attention.ops.accelerator import piece_bytes
 from keras_attention.ops.fitting import as_bool
-from keras_attention.ops.heads import repeat_heads
 from keras_attention.ops.masks import NO_MASKS, Masks
 from keras_attention.ops.normalizers import softmax
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.projection import repeat_heads
+
+# Scores of a stretch, in bytes, that still stay in a processor's cache.
+STRETCH_BYTES = 2 * 2**20
 
 
 class PatternCall:
@@ -179,3 +190,120 @@ def any_key(mask):
         Bool tensor of shape `(batch, query)`.
     """
     return ops.any(mask, axis=(1, 3))
+
+
+def pattern_mask(allowed, query_length, key_length):
+    """A pattern's mask for the positions 0, 1, ... of queries and keys.
+
+    Args:
+        allowed: Function of query and key positions, such as `window_allowed`.
+        query_length: Number of query positions, an integer or a scalar tensor.
+        key_length: Number of key positions, likewise.
+
+    Returns:
+        Bool tensor of shape `(1, query, key)`.
+    """
+    rows = ops.expand_dims(ops.arange(query_length, dtype="int32"), axis=-1)
+    columns = ops.arange(key_length, dtype="int32")
+    return ops.expand_dims(allowed(rows, columns), axis=0)
+
+
+def attend_in_stretches(call, attend, size, left, right, keys, at_once=False):
+    """What `attend` gives for each stretch of queries, joined; the same as `attend(call)`.
+
+    Args:
+        call: A `PatternCall`.
+        attend: Function from a `PatternCall` to the pair of context and rows.
+        size: Number of positions in a block.
+        left: How many blocks before it a block looks at.
+        right: How many blocks behind it.
+        keys: How many scores a query has in all.
+        at_once: Whether all is to be one stretch.
+
+    Returns:
+        Pair of context `(batch, heads, query, value_dim)` and rows, a bool tensor that broadcasts
+        to `(batch, query)`.
+    """
+    step = None if at_once else blocks_at_once(call, size, keys)
+    if step is None:
+        return attend(call)
+    length, halo = step * size, left * size
+    near = halo + length + right * size
+    count = -(-call.query_length // length)
+    queries = cut_or_filled(call.query, 0, count * length)
+    sources = [call.key, call.value]
+    if call.masks.key is not None:
+        sources.append(ops.cast(as_bool(call.masks.key, "value_mask"), "int32")[:, None, :, None])
+    sources = [cut_or_filled(x, halo, (count - 1) * length + near) for x in sources]
+
+    def attend_one(start):
+        key, value, *mask = (_slice(x, start, near) for x in sources)
+        mask = ops.cast(mask[0][:, 0, :, 0], "bool") if mask else None
+        query = _slice(queries, start, length)
+        return attend(call.stretch(query, key, value, mask, start, halo))
+
+    starts = ops.arange(count, dtype="int32") * length
+    context, rows = ops.map(attend_one, starts)  # (count, batch, heads, length, dim)
+    return _join(context, 2, call.query_length), _join(rows, 1, call.query_length)
+
+
+def blocks_at_once(call, size, keys):
+    """How many blocks of queries fit into a stretch.
+
+    Args:
+        call: A `PatternCall`.
+        size: Number of positions in a block.
+        keys: How many scores a query has.
+
+    Returns:
+        An integer, or None where all fit, or where a length is not known before the run. A batch
+        that is not known counts as one sentence.
+    """
+    batch, heads, length, _ = call.query.shape
+    # Where JAX exports, a size that is not known is no None but a name.
+    if not (isinstance(length, int) and isinstance(keys, int)):
+        return None
+    sentences = batch if isinstance(batch, int) else 1
+    block_bytes = 4 * max(1, sentences) * heads * size * keys
+    if -(-length // size) * block_bytes <= STRETCH_BYTES:  # small on every kind of device
+        return None
+    most = max(1, piece_bytes(STRETCH_BYTES) // block_bytes)
+    if most * size >= length:
+        return None
+    # Stretches of one length, where they can be, need no filling up.
+    divisors = (step for step in range(most, most // 2, -1) if length % (step * size) == 0)
+    return next(divisors, most)
+
+
+def _slice(x, start, length):
+    """`length` positions of `(batch, heads, length, dim)` from `start`, a scalar tensor."""
+    batch, heads, _, dim = ops.shape(x)
+    return ops.slice(x, (0, 0, start, 0), (batch, heads, length, dim))
+
+
+def _join(stretches, axis, length):
+    """The stretches, which the first axis counts, one after the other along `axis`."""
+    x = ops.moveaxis(stretches, 0, axis)
+    shape = ops.shape(x)
+    x = ops.reshape(x, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
+    return x[:, :, :length] if axis == 2 else x[:, :length]
+
+
+def cut_or_filled(x, before, total):
+    """A sequence brought to another length.
+
+    Args:
+        x: Tensor of shape `(batch, heads, length, dim)`.
+        before: How many zeros to put in front.
+        total: The length of the result, an integer or a scalar tensor. Zeros fill up what is
+            missing at the end, and what is too much is left out.
+
+    Returns:
+        Tensor of shape `(batch, heads, total, dim)`.
+    """
+    after = total - before - ops.shape(x)[2]
+    is_known = isinstance(after, int)
+    after = max(after, 0) if is_known else ops.maximum(after, 0)
+    if not is_known or before or after:
+        x = ops.pad(x, ((0, 0), (0, 0), (before, after), (0, 0)))
+    return x[:, :, :total]

@@ -1,11 +1,46 @@
 """Attention in the strided and the fixed pattern of sparse transformers."""
 
+from keras import ops
+
 from keras_attention.ops.blocks import Blocks
 from keras_attention.ops.masks import NO_MASKS
 from keras_attention.ops.normalizers import softmax
-from keras_attention.ops.pattern_call import PatternCall
-from keras_attention.ops.patterns import fixed_allowed, strided_allowed
-from keras_attention.ops.stretches import attend_in_stretches
+from keras_attention.ops.pattern_call import PatternCall, attend_in_stretches, pattern_mask
+
+
+def strided_allowed(query_positions, key_positions, stride):
+    """The strided pattern: positions nearer than the stride, and every `stride`-th from the query.
+
+    `|i - j| <= stride`, or `(i - j) mod stride = 0`.
+
+    Args:
+        query_positions: Int32 tensor of positions `i`.
+        key_positions: Int32 tensor of positions `j`, which broadcasts against them.
+        stride: A positive integer, best near the square root of the length.
+
+    Returns:
+        Bool tensor, True = may attend.
+
+    Reference:
+        Child et al., 2019, "Generating Long Sequences with Sparse Transformers", section 4.3: with
+        a causal mask beside it, the union of both of its sets.
+    """
+    distance = ops.abs(query_positions - key_positions)
+    return ops.logical_or(distance <= stride, ops.equal(distance % stride, 0))
+
+
+def strided_mask(query_length, key_length, stride):
+    """The mask of the strided pattern.
+
+    Args:
+        query_length: Number of query positions, an integer or a scalar tensor.
+        key_length: Number of key positions, likewise.
+        stride: See `strided_allowed`.
+
+    Returns:
+        Bool tensor of shape `(1, query, key)`.
+    """
+    return pattern_mask(lambda i, j: strided_allowed(i, j, stride), query_length, key_length)
 
 
 def strided_attention(
@@ -61,6 +96,46 @@ def strided_attention(
     blocks = Blocks(call, stride)
     parts = [blocks.neighbours(1, right), blocks.columns(counts=in_other_rows)]
     return call.result(*blocks.attend(parts), return_rows)
+
+
+def fixed_allowed(query_positions, key_positions, block_length, summary_length=1):
+    """The fixed pattern: the query's own block, and the last positions of every block.
+
+    `i div block_length = j div block_length`, or
+    `j mod block_length >= block_length - summary_length`.
+
+    Args:
+        query_positions: Int32 tensor of positions `i`.
+        key_positions: Int32 tensor of positions `j`, which broadcasts against them.
+        block_length: A positive integer, best near the square root of the length.
+        summary_length: How many positions at the end of a block all others may attend to.
+
+    Returns:
+        Bool tensor, True = may attend.
+
+    Reference:
+        Child et al., 2019, "Generating Long Sequences with Sparse Transformers", section 4.3: with
+        a causal mask beside it, the union of both of its sets.
+    """
+    own_block = ops.equal(query_positions // block_length, key_positions // block_length)
+    summary = key_positions % block_length >= block_length - summary_length
+    return ops.logical_or(own_block, summary)
+
+
+def fixed_mask(query_length, key_length, block_length, summary_length=1):
+    """The mask of the fixed pattern.
+
+    Args:
+        query_length: Number of query positions, an integer or a scalar tensor.
+        key_length: Number of key positions, likewise.
+        block_length, summary_length: See `fixed_allowed`.
+
+    Returns:
+        Bool tensor of shape `(1, query, key)`.
+    """
+    return pattern_mask(
+        lambda i, j: fixed_allowed(i, j, block_length, summary_length), query_length, key_length
+    )
 
 
 def fixed_attention(

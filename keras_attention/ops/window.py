@@ -1,14 +1,86 @@
 """Attention in a sliding window, and to global tokens."""
 
+from keras import ops
+
 from keras_attention.ops.blocks import Blocks
 from keras_attention.ops.masks import NO_MASKS
 from keras_attention.ops.normalizers import softmax
-from keras_attention.ops.pattern_call import PatternCall
-from keras_attention.ops.patterns import window_allowed, window_reach
-from keras_attention.ops.stretches import attend_in_stretches
+from keras_attention.ops.pattern_call import PatternCall, attend_in_stretches, pattern_mask
 
 # Below this size of a block, products of matrices are no faster.
 SMALLEST_BLOCK = 16
+
+
+def window_reach(window):
+    """How far a window reaches.
+
+    Args:
+        window: An integer, the window's size as Beltagy et al. count it: `window // 2` positions to
+            each side. Or a pair, the numbers of positions before and after the query.
+
+    Returns:
+        Pair of integers: how many positions before and how many after the query.
+
+    Raises:
+        ValueError: If a number is negative, or not an integer.
+    """
+    sides = (window // 2,) * 2 if isinstance(window, int) and window > 0 else window
+    is_pair = isinstance(sides, tuple | list) and len(sides) == 2
+    if not is_pair or not all(isinstance(side, int) and side >= 0 for side in sides):
+        raise ValueError(
+            "Expected `window` to be a positive integer, or a pair of integers that are not "
+            f"negative. Received: window={window!r}"
+        )
+    return tuple(sides)
+
+
+def window_allowed(query_positions, key_positions, window, global_tokens=0):
+    """The sliding window: near positions, and the first tokens, which see and are seen by all.
+
+    `-before <= j - i <= after`, or `i < global_tokens`, or `j < global_tokens`.
+
+    Args:
+        query_positions: Int32 tensor of positions `i`.
+        key_positions: Int32 tensor of positions `j`, which broadcasts against them.
+        window: See `window_reach`.
+        global_tokens: How many positions at the start are global.
+
+    Returns:
+        Bool tensor, True = may attend.
+
+    Reference:
+        Beltagy, Peters and Cohan, 2020, "Longformer: The Long-Document Transformer", section 3.1.
+    """
+    before, after = window_reach(window)
+    distance = key_positions - query_positions
+    allowed = ops.logical_and(distance >= -before, distance <= after)
+    if global_tokens == 0:
+        return allowed
+    is_global = ops.logical_or(query_positions < global_tokens, key_positions < global_tokens)
+    return ops.logical_or(allowed, is_global)
+
+
+def window_mask(query_length, key_length, window, global_tokens=0):
+    """The mask of the sliding window.
+
+    Args:
+        query_length: Number of query positions, an integer or a scalar tensor.
+        key_length: Number of key positions, likewise.
+        window, global_tokens: See `window_allowed`.
+
+    Returns:
+        Bool tensor of shape `(1, query, key)`.
+
+    Example:
+
+    >>> from keras import ops
+    >>> from keras_attention.ops import window_mask
+    >>> ops.convert_to_numpy(ops.cast(window_mask(3, 4, window=2), "int32")).tolist()
+    [[[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]]]
+    """
+    return pattern_mask(
+        lambda i, j: window_allowed(i, j, window, global_tokens), query_length, key_length
+    )
 
 
 def window_attention(
@@ -70,7 +142,9 @@ def window_attention(
         return window_allowed(query_positions, key_positions, window, global_tokens)
 
     before, after = window_reach(window)
-    size, left, right = _block_sizes(before, 0 if masks.causal else after)
+    after = 0 if masks.causal else after
+    size = max(SMALLEST_BLOCK, (before + after + 1) // 2)
+    left, right = -(-before // size), -(-after // size)  # blocks to each side that hold the window
     call = PatternCall(query, key, value, allowed, masks, scale, weigh, bias)
     width = (left + 1 + right) * size + global_tokens
     if call.is_dense(width):
@@ -87,9 +161,3 @@ def window_attention(
     if global_tokens:
         context, rows = call.with_first_rows(context, rows, global_tokens)
     return call.result(context, rows, return_rows)
-
-
-def _block_sizes(before, after):
-    """The size of a block, and how many blocks to each side hold the window."""
-    size = max(SMALLEST_BLOCK, (before + after + 1) // 2)
-    return size, -(-before // size), -(-after // size)

@@ -73,6 +73,14 @@ def test_a_layer_that_stands_for_those_in_it_and_one_that_is_no_picture(drawn, t
     with pytest.raises(ValueError, match="(?s)positions of a sequence.*Received: places/0"):
         callback.pictures()
 
+    # One head, and an axis that is not attended along: its rows are no heads.
+    rows = layers.ScaledDotProductAttention(attention_axes=2, name="rows")(images, images)
+    callback.set_model(keras.Model(images, rows))
+    with pytest.raises(
+        ValueError, match=r"(?s)positions of a sequence.*Received: rows .*\(2, 3, 3\)"
+    ):
+        callback.pictures()
+
 
 def test_each_head_and_numbers_for_names(drawn, tmp_path):
     callback = analysis.AttentionImages(tmp_path, vectors()[:1], "attention", heads="each")

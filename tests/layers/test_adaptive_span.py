@@ -111,7 +111,7 @@ def test_gradients_of_spans():
         exponentials = ops.exp(ops.matmul(query, ops.swapaxes(layer.project_key(x), -2, -1)) / 2)
         weights = ops.where(distance <= MAX_SPAN, ops.clip(faded, 0.0, 1.0), 0.0) * exponentials
         weights = weights / ops.sum(weights, axis=-1, keepdims=True)
-        context = ops.matmul(weights, layer.project_value(x))
+        context = ops.matmul(weights, layer._project_value(x))
         return ops.sum(ops.multiply(layer.merge_heads(context), direction))
 
     expected = gradients(loss, np.array([0.1, 0.35, 0.6], "float32"))[0]

@@ -97,3 +97,11 @@ def test_a_normalizer_of_ones_own_survives_saving(tmp_path):
     assert_close(loaded(values), model(values))
     scores = np.einsum("bqd,bkd->bqk", values, values)
     assert_close(model(values), np.einsum("bqk,bkd->bqd", scores**2, values), atol=1e-4)
+
+
+def test_the_mask_of_one_row_of_queries_for_many_of_values():
+    query, value = np.ones((1, 3, 7), "float32"), np.ones((5, 2, 7), "float32")
+    mask = [[True, False, True]]
+    inputs = keras.layers.Masking()(np.where(np.array(mask)[..., None], query, 0.0))
+    context, _ = DotProductAttention()(inputs, value, return_attention_scores=True)
+    np.testing.assert_array_equal(to_numpy(context._keras_mask), mask * 5)

@@ -54,7 +54,7 @@ def test_hard_attention_chooses_the_highest_score(names):
 
 
 def test_the_first_of_equal_scores():
-    weights = HardAttention(general()).weigh(np.array([[[1.0, 3.0, 3.0, 2.0, 3.0]]], "float32"))
+    weights = HardAttention(general())._weigh(np.array([[[1.0, 3.0, 3.0, 2.0, 3.0]]], "float32"))
     assert to_numpy(weights).tolist() == [[[0, 1, 0, 0, 0]]]
 
 
@@ -63,7 +63,7 @@ def test_training_samples_from_the_softmax():
     mask = np.array([True, True, True, False, True])
     layer = HardAttention(general(), seed=31)
     scores = np.broadcast_to(row, (1, draws, 5))
-    weights = to_numpy(layer.weigh(scores, mask, training=True))[0]
+    weights = to_numpy(layer._weigh(scores, mask, training=True))[0]
     assert (weights.sum(axis=-1) == 1).all()
     assert set(np.unique(weights)) == {0.0, 1.0}
     expected = softmax_row(row.astype("float64"), mask)
@@ -85,11 +85,11 @@ def test_the_straight_through_gradient(monkeypatch, temperature, training):
     noisy = (scores + noise if training else scores).astype("float64")
     expected = one_hot(np.where(mask, noisy, -np.inf))
     np.testing.assert_array_equal(
-        to_numpy(layer.weigh(ops.convert_to_tensor(scores), mask, training)), expected
+        to_numpy(layer._weigh(ops.convert_to_tensor(scores), mask, training)), expected
     )
 
     (result,) = gradients(
-        lambda s: ops.sum(ops.multiply(layer.weigh(s, mask, training), direction)), scores
+        lambda s: ops.sum(ops.multiply(layer._weigh(s, mask, training), direction)), scores
     )
     for batch, i in np.ndindex(2, 3):
         soft = softmax_row(noisy[batch, i] / temperature, mask[batch, 0])
@@ -126,7 +126,7 @@ def test_hard_attention_is_repeatable_by_its_seed_and_new_at_each_call():
 
     def draw(seed, calls=1):
         layer = HardAttention(general(), seed=seed)
-        return [to_numpy(layer.weigh(scores, training=True)) for _ in range(calls)]
+        return [to_numpy(layer._weigh(scores, training=True)) for _ in range(calls)]
 
     first, second = draw(31, 2)
     np.testing.assert_array_equal(first, draw(31)[0])

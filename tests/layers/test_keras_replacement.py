@@ -243,6 +243,44 @@ def test_no_layer_is_passed_by_where_a_model_is_quantized(case):
         assert np.isfinite(to_numpy(again(inputs))).all()
 
 
+def test_a_layer_that_another_one_holds_stays_as_it_is():
+    inner = layers.DotProductAttention()
+    layer = layers.PredictiveLocalAttention(inner, 2)
+    layer.build((None, 3, 7), (None, 5, 7))
+    with pytest.raises(NotImplementedError):  # Keras' own, as it has no weights
+        inner.quantize("int8")
+    refuses(layer.refusal.quantize, "int8", match="PredictiveLocalAttention")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda number: layers.RotaryPosition(number(100), layers.LinearScaling(number(2))),
+        lambda number: layers.RotaryPosition(
+            scaling=layers.YaRNScaling(number(2), original_length=number(64), slow=number(1))
+        ),
+        lambda number: layers.SinusoidalPosition(number(100)),
+        lambda number: layers.TransformerXLPosition(base=number(100)),
+        lambda number: layers.AdaptiveSpanAttention(
+            2, 3, 4, number(2), number(1), span_penalty=number(1)
+        ),
+        lambda number: layers.MonotonicAttention(
+            layers.DotProductAttention(), number(1), number(-1)
+        ),
+        lambda number: layers.LearnedSinks(number(1)),
+        lambda number: layers.QueryKeyNorm(number(1)),
+        lambda number: layers.ResidualAttention(layers.DotProductAttention(), epsilon=number(1)),
+    ],
+)
+def test_numbers_of_numpy_become_those_of_python(make):
+    serialized = keras.saving.serialize_keras_object(make(np.float32))
+    types = {type(x).__module__ for x in keras.tree.flatten(serialized)}
+    assert types == {"builtins"}
+    ours, theirs = (keras.tree.flatten(make(n).get_config()) for n in (np.float32, float))
+    kinds = [type(one) is type(other) for one, other in zip(ours, theirs, strict=True)]
+    assert all(kinds)
+
+
 def test_every_kernel_starts_by_itself():
     layer = layers.MultiHeadAttention(2, 5, kernel_initializer=keras.initializers.RandomNormal())
     layer.build((None, None, 10), (None, None, 10))

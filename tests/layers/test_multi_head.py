@@ -356,17 +356,17 @@ softmax_of_ones_own.__name__ = "softmax"
 
 
 class DoubledWeights(layers.MultiHeadAttention):
-    def weigh(self, scores, mask=None, training=None):
-        return doubled(super().weigh(scores, mask, training))
+    def _weigh(self, scores, mask=None, training=None):
+        return doubled(super()._weigh(scores, mask, training))
 
 
 class DoubledDropout(layers.MultiHeadAttention):
-    def drop(self, weights, training=None):
+    def _drop(self, weights, training=None):
         return doubled(weights)
 
 
 class LinearDoubledDropout(layers.LinearAttention):
-    def drop(self, weights, training=None):
+    def _drop(self, weights, training=None):
         return doubled(weights)
 
 
@@ -437,6 +437,32 @@ def test_long_inputs_ask_what_a_subclass_overrides(make):
     assert np.abs(to_numpy(plain(x, x)) - to_numpy(expected)).max() > 1e-3
 
 
+def test_a_subclass_written_before_methods_were_renamed():
+    with pytest.warns(DeprecationWarning, match="weigh: the method is called `_weigh` now"):
+
+        class Doubled(layers.MultiHeadAttention):
+            def weigh(self, scores, mask=None, training=None):
+                return doubled(super().weigh(scores, mask, training))
+
+    class Mixin:
+        weigh = vars(Doubled)["weigh"]
+
+    with pytest.warns(DeprecationWarning, match="Mixed.weigh"):
+
+        class Mixed(Mixin, layers.MultiHeadAttention):
+            pass
+
+    assert Mixed._weigh is Mixin.weigh
+    layer = Doubled(2, 3)
+    with pytest.warns(DeprecationWarning, match="`weigh` is called `_weigh` now"):
+        _, weights = layer(QUERIES, QUERIES, return_attention_scores=True)
+    assert_close(ops.sum(weights, axis=-1), np.full((BATCH, 2, QUERIES.shape[1]), 2.0))
+    x = random(1, 512, DIM, seed=61)
+    with pytest.warns(DeprecationWarning):  # the cheap way would not ask for it
+        expected, _ = layer(x, x, return_attention_scores=True)
+        assert_close(layer(x, x), expected)
+
+
 def test_a_part_may_say_that_it_needs_no_weights():
     class Harmless(DoubledScores):
         needs_weights = False
@@ -463,7 +489,7 @@ def test_the_cosine_with_a_learned_temperature_in_each_head(tmp_path):
 
     def loss(temperature):
         scores = dot_product_scores(query.astype("float32"), key.astype("float32"))
-        return ops.sum(ops.square(layer.weigh(scores * temperature)))
+        return ops.sum(ops.square(layer._weigh(scores * temperature)))
 
     assert (gradients(loss, to_numpy(layer.temperature))[0] != 0).all()
 
@@ -710,6 +736,7 @@ def test_long_inputs_give_the_same_without_the_block_of_weights(way, options, gr
 
     for name in ("blocked_attention", "fused_attention"):
         monkeypatch.setattr(multi_head_attention, name, counting(name))
+    monkeypatch.setattr(multi_head_attention, "WORTH_SCORES", 1)
     monkeypatch.setattr(multi_head_attention, "worth_blocking", lambda *shapes: True)
     has_kernel = way == "fused_attention"
     monkeypatch.setattr(multi_head_attention, "can_fuse", lambda *inputs: has_kernel)
@@ -724,6 +751,7 @@ def test_long_inputs_give_the_same_without_the_block_of_weights(way, options, gr
 @pytest.mark.parametrize("parts", [[], [layers.LearnedSinks]])
 def test_no_kernel_for_what_it_cannot_do(parts, dropout, training, monkeypatch):
     asked = []
+    monkeypatch.setattr(multi_head_attention, "WORTH_SCORES", 1)
     monkeypatch.setattr(multi_head_attention, "can_fuse", lambda *inputs: asked.append(inputs))
     layer = layers.MultiHeadAttention(
         HEADS, KEY_DIM, dropout=dropout, parts=[make() for make in parts]
@@ -736,7 +764,7 @@ def test_the_block_of_weights_is_left_out_by_itself_where_inputs_are_long(monkey
     layer = layers.MultiHeadAttention(2, 3)
     x = random(1, 512, DIM, seed=59)
     expected, _ = layer(x, x, return_attention_scores=True)
-    monkeypatch.setattr(layers.MultiHeadAttention, "attend_densely", None)
+    monkeypatch.setattr(layers.MultiHeadAttention, "_attend_densely", None)
     assert_close(layer(x, x), expected)
 
 

@@ -7,8 +7,7 @@ from keras import backend, ops
 from layer_checks import to_numpy
 
 from keras_attention.ops import Masks, normalizers
-from keras_attention.ops.block_sparse import block_sparse_attention
-from keras_attention.ops.patterns import block_sparse_mask
+from keras_attention.ops.block_sparse import block_sparse_attention, block_sparse_mask
 from keras_attention.ops.random_blocks import random_key_block
 
 ON_TENSORFLOW = backend.backend() == "tensorflow"

@@ -7,9 +7,8 @@ from keras import backend, ops
 from layer_checks import assert_close, to_numpy
 from pattern_reference import SCALE
 
-from keras_attention.ops import Masks, normalizers, stretches
-from keras_attention.ops.patterns import window_mask, window_reach
-from keras_attention.ops.window import window_attention
+from keras_attention.ops import Masks, normalizers, pattern_call
+from keras_attention.ops.window import window_attention, window_mask, window_reach
 
 WINDOWS = [(4, 0), ((3, 0), 0), ((2, 5), 0), (1, 0), (5, 2), ((3, 1), 5)]
 ON_TENSORFLOW = backend.backend() == "tensorflow"
@@ -94,13 +93,15 @@ def test_a_causal_window_looks_at_no_block_behind():
 
 
 def test_no_stretch_is_larger_than_the_cache(monkeypatch):
-    monkeypatch.setattr(stretches, "STRETCH_BYTES", 4 * reference.BATCH * reference.HEADS * 48 * 70)
+    monkeypatch.setattr(
+        pattern_call, "STRETCH_BYTES", 4 * reference.BATCH * reference.HEADS * 48 * 70
+    )
     sizes, _ = reference.most_scores(attend(32), 512)
     assert set(sizes) == {(64, 48)}  # 4 blocks of 16
 
 
 def test_at_once_is_one_stretch(monkeypatch):
-    monkeypatch.setattr(stretches, "STRETCH_BYTES", 1)
+    monkeypatch.setattr(pattern_call, "STRETCH_BYTES", 1)
     at_once = functools.partial(window_attention, window=32, at_once=True)
     assert reference.most_scores(at_once, 512)[0] == [(512, 48)]
 

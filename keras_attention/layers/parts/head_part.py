@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_attention.layers.nested import overrides
 from keras_attention.layers.refusals import OnlyFloats
+from keras_attention.layers.subclasses import overridden_after
 
 
 class HeadPart(OnlyFloats, keras.layers.Layer):
@@ -14,22 +14,20 @@ class HeadPart(OnlyFloats, keras.layers.Layer):
 
     """
 
-    @property
-    def needs_weights(self):
-        """Whether the part reads scores or weights; it does where it overrides their hooks.
+    # Whether the part reads scores or weights, so that the full matrix of weights is computed,
+    # whatever the length. It is True for a subclass that overrides `change_scores` or
+    # `change_weights` and does not say `needs_weights = False`.
+    needs_weights = False
+    # Whether the part reads the logarithm of the sums of exponentials, which only softmax has. It
+    # is True for a subclass that overrides `share`.
+    needs_logsumexp = False
 
-        The whole `(batch, heads, query, key)` block is then computed, whatever the length. A
-        subclass that knows better says so by `needs_weights = False`.
-        """
-        return overrides(self, HeadPart, "change_scores", "change_weights")
-
-    @property
-    def needs_logsumexp(self):
-        """Whether the part reads the logarithm of the sums of exponentials, which only softmax has.
-
-        It does where it overrides `share`.
-        """
-        return overrides(self, HeadPart, "share")
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if overridden_after(cls, "needs_weights", ["change_scores", "change_weights"]):
+            cls.needs_weights = True
+        if overridden_after(cls, "needs_logsumexp", ["share"]):
+            cls.needs_logsumexp = True
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
         """Makes the weights; the base class has none.

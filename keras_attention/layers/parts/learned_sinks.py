@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.number_checks import as_python
 from keras_attention.layers.parts.head_part import HeadPart
 
 
@@ -35,7 +36,7 @@ class LearnedSinks(HeadPart):
 
     def __init__(self, initial=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.initial = initial
+        self.initial = as_python(initial)
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
         """Makes the sinks, one a head.

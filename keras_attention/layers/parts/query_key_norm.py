@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.number_checks import as_python
 from keras_attention.layers.parts.head_part import HeadPart
 from keras_attention.ops.precision import at_least_float32
 
@@ -35,7 +36,7 @@ class QueryKeyNorm(HeadPart):
 
     def __init__(self, epsilon=1e-6, **kwargs):
         super().__init__(**kwargs)
-        self.epsilon = epsilon
+        self.epsilon = as_python(epsilon)
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
         """Makes the gains.

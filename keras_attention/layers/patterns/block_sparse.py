@@ -4,8 +4,11 @@ import keras
 
 from keras_attention.layers.number_checks import as_python
 from keras_attention.layers.patterns.pattern import Pattern
-from keras_attention.ops.block_sparse import block_sparse_attention
-from keras_attention.ops.patterns import block_sparse_allowed, check_window_blocks
+from keras_attention.ops.block_sparse import (
+    block_sparse_allowed,
+    block_sparse_attention,
+    check_window_blocks,
+)
 
 
 @keras.saving.register_keras_serializable("keras_attention")

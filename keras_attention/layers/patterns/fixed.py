@@ -4,8 +4,7 @@ import keras
 
 from keras_attention.layers.number_checks import as_python
 from keras_attention.layers.patterns.pattern import Pattern
-from keras_attention.ops.patterns import fixed_allowed
-from keras_attention.ops.strided import fixed_attention
+from keras_attention.ops.strided import fixed_allowed, fixed_attention
 
 
 @keras.saving.register_keras_serializable("keras_attention")

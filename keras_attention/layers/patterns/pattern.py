@@ -1,7 +1,6 @@
 """The base class of sparse patterns."""
 
-from keras_attention.ops.pattern_call import PatternCall
-from keras_attention.ops.patterns import pattern_mask
+from keras_attention.ops.pattern_call import PatternCall, pattern_mask
 
 
 class Pattern:

@@ -4,8 +4,7 @@ import keras
 
 from keras_attention.layers.number_checks import as_python, check_count
 from keras_attention.layers.patterns.pattern import Pattern
-from keras_attention.ops.patterns import window_allowed, window_reach
-from keras_attention.ops.window import window_attention
+from keras_attention.ops.window import window_allowed, window_attention, window_reach
 
 
 @keras.saving.register_keras_serializable("keras_attention")

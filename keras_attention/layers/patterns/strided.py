@@ -4,8 +4,7 @@ import keras
 
 from keras_attention.layers.number_checks import check_count
 from keras_attention.layers.patterns.pattern import Pattern
-from keras_attention.ops.patterns import strided_allowed
-from keras_attention.ops.strided import strided_attention
+from keras_attention.ops.strided import strided_allowed, strided_attention
 
 
 @keras.saving.register_keras_serializable("keras_attention")

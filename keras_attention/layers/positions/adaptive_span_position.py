@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.nested import build_once
-from keras_attention.layers.number_checks import check_count, check_number
+from keras_attention.layers.number_checks import as_python, check_count, check_number
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.relative_positions import relative_positions
@@ -56,6 +56,7 @@ class AdaptiveSpanPosition(Position):
         ramp = check_number("ramp", ramp)
         if ramp < 1:
             raise ValueError(f"Expected `ramp` of at least 1. Received: ramp={ramp}")
+        initial_span = as_python(initial_span)
         if not 0 <= initial_span <= 1:
             raise ValueError(
                 "Expected `initial_span`, a share of `max_span`, between 0 and 1. "

@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_attention.layers.nested import overrides
 from keras_attention.layers.refusals import OnlyFloats
+from keras_attention.layers.subclasses import overridden_after
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -28,13 +28,14 @@ class Position(OnlyFloats, keras.layers.Layer):
     positions on the left, so that the first real position is 0.)
     """
 
-    @property
-    def needs_weights(self):
-        """Whether `values` is to be called; it is where it is overridden.
+    # Whether `values` is to be called, which needs the weights of all keys at once. It is True for
+    # a subclass that overrides `values` and does not say otherwise.
+    needs_weights = False
 
-        It needs the weights of all keys at once, so that attention in blocks cannot be used.
-        """
-        return overrides(self, Position, "values")
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if overridden_after(cls, "needs_weights", ["values"]):
+            cls.needs_weights = True
 
     def check_parts(self, parts):
         """Refuses parts beside which this position would not be what it says; here none.

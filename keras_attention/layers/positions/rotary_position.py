@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers.identifiers import get_object
+from keras_attention.layers.number_checks import as_python
 from keras_attention.layers.positions.position import Position
 from keras_attention.layers.positions.rotary_scaling import RotaryScaling
 from keras_attention.ops.positions import rotate
@@ -46,6 +47,7 @@ class RotaryPosition(Position):
 
     def __init__(self, base=10000.0, scaling=None, **kwargs):
         super().__init__(**kwargs)
+        base = as_python(base)
         if base <= 1:
             raise ValueError(f"Expected `base` above 1. Received: base={base}")
         self.base = base

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 import keras
 
+from keras_attention.layers.number_checks import as_python
 from keras_attention.ops.positions import sinusoid_frequencies
 
 
@@ -23,6 +24,8 @@ class RotaryScaling:
     factor: float = 1.0
 
     def __post_init__(self):
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, as_python(value))
         if self.factor < 1:
             raise ValueError(f"Expected `factor` of at least 1. Received: factor={self.factor}")
 

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.call_checks import CheckedCall, check_input
+from keras_attention.layers.number_checks import as_python
 from keras_attention.ops.positions import count_from, sinusoids
 from keras_attention.ops.precision import at_least_float32
 
@@ -46,6 +47,7 @@ class SinusoidalPosition(CheckedCall, keras.layers.Layer):
 
     def __init__(self, base=10000.0, **kwargs):
         super().__init__(**kwargs)
+        base = as_python(base)
         if base <= 1:
             raise ValueError(f"Expected `base` above 1. Received: base={base}")
         self.base = base

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.number_checks import check_count
+from keras_attention.layers.number_checks import as_python, check_count
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.positions import rotate, sinusoid_frequencies, sinusoids
 from keras_attention.ops.precision import at_least_float32
@@ -53,6 +53,7 @@ class TransformerXLPosition(Position):
         super().__init__(**kwargs)
         if dim is not None:
             dim = check_count("dim", dim)
+        base = as_python(base)
         if base <= 1:
             raise ValueError(f"Expected `base` above 1. Received: base={base}")
         self.dim = dim
