@@ -17,11 +17,11 @@ import keras_attention
 from keras_attention.__main__ import COMMANDS, main
 from keras_attention.arguments import parse
 from keras_attention.errors import UserError
-from keras_attention.training.data_options import UnnamedData
-from keras_attention.training.model_options import MODEL_FAMILIES
-from keras_attention.training.recipe import Recipe
-from keras_attention.training.recipe_file import from_dict
 from keras_attention.training.recipes import RECIPES
+from keras_attention.training.recipes.data_options import UnnamedData
+from keras_attention.training.recipes.file import from_dict
+from keras_attention.training.recipes.model_options import MODEL_FAMILIES
+from keras_attention.training.recipes.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +225,10 @@ def documented_options(family):
 
     folder = house.FOLDERS["keras_attention.training"]
     paths = (
-        *(folder / f"{name}.py" for name in ("recipe", "data_options", "model_options")),
+        *(
+            folder / "recipes" / f"{name}.py"
+            for name in ("recipe", "data_options", "model_options")
+        ),
         house.FOLDERS["keras_attention"] / "decoding" / "search_options.py",
     )
     nodes = [node for path in paths for node in ast.parse(path.read_text()).body]

@@ -5,7 +5,7 @@ import keras
 from keras_attention import layers, models, text
 from keras_attention.layers import positions
 
-from .recipe_checks import SUB_WORD
+from .recipes.checks import SUB_WORD
 from .schedules import make_schedule
 
 ATTENTIONS = {

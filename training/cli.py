@@ -17,7 +17,8 @@ from keras_attention.printing import json_text, make_console
 from keras_attention.quiet import quiet_tensorflow
 from keras_attention.user_files import expand_home
 
-from .data_options import (
+from .recipes.checks import check_data_family, check_family, check_selectors
+from .recipes.data_options import (
     DATA_FAMILIES,
     SELECTORS,
     EmbeddedData,
@@ -27,11 +28,10 @@ from .data_options import (
     UnnamedData,
     changed_data,
 )
-from .model_options import MODEL_FAMILIES, ModelKind, changed_model, model_family
-from .recipe import BleuTokenizer, Recipe
-from .recipe_checks import check_data_family, check_family, check_selectors
-from .recipe_file import read_recipe
-from .recipes import RECIPES, get
+from .recipes.file import read_recipe
+from .recipes.model_options import MODEL_FAMILIES, ModelKind, changed_model, model_family
+from .recipes.named import RECIPES, get
+from .recipes.recipe import BleuTokenizer, Recipe
 
 DEFAULT = "translation"  # The recipe of `train` without a name.
 # The options that stand on the command line: a value alone does not tell, it may be the default.

@@ -9,11 +9,11 @@ from keras_attention.files import write_json
 from keras_attention.locks import InUseError
 from keras_attention.user_files import expand_home
 
-from .digests import check_digests, digests, recorded_digests
-from .moved_data import locate
-from .recipe_file import read_recipe
+from .data.digests import check_digests, digests, recorded_digests
+from .data.moved_data import locate
+from .data.splits import asked_options
+from .recipes.file import read_recipe
 from .run_directory import claimed
-from .splits import asked_options
 from .tasks import task_of
 
 

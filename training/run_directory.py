@@ -16,7 +16,7 @@ from keras_attention.files import (
 )
 from keras_attention.locks import lock
 
-from .recipe_file import read_recipe, to_dict
+from .recipes.file import read_recipe, to_dict
 
 SIDES = ("source", "target")
 LOCK = ".lock"

@@ -8,12 +8,12 @@ from keras_attention import codecs
 from keras_attention.errors import UserError
 from keras_attention.user_files import expand_home
 
-from .data_paths import absolute
-from .digests import check_digests, digests, record_digests, recorded_digests
+from .data.data_paths import absolute
+from .data.digests import check_digests, digests, record_digests, recorded_digests
+from .data.pipeline import make_batches
 from .evaluate import reported_failure, score_run, write_evaluation
 from .fitting import fit
-from .pipeline import make_batches
-from .recipe_changes import agree
+from .recipes.changes import agree
 from .rehearsal import rehearse
 from .run_directory import SIDES, check_run_dir, claimed, record
 from .tasks import task_of

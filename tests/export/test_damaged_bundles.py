@@ -21,8 +21,8 @@ from keras_attention.export.evaluation import recorded_evaluation
 from keras_attention.export.manifest import origin
 from keras_attention.export.parity.answers import read_answers
 from keras_attention.export.signatures import TRANSLATION
-from keras_attention.training.digests import check_digests
-from keras_attention.training.recipe_file import read_recipe
+from keras_attention.training.data.digests import check_digests
+from keras_attention.training.recipes.file import read_recipe
 
 SIGNATURES = TRANSLATION.signatures
 ODD_VALUES = [

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.errors import UserError
-from keras_attention.training import DataOptions, Pairs, datasets, load_splits
-from keras_attention.training.dates_data import generate
+from keras_attention.training import DataOptions, Pairs, load_splits
+from keras_attention.training.data import datasets
+from keras_attention.training.data.dates_data import generate
 
 
 def test_dates_are_those_of_the_generator():

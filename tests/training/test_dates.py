@@ -9,9 +9,9 @@ import babel.dates
 import pytest
 from babel import Locale
 
-from keras_attention.training import dates_data as dates
-from keras_attention.training.dates_forms import form_of_pattern, forms_of
-from keras_attention.training.dates_words import ORDINALS
+from keras_attention.training.data import dates_data as dates
+from keras_attention.training.data.dates_forms import form_of_pattern, forms_of
+from keras_attention.training.data.dates_words import ORDINALS
 
 # A year of each kind: it begins on one of seven weekdays, and is a leap year or not.
 YEARS = list(
@@ -220,7 +220,7 @@ def test_a_shorter_stream_begins_a_longer_one():
 @pytest.mark.parametrize("hash_seed", ["0", "4242"])
 def test_same_pairs_in_another_process(hash_seed):
     program = (
-        "from keras_attention.training import dates_data as dates\n"
+        "from keras_attention.training.data import dates_data as dates\n"
         "print(ascii(list(dates.generate('validation', 211, seed=9))))"
     )
     run = subprocess.run(

@@ -5,7 +5,7 @@ from datetime import date
 
 import house
 
-from keras_attention.training.dates_data import split_of
+from keras_attention.training.data.dates_data import split_of
 
 MEANINGS = {
     "montag, 3. november 2059": date(2059, 11, 3),

@@ -3,9 +3,9 @@ import unicodedata
 import pytest
 
 from keras_attention.errors import UserError
-from keras_attention.training.datasets import Pairs, split_share
-from keras_attention.training.overlap import without_overlap
-from keras_attention.training.pairs import normalized_source
+from keras_attention.training.data.datasets import Pairs, split_share
+from keras_attention.training.data.overlap import without_overlap
+from keras_attention.training.data.pairs import normalized_source
 
 
 def test_split_share_keeps_equal_sources_together():

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_attention import UserError, text
-from keras_attention.training import Pairs, make_batches, pipeline, tokenize
-from keras_attention.training.datasets import parallel_text
+from keras_attention.training import Pairs, make_batches, tokenize
+from keras_attention.training.data import pipeline
+from keras_attention.training.data.datasets import parallel_text
 
 # Two full pools of batches and a third with a broken last batch.
 NUMBER, BATCH = 743, 7

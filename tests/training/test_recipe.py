@@ -23,16 +23,21 @@ from keras_attention.training import (
     recipes,
 )
 from keras_attention.training.build import POSITIONS
-from keras_attention.training.data_options import EmbeddedData, ParallelFiles, Tables, changed_data
-from keras_attention.training.model_options import changed_model
-from keras_attention.training.recipe import Recipe
-from keras_attention.training.recipe_file import (
+from keras_attention.training.recipes.data_options import (
+    EmbeddedData,
+    ParallelFiles,
+    Tables,
+    changed_data,
+)
+from keras_attention.training.recipes.file import (
     RECIPE_CLASSES,
     differences,
     from_dict,
     read_recipe,
     to_dict,
 )
+from keras_attention.training.recipes.model_options import changed_model
+from keras_attention.training.recipes.recipe import Recipe
 from keras_attention.training.tasks import TASKS
 
 GROUPS = [

@@ -25,13 +25,13 @@ from keras_attention.training import (
 )
 from keras_attention.training import train as train_module
 from keras_attention.training.callbacks import read_steps, resume
-from keras_attention.training.data_paths import absolute
-from keras_attention.training.digests import digests, record_digests
+from keras_attention.training.data.data_paths import absolute
+from keras_attention.training.data.digests import digests, record_digests
+from keras_attention.training.data.splits import SPLITS
 from keras_attention.training.event_files import forget_epochs
-from keras_attention.training.recipe_changes import agree
-from keras_attention.training.recipe_file import read_recipe
+from keras_attention.training.recipes.changes import agree
+from keras_attention.training.recipes.file import read_recipe
 from keras_attention.training.run_directory import record_changes, record_recipe
-from keras_attention.training.splits import SPLITS
 from keras_attention.training.tasks import translation
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from keras_attention.errors import UserError
 from keras_attention.training import DataOptions, load_splits
-from keras_attention.training.data_paths import absolute
+from keras_attention.training.data.data_paths import absolute
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from keras_attention.errors import UserError
-from keras_attention.training.datasets import Pairs, table
-from keras_attention.training.header_words import looks_like_header
+from keras_attention.training.data.datasets import Pairs, table
+from keras_attention.training.data.header_words import looks_like_header
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from keras_attention.errors import UserError
-from keras_attention.training.datasets import Pairs, parallel_text, table
+from keras_attention.training.data.datasets import Pairs, parallel_text, table
 
 
 def write(path, text):

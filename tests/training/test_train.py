@@ -26,7 +26,7 @@ from keras_attention.training import FitOptions, SearchOptions, evaluate, load_s
 from keras_attention.training.build import make_model, make_optimizer
 from keras_attention.training.callbacks import BestModel, checkpoints
 from keras_attention.training.fitting import precision
-from keras_attention.training.recipe_file import read_recipe
+from keras_attention.training.recipes.file import read_recipe
 
 EPOCHS = TINY.fit.epochs
 
@@ -347,7 +347,7 @@ import sys
 import time
 import keras
 from keras_attention.training import train_and_evaluate
-from keras_attention.training.recipe_file import read_recipe
+from keras_attention.training.recipes.file import read_recipe
 from keras_attention.training import fitting
 
 class Slow(keras.callbacks.Callback):

@@ -3,7 +3,7 @@
 import pytest
 
 from keras_attention import text
-from keras_attention.training.unknown_tokens import report_unknown, unknown_units
+from keras_attention.training.data.unknown_tokens import report_unknown, unknown_units
 
 
 def lines_of(sources, targets, *tokenizers):

@@ -13,8 +13,8 @@ from keras_attention.training import (
     TextOptions,
     train_and_evaluate,
 )
-from keras_attention.training.data_options import changed_data
-from keras_attention.training.model_options import changed_model
+from keras_attention.training.recipes.data_options import changed_data
+from keras_attention.training.recipes.model_options import changed_model
 
 CHANGED = {"data": changed_data, "model": changed_model}  # Whose kind may change too.
 

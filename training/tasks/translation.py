@@ -11,12 +11,12 @@ from keras_attention.metrics import TokenAccuracy
 
 from .. import build
 from ..bleu_tokenizers import check_scores, report_tokenizer
-from ..pipeline import encode_all, tokenize
-from ..recipe import Recipe
+from ..data.pipeline import encode_all, tokenize
+from ..data.splits import load_splits, other_splits
+from ..data.unknown_tokens import report_unknown
+from ..recipes.recipe import Recipe
 from ..rejection import rejection
 from ..scores import exact_match, score_texts
-from ..splits import load_splits, other_splits
-from ..unknown_tokens import report_unknown
 from .task import Task
 
 SAMPLES = 64

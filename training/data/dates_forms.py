@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from ..errors import UserError
+from keras_attention.errors import UserError
+
 from .dates_words import ORDINALS, PHRASES, ZEROS
 
 _SKELETONS = {"short_month": "yMMMd", "short_weekday": "yMMMEd"}

@@ -15,9 +15,9 @@ from pathlib import Path
 from keras_attention.errors import UserError
 from keras_attention.files import read_json
 
-from .data_paths import PATHS
-from .moved_data import locate
-from .recipe_file import differences, read_recipe
+from ..data.data_paths import PATHS
+from ..data.moved_data import locate
+from .file import differences, read_recipe
 
 READING = ("table_header", "table_delimiter", "table_quotes", "encoding", "same_source")
 FREE = ("name", "heatmaps", "steps_per_execution", "jit_compile")

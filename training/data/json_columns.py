@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from keras_attention.errors import UserError
 
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 

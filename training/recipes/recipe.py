@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 
 from keras_attention.decoding.search_options import SearchOptions
 
+from .checks import check_model, check_numbers, check_pairs_of_options, check_search
 from .data_options import EmbeddedData, ParallelFiles, Tables, TfdsData, UnnamedData
 from .model_options import RecurrentOptions, TransformerOptions, model_family
-from .recipe_checks import check_model, check_numbers, check_pairs_of_options, check_search
 
 TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
 

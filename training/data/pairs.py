@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import UserError
+from keras_attention.errors import UserError
 
 
 @dataclass(frozen=True)

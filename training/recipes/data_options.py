@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from .recipe_checks import check_data_family, check_selectors
+from .checks import check_data_family, check_selectors
 
 
 @dataclasses.dataclass(frozen=True)

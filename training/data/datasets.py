@@ -7,8 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..errors import UserError, first_line
-from ..user_files import expand_home
+from keras_attention.errors import UserError, first_line
+from keras_attention.user_files import expand_home
+
 from .dates_data import dates_of, generate
 from .pairs import Pairs as Pairs
 from .pairs import split_share as split_share

@@ -1,6 +1,7 @@
 """Sources that stand in two splits: what is scored was trained on."""
 
-from ..errors import UserError
+from keras_attention.errors import UserError
+
 from .pairs import Pairs, normalized_source
 
 # A source that two of them share is left to the second.

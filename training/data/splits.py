@@ -4,12 +4,19 @@ import dataclasses
 
 from keras_attention.errors import UserError
 
+from ..recipes.checks import check_selectors
+from ..recipes.data_options import (
+    SELECTORS,
+    EmbeddedData,
+    ParallelFiles,
+    Tables,
+    TfdsData,
+    changed_data,
+)
 from . import datasets
-from .data_options import SELECTORS, EmbeddedData, ParallelFiles, Tables, TfdsData, changed_data
 from .data_paths import PATHS
 from .overlap import without_overlap
 from .pairs import Pairs, split_share
-from .recipe_checks import check_selectors
 
 SPLITS = ("train", "validation", "test")
 

@@ -7,10 +7,10 @@ from keras_attention.errors import UserError
 from keras_attention.files import read_json
 from keras_attention.json_shapes import Optional
 
+from .checks import check_family
 from .data_options import DATA_FAMILIES, EmbeddedData, Tables, data_family
 from .model_options import MODEL_FAMILIES, RecurrentOptions, TransformerOptions, model_family
 from .recipe import Recipe
-from .recipe_checks import check_family
 
 RECIPE_CLASSES = (Recipe,)  # One a task.
 

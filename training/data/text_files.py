@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from ..errors import UserError
-from ..user_files import expand_home, read_lines, read_text
+from keras_attention.errors import UserError
+from keras_attention.user_files import expand_home, read_lines, read_text
+
 from .json_columns import holds_json, json_columns
 from .pairs import Pairs, without_empty_sides
 from .table_columns import table_columns

@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from ..errors import UserError
+from keras_attention.errors import UserError
+
 from .header_words import looks_like_header
 
 DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from .recipe_checks import check_family
+from .checks import check_family
 
 ModelKind = Literal[
     "recurrent", "transformer-tiny", "transformer-small", "transformer-base", "transformer-big"

@@ -1,0 +1,1 @@
+"""From where data lies to padded batches: readers, splits, digests, tokenization."""
