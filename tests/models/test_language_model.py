@@ -73,7 +73,7 @@ def test_steps_after_a_prompt_match_teacher_forcing(name):
         np.testing.assert_allclose(np.stack(steps)[:, row], expected, atol=1e-4)
 
 
-@pytest.mark.default_cases(2)
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("name", ["full", "performer", "bahdanau", "linear", "window"])
 def test_greedy_search_is_a_loop_over_the_whole_pass(name):
     model = make_model(name)
@@ -93,24 +93,20 @@ def test_greedy_search_is_a_loop_over_the_whole_pass(name):
 
 
 SEARCHES = {
-    "beam": decoding.Beam(width=3, n_best=2, max_length=4),
     "diverse": decoding.DiverseBeam(width=4, groups=2, n_best=2, max_length=4),
     "sample": decoding.Sample(samples=2, max_length=4, seed=3),
+    "beam": decoding.Beam(width=3, n_best=2, max_length=4),
 }
 
 
-@pytest.mark.default_cases(2)
-@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.default_cases(1)
 @pytest.mark.parametrize("name", ["rotary_grouped", "linear"])
-def test_every_search_compiled(name, search):
-    """Each row as it would be alone, and the scores are those of the whole pass."""
-    model, search = make_model(name), SEARCHES[search]
-    found = models.CompiledSearch(model, search).generate(PROMPTS)
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_scores_of_every_search_are_those_of_the_whole_pass(name, search):
+    model = make_model(name, num_layers=1)
+    found = models.CompiledSearch(model, SEARCHES[search]).generate(PROMPTS)
     for row, length in enumerate(LENGTHS):
         prompt = PROMPTS[row, :length] if length else np.array([2])
-        if search.row_keys(PROMPTS, PROMPTS > 0) is None:
-            alone = arrays(model.generate(prompt[None], search))
-            np.testing.assert_array_equal(found.ids[row], alone.ids[0])
         for beam in range(2):
             size = found.lengths[row, beam]
             said = [*found.ids[row, beam, :size], *[3] * int(size < 4)]
