@@ -34,8 +34,8 @@ def choice_case(layer, inner, settings=None, **rest):
 
 
 def hard_case(inner):
-    straight_through = "the gradient is that of softmax, on purpose; see test_choices.py"
-    one_value = "values that are not chosen get no gradient; see test_choices.py"
+    straight_through = "the gradient is that of softmax, by design; see test_choices.py"
+    one_value = "only the selected values get a gradient; see test_choices.py"
     return choice_case(
         HardAttention,
         inner,
@@ -54,7 +54,7 @@ CASES = {
         LocalAttention,
         location,
         {"window": 2},
-        leaves_out={"gradients": "the score does not look at the key; see test_more_scores.py"},
+        leaves_out={"gradients": "the score does not depend on the key; see test_more_scores.py"},
     ),
     "predictive_local": choice_case(
         PredictiveLocalAttention,

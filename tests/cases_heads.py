@@ -56,7 +56,9 @@ CASES = {
     "talking_heads": head_case(parts=lambda: [layers.TalkingHeads()]),
     "gated_output": head_case(
         parts=lambda: [layers.OutputGate()],
-        leaves_out={"weights_are_what_was_multiplied": "a gate on the query comes behind the sum"},
+        leaves_out={
+            "weights_are_what_was_multiplied": "the output gate comes after the weighted sum"
+        },
     ),
     "query_key_norm": head_case(parts=lambda: [layers.QueryKeyNorm()]),
     "learned_sinks": head_case(
@@ -72,6 +74,6 @@ CASES = {
         ],
         num_key_value_heads=2,
         options={"dropout": 0.25, "seed": 31},
-        leaves_out={"weights_are_what_was_multiplied": "checked for each part by itself"},
+        leaves_out={"weights_are_what_was_multiplied": "checked for each extension alone"},
     ),
 }

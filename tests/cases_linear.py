@@ -65,7 +65,7 @@ CASES = {
         num_features=17,
         value_dim=3,
         options=OPTIONS,
-        leaves_out={"fit_step": "random features are not trained: a test of its own"},
+        leaves_out={"fit_step": "random features are not trained; another test checks them"},
     ),
     "linformer": head_case(
         LinformerAttention,

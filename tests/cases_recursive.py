@@ -42,7 +42,7 @@ def over_bahdanau(layer, *arguments):
 
 
 OPTIONS = {"noise": 0.5, "dropout": 0.25, "seed": 31}
-HARD = {"gradients": "a hard walk has no gradient: the soft one is a case of its own"}
+HARD = {"gradients": "a hard alignment has no gradient; the soft one has its own row"}
 
 
 def monotonic(layer, *arguments, leaves_out=None):

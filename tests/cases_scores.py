@@ -42,7 +42,7 @@ CASES = {
         lambda **options: LuongLocationAttention(157, **options),
         query_dim=7,
         key_dim=11,
-        leaves_out={"gradients": "the score does not look at the key; see test_more_scores.py"},
+        leaves_out={"gradients": "the score does not depend on the key; see test_more_scores.py"},
     ),
     "custom": LayerCase(
         lambda **options: CustomAttention(distance, **options), query_dim=7, key_dim=7

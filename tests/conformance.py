@@ -46,21 +46,25 @@ COLUMNS = {
 }
 HEAD = f"""# Conformance
 
-What each layer can do, found out by running. `{COMMAND}` makes this page: each row is a case of
-`tests/cases_*.py`, `tests/input_cases.py` (one input), `tests/pair_cases.py` (two inputs) or
-`tests/order_cases.py` (beside attention). Each cell comes from the checks of
-`tests/layer_checks.py` or its three counterparts on TensorFlow, and the column JAX from all of them
-on JAX, which compiles them in haste (`make test-all` also with all its optimisations).
+This table shows what each layer supports. `{COMMAND}` generates it by running the tests of
+each layer. Each row is a case of `tests/cases_*.py`, `tests/input_cases.py` (layers with one
+input), `tests/pair_cases.py` (two inputs) or `tests/order_cases.py` (positions and
+`SegmentMemory`). The cells come from the checks of `tests/layer_checks.py` and its three
+counterparts, run on TensorFlow. The column JAX is the result of all checks on JAX, compiled with
+few optimizations (`make test-all` also runs them with all optimizations).
 
-- **yes**: the checks passed. A note names what one of them leaves out for this layer, and why.
-- **no**: the layer refuses, with an error that says the reason in the note.
+- **yes**: the checks passed. A note says which check is left out for this layer, and why.
+- **no**: the layer raises an error; the note has its reason.
 - **-**: there is nothing to check; the note says why.
 
-"explicit mask" is `attention_mask`, alone and together with padding and a causal mask. "mixed
-precision" is float16 and bfloat16, also with scores that float16 could not hold. "XLA" compiles the
-layer on TensorFlow, JAX always does. "memory" is how the forward pass without scores grows with the
-length n of query and key (with the positions of the input), beside its inputs and outputs: what
-JAX' compiler says at {{lengths}}, batch 1.
+The columns:
+
+- "explicit mask": `attention_mask`, alone and together with padding and a causal mask.
+- "mixed precision": float16 and bfloat16, also with scores that are too large for float16.
+- "XLA": the layer compiled by XLA on TensorFlow. (JAX always uses XLA.)
+- "memory": how the memory of a forward pass that returns no weights grows with n, the length of
+  query and key (or the number of positions of the input). Inputs and outputs do not count. JAX's
+  compiler reports it at {{lengths}}, batch size 1.
 """
 
 

@@ -53,7 +53,7 @@ class InputCase:
     options: dict = field(default_factory=dict)
     refuses: dict = field(default_factory=dict)
     leaves_out: dict = field(default_factory=dict)
-    nothing = "one input: there is no row of queries"
+    nothing = "one input: there are no queries"
 
     def shapes(self, length):
         """Of one example of this length."""

@@ -40,7 +40,7 @@ class OrderCase:
     options: dict = field(default_factory=dict)
     refuses: dict = field(default_factory=dict)
     leaves_out: dict = field(default_factory=dict)
-    nothing = "no attention of its own: there is nothing to check"
+    nothing = "not an attention layer"
 
     def arrays(self, batch=BATCH, length=LENGTH):
         x = np.random.default_rng(89).normal(size=(batch, length, DIM)).astype("float32")

@@ -46,7 +46,7 @@ class PairCase:
     aligned: bool = False
     refuses: dict = field(default_factory=dict)
     leaves_out: dict = field(default_factory=dict)
-    nothing = "two inputs: there is no mask but theirs, and no row of queries"
+    nothing = "two inputs: each has its own mask, and there are no queries"
 
     def lengths(self, first=FIRST, second=SECOND):
         return (first, first) if self.aligned else (first, second)

@@ -176,7 +176,7 @@ def test_one_input_has_no_rows_of_queries():
     row, notes = rendered(case, outcomes(case, checks), outcomes_on_jax(case, checks))
     assert row["JAX"] == "yes"
     assert row["causal"] == row["explicit mask"] == row["cached stepping"] == "-[^1]"
-    assert notes["1"] == "one input: there is no row of queries"
+    assert notes["1"] == "one input: there are no queries"
 
 
 @pytest.mark.parametrize(
