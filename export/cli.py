@@ -25,24 +25,24 @@ FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
 
 @dataclasses.dataclass(frozen=True)
 class ExportArguments:
-    """Writes a trained run as files that others serve, and verifies that their outputs are the same
-    as those of the trained model."""
+    """Exports a trained run as files to serve, and verifies that they produce the same outputs as
+    the trained model."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of the run, or of a saved translator."""
     to: Path | None = None
     """Folder of the bundle; exports/<name of the run> if not given."""
     held_out: Path | None = None
-    """Text file with one sentence a line to compare the exported files with the trained model on,
-    instead of those that training put aside."""
+    """Text file with one sentence per line, on which the exported files are compared with the
+    trained model, instead of the sentences that training held out."""
     xla: bool = False
-    """Let XLA compile the searches of the SavedModel: about twice as fast on a CPU, after the first
-    request of every new shape, which takes seconds. TF Serving needs
-    --xla_cpu_compilation_enabled=true for it."""
+    """Compile the searches of the SavedModel with XLA: about twice as fast on a CPU, after the
+    first request of each new shape, which takes seconds. TF Serving then needs
+    --xla_cpu_compilation_enabled=true."""
     int8: bool = False
-    """Write a second ONNX file, with 8-bit integers as weights: smaller, and faster where layers
-    are wide. Its outputs may differ from those of the trained model; for how many held-out
-    sentences they do not is measured and recorded."""
+    """Write a second ONNX file, with 8-bit integer weights: smaller, and faster where layers are
+    wide. Its outputs may differ from those of the trained model; the manifest records how many
+    held-out sentences get the same text."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print the manifest as JSON on standard output, and everything else on standard error."""
@@ -50,8 +50,8 @@ class ExportArguments:
 
 @dataclasses.dataclass(frozen=True)
 class VerifyArguments:
-    """Compares the files of a bundle with the recorded outputs of the trained model again, in clean
-    processes."""
+    """Repeats the parity check of a bundle: compares its files with the recorded outputs of the
+    trained model, in clean processes."""
 
     bundle: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="BUNDLE")]
     """Folder of the bundle."""
@@ -61,7 +61,7 @@ class VerifyArguments:
 
 @dataclasses.dataclass(frozen=True)
 class TranslateArguments:
-    """Translates texts, or the lines of standard input; one line for each."""
+    """Translates texts, or each line of standard input, and prints one line for each."""
 
     model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|BUNDLE")]
     """Folder of a run, of a saved translator, or of an exported bundle."""
@@ -72,31 +72,34 @@ class TranslateArguments:
     format: Literal["saved_model", "onnx", "onnx_int8"] | None = None
     """Which file of a bundle to run; the SavedModel if not given."""
     explain: bool = False
-    """Print the source, the probabilities of the translation and of its tokens, and the alignment
-    too."""
+    """Also print the source, the probabilities of the translation and of its tokens, and the
+    alignment."""
     nbest: bool = False
-    """Print all hypotheses that the search kept, best first, each after its score; an empty line
-    follows those of a text."""
+    """Print all hypotheses that the search kept, best first, each after its score, and an empty
+    line after those of each text."""
     unknown: str | None = None
-    """What becomes of unknown words: copy puts the source word there, a JSON file of target word by
-    source word translates it, keep shows them as such; as recorded if not given."""
+    """What is printed for an unknown word: the aligned source word (copy), the translation of that
+    word in a JSON file that maps source words to target words (path of the file), or the unknown
+    token (keep). If not given, as recorded."""
     prefix: str = ""
-    """What every translation begins with, in whole tokens of the target. Not for a bundle, whose
-    files take none."""
+    """Text that every translation begins with, in whole target tokens. Not for a bundle, whose
+    files take no prefix."""
     probability: bool = False
-    """Print before each translation how sure the model is of it: the geometric mean of the
+    """Print before each translation its probability per token: the geometric mean of the
     probabilities of its tokens, from 0 to 1."""
     reject: bool = False
-    """Leave the line empty, and say so on standard error, where this probability is below the
-    threshold that the evaluation of the run recorded. About one of a hundred translations of texts
-    like those of the validation set is below it, and more of other texts."""
+    """Print an empty line, and a message on standard error, if the probability of a translation
+    (see --probability) is below the threshold that the evaluation of the run recorded. This rejects
+    about one in a hundred translations of texts like those of the validation set, and more of
+    other texts."""
     reject_below: float | None = None
-    """The same with this threshold, such as 0.9, in place of the recorded one."""
+    """Like --reject, with this threshold, such as 0.9, instead of the recorded one."""
     skip_too_long: bool = False
-    """Exit with code 0 although a text has more tokens than the model takes. Its line is empty
-    with or without this option."""
+    """Exit with code 0 even if a text has more tokens than the model takes. Such a text gives an
+    empty line in any case."""
     picture: Path | None = None
-    """Draw the alignment into this file (.png, .svg, .pdf); several texts give numbered files."""
+    """Draw the alignment into this file (.png, .svg, .pdf); for several texts, into numbered
+    files."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     json: bool = False
     """Print one JSON object for each text."""
@@ -104,18 +107,18 @@ class TranslateArguments:
 
 @dataclasses.dataclass(frozen=True)
 class ScoreArguments:
-    """Scores given translations as the search scores its own; one line for each pair: its score,
-    with the penalties of the search, and its log-probability."""
+    """Scores given translations as the search would. Prints one line for each pair: its score, with
+    the penalties of the search, and its log-probability."""
 
     model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a run, or of a saved translator."""
     pairs: Annotated[
         tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT TRANSLATION ...]")
     ] = ()
-    """Texts and translations, each text before its translation; without any, and without --source,
-    the lines of standard input, a text, a tab and a translation."""
+    """Texts and translations in turn. If there are none, and no --source, the lines of standard
+    input are read: a text, a tab and a translation."""
     source: Path | None = None
-    """Text file with one text a line."""
+    """Text file with one text per line."""
     target: Path | None = None
     """Text file with the translation of each line of --source."""
     tokens: bool = False

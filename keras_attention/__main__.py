@@ -15,12 +15,12 @@ from keras_attention.version import __version__
 
 COMMANDS = {
     "recipes": ("training", "list the named recipes, their cost and score"),
-    "train": ("training", "train a recipe in a run directory, or go on with one"),
+    "train": ("training", "train a recipe in a run directory, or resume a run"),
     "evaluate": ("training", "score a run on its validation and test pairs"),
     "translate": ("export", "translate texts with a run or a bundle"),
     "score": ("export", "score given translations with a run"),
-    "export": ("export", "turn a run into a bundle that others serve"),
-    "verify": ("export", "compare the files of a bundle with the trained model again"),
+    "export": ("export", "export a run as a bundle of files to serve"),
+    "verify": ("export", "repeat the parity check of a bundle"),
 }
 SHELLS = ("bash", "zsh", "fish")
 
@@ -33,7 +33,7 @@ def usage():
             "usage: keras-attention COMMAND [options]",
             "",
             *rows,
-            "  completion  print a script that completes commands and options in a shell",
+            "  completion  print a script for Tab completion in your shell",
             "",
             "keras-attention help COMMAND explains the options of a command.",
         ]

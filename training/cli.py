@@ -44,11 +44,11 @@ class TrainArguments:
 
     recipe: Annotated[tyro.conf.OmitArgPrefixes[Recipe], tyro.conf.arg(name="")]
     recipe_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = DEFAULT
-    """Name of a recipe, or a recorded recipe.json; before all options."""
+    """Name of a recipe, or path of a recorded recipe.json; comes before all options."""
     run_dir: Path | None = None
     """Folder of the run; runs/<name> if not given."""
     accept_changed_data: bool = False
-    """Go on although the pairs are not those that the run began with."""
+    """Resume although the data has changed since the run began."""
     json: bool = False
     """Print the evaluation as JSON on standard output, and everything else on standard error."""
     given: Given = frozenset()
@@ -58,9 +58,9 @@ class TrainArguments:
 class EvaluateArguments:
     """Scores the best model of a run on its validation and test pairs.
 
-    With another search or BLEU tokenizer than the recorded one, or with other pairs, the scores are
-    only shown: those of the run stay. Options of the data name other pairs: files or tables of
-    validation or test are scored alone.
+    With another search, BLEU tokenizer or data than the run recorded, the scores are printed but
+    not recorded. Data options select other pairs; files or tables given for validation or test
+    alone are scored alone.
     """
 
     run_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -70,11 +70,11 @@ class EvaluateArguments:
         EmbeddedData | ParallelFiles | Tables | TfdsData | UnnamedData
     ] = UnnamedData()
     bleu_tokenizer: BleuTokenizer | None = None
-    """sacrebleu's tokenizer in place of the recorded one: none for text that is tokenised already,
+    """sacrebleu's tokenizer instead of the recorded one: none for text that is already tokenized,
     zh, ja-mecab and ko-mecab for Chinese, Japanese and Korean, flores200 or char for other scripts
     without spaces between words."""
     accept_changed_data: bool = False
-    """Score the pairs of the run although they are not those that it began with."""
+    """Score although the data has changed since the run began."""
     json: bool = False
     """Print the evaluation as JSON on standard output, and everything else on standard error."""
     given: Given = frozenset()
@@ -217,12 +217,12 @@ def train_help(model):
     other = "transformer-tiny" if model.model == "recurrent" else "recurrent"
     return "\n\n".join(
         [
-            "Trains a recipe and scores it; the same command again goes on where an earlier one "
-            "stopped. The recipe is a name or a recorded recipe.json, given first; any of its "
-            "options can be changed by a flag. The names:",
+            "Trains a recipe and scores it. Repeat the command to resume a run that was stopped. "
+            "The recipe comes first: one of the names below, or the path of a recorded "
+            "recipe.json. Each option replaces a value of the recipe. The names:",
             *(f"- {name}: {entry.summary}." for name, entry in RECIPES.items()),
-            f"The options of the model are those of --model {model.model}; --model {other} --help "
-            "shows those of the other family.",
+            f"The model options shown here are those of --model {model.model}. To see those of "
+            f"the other family, give --model {other} --help.",
         ]
     )
 

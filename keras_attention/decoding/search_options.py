@@ -6,15 +6,15 @@ from typing import Literal
 
 @dataclasses.dataclass(frozen=True)
 class SearchOptions:
-    """How a model decodes. What is not given is left to the search, or stays as it was recorded.
+    """How a model decodes. An option that is not given keeps its recorded or default value.
 
-    An option that the search does not know is refused. The scores of each epoch of training are
-    those of greedy search.
+    An option that the search does not have is an error. The scores after each epoch of training
+    are those of greedy search.
     """
 
     search: Literal["greedy", "beam", "diverse", "sample"] | None = None
-    """Kind of search; without it the one that the other options belong to, greedy if there are
-    none."""
+    """Kind of search; if not given, the one that the other options belong to, or greedy if there
+    are none."""
     beam_width: int | None = None
     """Beam size: hypotheses kept at each step; 1 is greedy search. Beam and diverse."""
     n_best: int | None = None
@@ -23,15 +23,15 @@ class SearchOptions:
     """Alpha of Wu et al. 2016, equation 14; higher prefers longer translations. Beam and
     diverse."""
     length_normalization: Literal["wu", "simple"] | None = None
-    """What --length-penalty is the power of: ((5 + length) / 6), or the length. Beam and
-    diverse."""
+    """What --length-penalty is the exponent of: (5 + length) / 6 (wu), or the length (simple).
+    Beam and diverse."""
     coverage_penalty: float | None = None
-    """Beta of Wu et al. 2016, equation 14; higher prefers to cover the whole source. Beam and
-    diverse."""
+    """Beta of Wu et al. 2016, equation 14; higher prefers translations that cover the whole
+    source. Beam and diverse."""
     groups: int | None = None
     """Groups of diverse beam search (Vijayakumar et al. 2018); divides --beam-width. Diverse."""
     diversity: float | None = None
-    """Diversity strength: the penalty of a token that an earlier group chose at the same step.
+    """Diversity strength: the penalty of a token that an earlier group selected at the same step.
     Diverse."""
     temperature: float | None = None
     """Softmax temperature: below 1 sharpens the distribution, above 1 flattens it. Sample."""
@@ -44,10 +44,10 @@ class SearchOptions:
     """Min-p sampling: draw from the tokens at least this fraction as probable as the most probable
     one. Sample."""
     samples: int | None = None
-    """Translations drawn of each text. Sample."""
+    """Translations drawn for each text. Sample."""
     sample_seed: int | None = None
-    """Random seed of the draws: the same seed gives the same texts. Sample."""
+    """Random seed of sampling: the same seed gives the same texts. Sample."""
     min_length: int | None = None
-    """Fewest tokens of a translation, the end token not counted; 0 for none."""
+    """Fewest tokens of a translation, not counting the end token; 0 for no limit."""
     no_repeat_ngram: int | None = None
-    """Size of the n-grams that may not occur twice in a translation; 0 for none."""
+    """Size of the n-grams that may not occur twice in a translation; 0 allows all."""

@@ -321,7 +321,7 @@ def test_data_of_version_0_1_is_read():
 
 
 def test_options_of_another_kind_of_data_are_refused():
-    with pytest.raises(UserError, match=r"--source-column does not fit this data \(pairs of text"):
+    with pytest.raises(UserError, match=r"--source-column does not fit this data \(parallel text"):
         DataOptions(train_source="a", source_column="3")
     with pytest.raises(TypeError, match="columns"):
         DataOptions(columns="3")

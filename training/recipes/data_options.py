@@ -15,13 +15,14 @@ class CommonDataOptions:
     test_share: float = 0.05
     """Fraction of the training pairs held out for the test when no test data is given."""
     same_source: Literal["normalized", "case"] = "normalized"
-    """What is held out together, as the same source: normalized, if equal but for case, white space
-    and Unicode form; case, if equal but for case and white space, as in version 0.1."""
+    """Which sources count as the same, and are held out together: those that differ only in case,
+    white space and Unicode form (normalized), or only in case and white space (case), as in
+    version 0.1."""
     drop_overlap: bool = False
-    """Leave pairs out of training whose source stands in validation or test too (and out of
-    validation for test); otherwise their number is reported only."""
+    """Leave pairs out of training if their source also occurs in validation or test, and out of
+    validation if it occurs in test. If not given, their number is only reported."""
     train_size: int = 0
-    """Pairs used for training; 0 takes all. Needed for embedded data, which has no end."""
+    """Pairs used for training; 0 takes all. Required for embedded data, which is unlimited."""
     validation_size: int = 0
     """Pairs used for validation; 0 takes all."""
     test_size: int = 0
@@ -38,20 +39,22 @@ class EmbeddedData(CommonDataOptions):
 
 @dataclasses.dataclass(frozen=True)
 class ParallelFiles(CommonDataOptions):
-    """Pairs of text files, a sentence a line."""
+    """Parallel text files, one sentence per line."""
 
     train_source: str = ""
     """Text file with one source sentence a line, plain or compressed (.gz, .xz, .bz2, .zst)."""
     train_target: str = ""
     """Text file with the translation of each line of --train-source."""
     validation_source: str = ""
-    """The same for validation; without it --validation-share of the training pairs is held out."""
+    """Like --train-source, for validation; if not given, --validation-share of the training pairs
+    is held out."""
     validation_target: str = ""
-    """The same for validation."""
+    """Like --train-target, for validation."""
     test_source: str = ""
-    """The same for the final test; without it --test-share of the training pairs is held out."""
+    """Like --train-source, for the final test; if not given, --test-share of the training pairs is
+    held out."""
     test_target: str = ""
-    """The same for the final test."""
+    """Like --train-target, for the final test."""
     encoding: str = "auto"
     """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
     mark says."""
@@ -59,27 +62,29 @@ class ParallelFiles(CommonDataOptions):
 
 @dataclasses.dataclass(frozen=True)
 class Tables(CommonDataOptions):
-    """Tables or JSON lines, a pair a row."""
+    """Tables or JSON lines, one pair per row."""
 
     train_table: str = ""
     """Table (TSV, CSV) or JSON lines, plain or compressed, with a source and a target column."""
     validation_table: str = ""
-    """The same for validation."""
+    """Like --train-table, for validation; if not given, --validation-share of the training pairs is
+    held out."""
     test_table: str = ""
-    """The same for the final test."""
+    """Like --train-table, for the final test; if not given, --test-share of the training pairs is
+    held out."""
     source_column: str = "1"
-    """Name, or number counted from 1, of the table's source column; the key in JSON lines, with
-    dots into objects within (translation.de)."""
+    """Name or number (from 1) of the table's source column. In JSON lines it is the key, with dots
+    for nested objects (translation.de)."""
     target_column: str = "2"
-    """Name, or number counted from 1, of the table's target column; likewise."""
+    """Name or number (from 1) of the table's target column, or the key in JSON lines."""
     table_header: Literal["auto", "yes", "no"] = "auto"
-    """Whether the first row of a table holds names; auto decides, and says so."""
+    """Whether the first row of a table has column names; auto detects it and reports it."""
     table_delimiter: Literal["auto", "suffix", "tab", "comma", "semicolon", "pipe"] = "auto"
-    """What divides the columns of a table: auto takes what divides its rows alike, suffix a comma
-    in .csv and a tab in others."""
+    """Column delimiter of a table: auto detects the one that gives all rows the same number of
+    columns; suffix is a comma in .csv files and a tab in others."""
     table_quotes: Literal["auto", "yes", "no"] = "auto"
-    """Whether a field of a table may stand in double quotes, and then hold newlines; auto: in all
-    but tab files, where a sentence may begin with a quotation mark."""
+    """Whether fields of a table may be enclosed in double quotes, and then contain newlines; auto:
+    in all files but those with tabs, where a sentence may begin with a quotation mark."""
     encoding: str = "auto"
     """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
     mark says."""
@@ -87,19 +92,19 @@ class Tables(CommonDataOptions):
 
 @dataclasses.dataclass(frozen=True)
 class TfdsData(CommonDataOptions):
-    """A translation set of TensorFlow Datasets."""
+    """A translation data set of TensorFlow Datasets."""
 
     tfds: str = ""
     """Name of a TFDS translation set, such as ted_hrlr_translate/pt_to_en."""
     tfds_data_dir: str = ""
-    """Folder where TFDS keeps prepared data; its own default if empty."""
+    """Folder in which TFDS stores prepared data; the default of TFDS if empty."""
 
 
 @dataclasses.dataclass(frozen=True)
 class UnnamedData(CommonDataOptions):
-    """No pairs yet: exactly one of these options must say where they come from.
+    """Give one of --embedded, --train-source, --train-table and --tfds: where pairs come from.
 
-    The kind of data that it names has options of its own: see the help with that option.
+    Each of these four kinds of data has more options. To see them, give the option, then --help.
     """
 
     embedded: Literal["", "dates"] = ""

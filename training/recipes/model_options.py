@@ -42,8 +42,9 @@ class RecurrentOptions(CommonModelOptions):
     decoder_layers: int = 1
     """Layers of the decoder."""
     wiring: Literal["bahdanau", "input-feeding", "parallel"] = "parallel"
-    """Where the context goes: into the cell (Bahdanau), into the next step (Luong's input feeding),
-    or past the cell, which trains in one pass (Luong, parallel)."""
+    """Where the context vector goes: into the recurrent cell (bahdanau); to the output and into the
+    cell of the next step (input-feeding, Luong et al. 2015); only to the output, which trains in
+    one pass (parallel)."""
     attention: Literal["bahdanau", "dot", "scaled-dot", "general", "concat"] = "general"
     """Attention score: additive (bahdanau), scaled dot product, or one of Luong et al. 2015 (dot,
     general, concat)."""

@@ -103,19 +103,19 @@ def translation():
 
 RECIPES = {
     "dates": NamedRecipe(
-        summary="Dates as people write them in 40 locales, into ISO 8601 (no download)",
+        summary="Dates as people write them in 40 locales, to ISO 8601 (no download)",
         cost="about 4 minutes on 2 CPU cores",
         expected="exact match >= 0.995 on 2,000 dates never trained on",
         recipe=dates(),
     ),
     "dates-transformer": NamedRecipe(
-        summary="The same dates, for a Transformer of 4 + 4 blocks",
+        summary="The same dates with a Transformer of 4 + 4 blocks",
         cost="about 10 minutes on 2 CPU cores",
         expected="exact match >= 0.995 on 2,000 dates never trained on",
         recipe=dates_transformer(),
     ),
     "translation": NamedRecipe(
-        summary="Two languages, from parallel files, a table or a TFDS set that you name",
+        summary="Your own language pair: parallel files, a table or a TFDS data set",
         cost="about an hour on 2 CPU cores for 29,000 short sentences (Multi30k)",
         expected="36.4 BLEU on Multi30k en-de, test_2016_flickr (make multi30k)",
         recipe=translation(),

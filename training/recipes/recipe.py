@@ -28,26 +28,26 @@ class TextOptions:
     target_tokenizer: TokenizerKind = "sentencepiece"
     """Tokenizer of the target."""
     vocabulary_size: int = 5000
-    """Size of a learned vocabulary, special tokens included. Characters and bytes take what they
-    need."""
+    """Size of a learned vocabulary, special tokens included. Character and byte tokenizers use as
+    many ids as they need."""
     byte_fallback: bool = True
-    """Spell what a wordpiece or sentencepiece vocabulary lacks, such as an emoji, as bytes, which
-    take 256 ids of its size. Without it such a character is unknown."""
+    """Encode characters that a wordpiece or sentencepiece vocabulary lacks, such as an emoji, as
+    bytes, which take 256 ids of the vocabulary. Without it they are unknown tokens."""
     user_defined_symbols: str = ""
-    """Symbols that a wordpiece or sentencepiece vocabulary never cuts, with spaces between them:
+    """Symbols that a wordpiece or sentencepiece tokenizer never splits, separated by spaces:
     "<br> @user"."""
     joint_vocabulary: bool = False
-    """Learn one vocabulary from both sides."""
+    """Learn one vocabulary from source and target together."""
     lowercase: bool = False
     """Lower-case the text before it is tokenized."""
     normalization: Literal["none", "nfc", "nfkc"] = "none"
-    """Unicode normal form of the text before it is split: nfc makes one spelling of an accented
-    letter, nfkc also of letters that only look different, such as full-width ones."""
+    """Unicode normalization before the text is tokenized: nfc unifies composed and decomposed
+    accents, nfkc also compatibility characters, such as full-width letters."""
     max_source_length: int = 128
-    """Source tokens a model takes, the end token included; longer pairs are left out and
+    """Most source tokens of a pair, including the end token; longer pairs are left out and
     counted."""
     max_target_length: int = 128
-    """Target tokens a model makes, the end token included; longer pairs are left out and
+    """Most target tokens of a pair, including the end token; longer pairs are left out and
     counted."""
 
 
@@ -66,19 +66,19 @@ class FitOptions:
     warmup_steps: int | None = None
     """Steps in which the learning rate rises from zero; 200 if not given."""
     warmup_share: float | None = None
-    """Largest share of the run's steps that the warm-up may take; a tenth if neither this nor
+    """Largest fraction of the run's steps that the warm-up may take; a tenth if neither this nor
     --warmup-steps is given, no limit if only --warmup-steps is."""
     label_smoothing: float = 0.1
     """Label smoothing: fraction of each label spread evenly over the vocabulary."""
     clip_norm: float = 1.0
     """Gradient clipping: the largest global norm of the gradients."""
     average_decay: float = 0.0
-    """Decay of a running average of the weights that validation and the saved model use; 0 for
-    none. It is lowered where the average would hold more than a tenth of the run."""
+    """Decay of a running average of the weights, which validation and the saved model use; 0 for
+    none. It is lowered if the average would span more than a tenth of the run."""
     steps_per_execution: int = 1
-    """Steps run in one compiled call; more saves overhead for small models."""
+    """Training steps in one compiled call; more steps reduce the overhead of small models."""
     jit_compile: bool = False
-    """Compile by XLA, anew for every length; does not pay for recurrent layers."""
+    """Compile with XLA, once for each sequence length; does not pay off for recurrent layers."""
     mixed_precision: bool = False
     """Compute in float16 with float32 weights, for GPUs."""
     seed: int = 0
@@ -92,7 +92,7 @@ class ScoreOptions:
     metric: Literal["exact_match", "bleu", "chrf"] = "bleu"
     """Validation metric that selects the best epoch."""
     bleu_tokenizer: BleuTokenizer = "13a"
-    """sacrebleu's tokenizer: `none` for text that is tokenised already, `zh`, `ja-mecab` and
+    """sacrebleu's tokenizer: `none` for text that is already tokenized, `zh`, `ja-mecab` and
     `ko-mecab` for Chinese, Japanese and Korean, `flores200` or `char` for other scripts without
     spaces between words."""
     validation_decodes: int = 500
