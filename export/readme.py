@@ -10,16 +10,16 @@ from .signatures import TASKS
 TEMPLATE = """\
 # {name}
 
-A translator, exported by keras_attention: strings in, strings out. Move the folder wherever you
-like; nothing in it names a path.
+A translation model, exported by keras_attention. It takes strings and returns strings. You can
+move this folder anywhere: no file in it contains a path.
 
 | File | What it is |
 |---|---|
-| `saved_model/1/` | SavedModel, strings in and out, laid out and warmed up for TF Serving |
-| `onnx/model.onnx` | ids in, the search inside (opset {opset}); runs in onnxruntime alone |
-{int8_file}| `tokenizer/source`, `tokenizer/target` | the tokenizers ({kinds}), for who feeds ids |
+| `saved_model/1/` | SavedModel for TF Serving, warm-up requests included: strings in and out |
+| `onnx/model.onnx` | takes token ids, contains the search (opset {opset}); needs only onnxruntime |
+{int8_file}| `tokenizer/source`, `tokenizer/target` | the tokenizers ({kinds}): they make ids |
 | `parity.npz` | NumPy arrays: held-out sentences and the outputs of the trained model |
-| `manifest.json` | where it comes from, versions, settings, scores, comparison, checksums |
+| `manifest.json` | origin, versions, settings, scores, parity check, checksums |
 
     keras-attention translate {name} {shell_text}
     keras-attention translate {name} --format onnx {shell_text}
@@ -31,11 +31,16 @@ like; nothing in it names a path.
         -v "$PWD/saved_model:/models/{name}" tensorflow/serving
     curl http://localhost:8501/v1/models/{name}:predict -d {shell_request}
 
-`"signature_name": "explain"` adds tokens, their scores, the alignment, and whether the translation
-is finished (false where it is cut off at the most tokens that the search makes), `"nbest"` gives
-all hypotheses, and of each whether it is finished, `"search"` takes ids. A score of -1e30 is that
-of no hypothesis: the search found fewer than there is room for, or allows no translation of the
-text. More than {max_source_length} tokens in a text, the end token included, are an error.
+Add `"signature_name"` to the request to call another endpoint:
+
+- `"explain"` also returns the tokens, their scores, the alignment, and `finished`, which is
+  false if the translation was cut off at the maximum length of the search.
+- `"nbest"` returns all hypotheses, and for each of them `finished`.
+- `"search"` takes ids.
+
+A score of -1e30 marks an empty place: the search found fewer hypotheses than it can return, or it
+allows no translation of the text. A text with more than {max_source_length} tokens, including the
+end token, is an error.
 {text_note}{xla_note}
 ## Python, with TensorFlow only
 
@@ -49,7 +54,7 @@ print(answer["text"].numpy()[0].decode(), answer["score"].numpy()[0])
 
 ## Python, with onnxruntime only
 
-Rows of ids end in {end} and are padded with {pad}. {ids_note}
+Each row of ids ends with {end} and is padded with {pad}. {ids_note}
 
 ```python
 import numpy as np
@@ -63,10 +68,10 @@ print(ids[0, 0, : lengths[0, 0]], scores[0, 0])
 
 {outputs}
 
-The best beam comes first; a score of -1e30 is that of no sentence. A sentence as long as the axis
-`target` is cut off there, a shorter one is finished.
+The best hypothesis comes first. A score of -1e30 marks an empty place. A translation as long as the
+axis `target` was cut off at the maximum length; a shorter one is finished.
 {int8_note}
-With the tokenizers, in Python:
+To make ids with the tokenizers, in Python:
 
 ```python
 from keras_attention import text
@@ -77,24 +82,25 @@ ids = source.encode([{python_text}]).to_tensor()  # append {end} to each row
 """
 
 TEXT_NOTE = (
-    "The tokenizer is SentencePiece: a program that loads the SavedModel needs tensorflow-text.\n"
+    "The tokenizer is SentencePiece: to load the SavedModel, import tensorflow_text first.\n"
 )
 XLA_NOTE = (
-    "XLA compiles the search at the first request of every shape, for seconds: once for\n"
-    "`serving_default`, once for `explain` and `search`, and once for `nbest` where that keeps\n"
-    "more hypotheses than the others; batches are filled up to a power of two, and sources to a\n"
-    "multiple of {step} tokens. TF Serving does it on a CPU with\n"
+    "XLA compiles the search at the first request of each shape, which takes seconds: once for\n"
+    "`serving_default`, once for `explain` and `search`, and once for `nbest` if it keeps more\n"
+    "hypotheses than the others. To keep the number of shapes small, batches are padded to a\n"
+    "power of two, and sources to a multiple of {step} tokens. On a CPU, TF Serving needs\n"
     "`--xla_cpu_compilation_enabled=true` at the end of its command.\n"
 )
-INT8_FILE = "| `onnx/model.int8.onnx` | the same, its weights 8-bit: smaller, not equal |\n"
+INT8_FILE = "| `onnx/model.int8.onnx` | the same with 8-bit weights: smaller, less exact |\n"
 INT8_NOTE = (
-    "\n`onnx/model.int8.onnx` is called alike. It rounds, and by the whole batch: an answer may\n"
-    "be another one, and depend on the other rows. `int8` in `manifest.json` tells how many of\n"
-    "the held-out sentences it answered with the text of the trained model.\n"
+    "\n`onnx/model.int8.onnx` is called in the same way. It rounds, with one scale for the whole\n"
+    "batch, so a translation may differ from that of the trained model, and may depend on the\n"
+    "other rows of the batch. `int8` in `manifest.json` says for how many of the held-out\n"
+    "sentences it gives the text of the trained model.\n"
 )
 VOCABULARY_NOTE = (
-    "Token `i` of `vocabulary` in\n`tokenizer/source/tokenizer.json` has the id `4 + i`, "
-    "an unknown one has 1."
+    "Token `i` of `vocabulary` in\n`tokenizer/source/tokenizer.json` has the id `4 + i`; "
+    "an unknown token has the id 1."
 )
 
 
