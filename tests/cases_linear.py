@@ -4,12 +4,12 @@ import numpy as np
 from cases_heads import head_case, joined, projected
 from layer_checks import to_numpy
 
-from keras_attention.layers.adaptive_span_attention import AdaptiveSpanAttention
 from keras_attention.layers.linear_attention import LinearAttention
 from keras_attention.layers.linformer_attention import LinformerAttention
 from keras_attention.layers.memory_compressed_attention import MemoryCompressedAttention
 from keras_attention.layers.performer_attention import PerformerAttention
 from keras_attention.layers.positions import RotaryPosition
+from keras_attention.layers.sparse.adaptive_span_attention import AdaptiveSpanAttention
 
 OPTIONS = {"dropout": 0.25, "seed": 31}
 OF_ALL = "each projected key is made of all"

@@ -3,12 +3,12 @@
 from cases_heads import head_case
 
 from keras_attention import layers
-from keras_attention.layers.block_sparse_attention import BlockSparseAttention
-from keras_attention.layers.fixed_attention import FixedAttention
-from keras_attention.layers.pattern_attention import PatternAttention
-from keras_attention.layers.patterns import SlidingWindow
-from keras_attention.layers.sliding_window_attention import SlidingWindowAttention
-from keras_attention.layers.strided_attention import StridedAttention
+from keras_attention.layers.sparse import SlidingWindow
+from keras_attention.layers.sparse.block_sparse import BlockSparseAttention
+from keras_attention.layers.sparse.fixed import FixedAttention
+from keras_attention.layers.sparse.pattern_attention import PatternAttention
+from keras_attention.layers.sparse.sliding_window import SlidingWindowAttention
+from keras_attention.layers.sparse.strided import StridedAttention
 
 
 def pattern_case(layer, **settings):

@@ -296,3 +296,16 @@ def test_nothing_is_swallowed():
             if isinstance(node, ast.ExceptHandler) and isinstance(node.body[0], ast.Pass):
                 written = lines[node.lineno - 1] + lines[node.body[0].lineno - 1]
                 assert "#" in written, f"{path}:{node.lineno}"
+
+
+def test_at_most_four_levels_of_layers():
+    from keras_attention import layers, models
+
+    def levels(found):
+        """The longest line of layers of this library from a class down to Keras'."""
+        if not issubclass(found, keras.layers.Layer) or found.__module__.startswith("keras.src"):
+            return 0
+        return 1 + max(levels(base) for base in found.__bases__)
+
+    public = [x for room in (layers, models) for x in vars(room).values() if inspect.isclass(x)]
+    assert max(map(levels, public)) == 4  # SlidingWindow-, Pattern-, MultiHeadAttention, Attention

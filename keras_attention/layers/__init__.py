@@ -1,14 +1,8 @@
 """Attention layers, one class a file, named as their papers name them."""
 
-from keras_attention.layers.adaptive_span_attention import (
-    AdaptiveSpanAttention as AdaptiveSpanAttention,
-)
 from keras_attention.layers.attention import Attention as Attention
 from keras_attention.layers.attention_pooling import AttentionPooling as AttentionPooling
 from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
-from keras_attention.layers.block_sparse_attention import (
-    BlockSparseAttention as BlockSparseAttention,
-)
 from keras_attention.layers.channel_attention import ChannelAttention as ChannelAttention
 from keras_attention.layers.choice_attention import ChoiceAttention as ChoiceAttention
 from keras_attention.layers.co_attention import CoAttention as CoAttention
@@ -19,11 +13,7 @@ from keras_attention.layers.cosine_attention import CosineAttention as CosineAtt
 from keras_attention.layers.cross_modal_attention import CrossModalAttention as CrossModalAttention
 from keras_attention.layers.custom_attention import CustomAttention as CustomAttention
 from keras_attention.layers.dot_product_attention import DotProductAttention as DotProductAttention
-from keras_attention.layers.fixed_attention import FixedAttention as FixedAttention
 from keras_attention.layers.gated_fusion import GatedFusion as GatedFusion
-from keras_attention.layers.grouped_query_attention import (
-    GroupedQueryAttention as GroupedQueryAttention,
-)
 from keras_attention.layers.hard_attention import HardAttention as HardAttention
 from keras_attention.layers.hierarchical_attention import (
     HierarchicalAttention as HierarchicalAttention,
@@ -46,18 +36,11 @@ from keras_attention.layers.monotonic_chunkwise_attention import (
     MonotonicChunkwiseAttention as MonotonicChunkwiseAttention,
 )
 from keras_attention.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
-from keras_attention.layers.multi_query_attention import MultiQueryAttention as MultiQueryAttention
 from keras_attention.layers.parts import HeadPart as HeadPart
 from keras_attention.layers.parts import LearnedSinks as LearnedSinks
 from keras_attention.layers.parts import OutputGate as OutputGate
 from keras_attention.layers.parts import QueryKeyNorm as QueryKeyNorm
 from keras_attention.layers.parts import TalkingHeads as TalkingHeads
-from keras_attention.layers.pattern_attention import PatternAttention as PatternAttention
-from keras_attention.layers.patterns import BlockSparse as BlockSparse
-from keras_attention.layers.patterns import Fixed as Fixed
-from keras_attention.layers.patterns import Pattern as Pattern
-from keras_attention.layers.patterns import SlidingWindow as SlidingWindow
-from keras_attention.layers.patterns import Strided as Strided
 from keras_attention.layers.performer_attention import PerformerAttention as PerformerAttention
 from keras_attention.layers.positions import ALiBiPosition as ALiBiPosition
 from keras_attention.layers.positions import LearnedPosition as LearnedPosition
@@ -83,9 +66,26 @@ from keras_attention.layers.scaled_dot_product_attention import (
     ScaledDotProductAttention as ScaledDotProductAttention,
 )
 from keras_attention.layers.segment_memory import SegmentMemory as SegmentMemory
-from keras_attention.layers.sliding_window_attention import (
+from keras_attention.layers.shared_heads_attention import (
+    GroupedQueryAttention as GroupedQueryAttention,
+)
+from keras_attention.layers.shared_heads_attention import MultiQueryAttention as MultiQueryAttention
+from keras_attention.layers.sparse import BlockSparse as BlockSparse
+from keras_attention.layers.sparse import Fixed as Fixed
+from keras_attention.layers.sparse import Pattern as Pattern
+from keras_attention.layers.sparse import SlidingWindow as SlidingWindow
+from keras_attention.layers.sparse import Strided as Strided
+from keras_attention.layers.sparse.adaptive_span_attention import (
+    AdaptiveSpanAttention as AdaptiveSpanAttention,
+)
+from keras_attention.layers.sparse.block_sparse import (
+    BlockSparseAttention as BlockSparseAttention,
+)
+from keras_attention.layers.sparse.fixed import FixedAttention as FixedAttention
+from keras_attention.layers.sparse.pattern_attention import PatternAttention as PatternAttention
+from keras_attention.layers.sparse.sliding_window import (
     SlidingWindowAttention as SlidingWindowAttention,
 )
+from keras_attention.layers.sparse.strided import StridedAttention as StridedAttention
 from keras_attention.layers.spatial_attention import SpatialAttention as SpatialAttention
 from keras_attention.layers.squeeze_excite import SqueezeExcite as SqueezeExcite
-from keras_attention.layers.strided_attention import StridedAttention as StridedAttention

@@ -83,6 +83,8 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
     _multiplies_inputs = False
     # Whether it matters which position stands beside which.
     _goes_by_order = False
+    # Arguments of a base class that a subclass sets by itself and does not take.
+    _fixed_arguments = ()
     # What stands between batch and queries in the shape of the weights.
     _head_axis = ()
     # Methods that had another name before 0.2.
@@ -341,14 +343,19 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        """The arguments that make this layer again."""
-        config = {
-            "normalizer": normalizers.serialize(self.normalizer),
-            "dropout": self.dropout,
-            "seed": self.seed,
-            "attention_axes": self.attention_axes,
-        }
+        config = self._arguments(
+            normalizer=self.normalizer,
+            dropout=self.dropout,
+            seed=self.seed,
+            attention_axes=self.attention_axes,
+        )
+        if "normalizer" in config:
+            config["normalizer"] = normalizers.serialize(self.normalizer)
         return {**super().get_config(), **config}
+
+    def _arguments(self, **config):
+        """Arguments for a configuration, without those that a subclass does not take."""
+        return {name: x for name, x in config.items() if name not in self._fixed_arguments}
 
 
 keep_old_names(Attention, Attention._old_names)

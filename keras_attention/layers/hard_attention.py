@@ -67,6 +67,8 @@ class HardAttention(ChoiceAttention):
         Distribution".
     """
 
+    _fixed_arguments = ("normalizer",)
+
     def __init__(self, attention, temperature=1.0, noise=1.0, dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer="hardmax", dropout=dropout, seed=seed, **kwargs)
         temperature = check_number("temperature", temperature)
@@ -96,6 +98,4 @@ class HardAttention(ChoiceAttention):
 
     def get_config(self):
         """The arguments that make this layer again."""
-        config = {**super().get_config(), "temperature": self.temperature, "noise": self.noise}
-        del config["normalizer"]  # no argument here
-        return config
+        return {**super().get_config(), "temperature": self.temperature, "noise": self.noise}

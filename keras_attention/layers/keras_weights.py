@@ -5,9 +5,7 @@ from keras import ops
 
 from keras_attention.layers.attention_axes import AttentionAxes
 from keras_attention.layers.parts.output_gate import OutputGate
-from keras_attention.layers.patterns.sliding_window import SlidingWindow
 from keras_attention.ops import normalizers
-from keras_attention.ops.window import window_reach
 
 NAMES = {"query": "query", "key": "key", "value": "value", "attention_output": "output"}
 
@@ -75,9 +73,7 @@ def _settings_of_keras(source):
 
 def _settings(target, rank):
     pattern = getattr(target, "pattern", None)
-    window = pattern if pattern is None else type(pattern).__name__
-    if isinstance(pattern, SlidingWindow) and not pattern.global_tokens:
-        window = window_reach(pattern.window)
+    window = None if pattern is None else pattern._reach() or type(pattern).__name__
     # Whether its heads are projected, scored and joined as in the paper.
     is_scaled = (
         target._has_dot_product_scores and target._has_plain_weights and target._has_plain_heads

@@ -67,6 +67,8 @@ class LinearAttention(MultiHeadAttention):
         Linear Attention".
     """
 
+    _fixed_arguments = ("normalizer",)
+
     def __init__(
         self,
         num_heads,
@@ -248,12 +250,6 @@ class LinearAttention(MultiHeadAttention):
         """The next position, without weights; see `recurrent_step`."""
         context, cache = self.recurrent_step(x, cache)
         return context, None, cache
-
-    def get_config(self):
-        """The arguments that make this layer again."""
-        config = super().get_config()
-        del config["normalizer"]
-        return config
 
 
 def _refuse_bias(bias):

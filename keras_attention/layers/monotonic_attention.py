@@ -73,6 +73,8 @@ class MonotonicAttention(RecursiveAttention, ChoiceAttention):
         Raffel et al., 2017, "Online and Linear-Time Attention by Enforcing Monotonic Alignments".
     """
 
+    _fixed_arguments = ("normalizer",)  # always the sigmoid
+
     def __init__(self, attention, noise=0.0, initial_offset=-4.0, dropout=0.0, seed=None, **kwargs):
         super().__init__(attention, normalizer="sigmoid", dropout=dropout, seed=seed, **kwargs)
         noise = check_number("noise", noise, zero=True)
@@ -170,6 +172,5 @@ class MonotonicAttention(RecursiveAttention, ChoiceAttention):
 
     def get_config(self):
         """The arguments that make this layer again."""
-        config = super().get_config()
-        del config["normalizer"]  # always the sigmoid
-        return {**config, "noise": self.noise, "initial_offset": self.initial_offset}
+        config = {"noise": self.noise, "initial_offset": self.initial_offset}
+        return {**super().get_config(), **config}

@@ -702,17 +702,17 @@ class MultiHeadAttention(WithKernels, CausalHeadSteps, Attention):
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        config = {
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "value_dim": self.value_dim,
-            "num_key_value_heads": self.num_key_value_heads,
-            "use_bias": self.use_bias,
-            "position": keras.saving.serialize_keras_object(self.position),
-            "parts": [keras.saving.serialize_keras_object(part) for part in self.parts],
-            "output_shape": self._output_shape,
-            "activity_regularizer": keras.regularizers.serialize(self._projection_regularizer),
-        }
+        config = self._arguments(
+            num_heads=self.num_heads,
+            key_dim=self.key_dim,
+            value_dim=self.value_dim,
+            num_key_value_heads=self.num_key_value_heads,
+            use_bias=self.use_bias,
+            position=keras.saving.serialize_keras_object(self.position),
+            parts=[keras.saving.serialize_keras_object(part) for part in self.parts],
+            output_shape=self._output_shape,
+            activity_regularizer=keras.regularizers.serialize(self._projection_regularizer),
+        )
         return {**super().get_config(), **config}
 
     @classmethod

@@ -9,10 +9,10 @@ from keras import ops
 from layer_checks import assert_close, gradients, to_numpy
 
 from keras_attention.layers import LearnedSinks, QueryKeyNorm, TalkingHeads
-from keras_attention.layers.adaptive_span_attention import AdaptiveSpanAttention
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.positions import ALiBiPosition, RotaryPosition, ShawPosition
 from keras_attention.layers.positions.adaptive_span_position import AdaptiveSpanPosition
+from keras_attention.layers.sparse.adaptive_span_attention import AdaptiveSpanAttention
 
 BATCH, LENGTH, HEADS, KEY_DIM, MAX_SPAN, RAMP = 2, 29, 3, 4, 11, 5
 SPANS = np.array([0.0, 0.35, 1.0], "float32")

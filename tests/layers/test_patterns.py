@@ -16,18 +16,18 @@ from pattern_reference import take_small_blocks
 
 from keras_attention import layers
 from keras_attention.layers import positions
-from keras_attention.layers.block_sparse_attention import BlockSparseAttention
-from keras_attention.layers.fixed_attention import FixedAttention
-from keras_attention.layers.pattern_attention import PatternAttention
-from keras_attention.layers.patterns import (
+from keras_attention.layers.sparse import (
     BlockSparse,
     Fixed,
     Pattern,
     SlidingWindow,
     Strided,
 )
-from keras_attention.layers.sliding_window_attention import SlidingWindowAttention
-from keras_attention.layers.strided_attention import StridedAttention
+from keras_attention.layers.sparse.block_sparse import BlockSparseAttention
+from keras_attention.layers.sparse.fixed import FixedAttention
+from keras_attention.layers.sparse.pattern_attention import PatternAttention
+from keras_attention.layers.sparse.sliding_window import SlidingWindowAttention
+from keras_attention.layers.sparse.strided import StridedAttention
 from keras_attention.ops import Masks, block_sparse_mask
 
 BATCH, LENGTH, DIM, HEADS, KEY_DIM = 2, 23, 7, 6, 10

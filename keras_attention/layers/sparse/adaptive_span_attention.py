@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers.named import get_position
-from keras_attention.layers.pattern_attention import PatternAttention
-from keras_attention.layers.patterns.sliding_window import SlidingWindow
 from keras_attention.layers.positions.adaptive_span_position import BEYOND, AdaptiveSpanPosition
+from keras_attention.layers.sparse.pattern_attention import PatternAttention
+from keras_attention.layers.sparse.sliding_window import SlidingWindow
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -50,6 +50,8 @@ class AdaptiveSpanAttention(PatternAttention):
     Reference:
         Sukhbaatar et al., 2019, "Adaptive Attention Span in Transformers".
     """
+
+    _fixed_arguments = ("normalizer", "pattern")
 
     def __init__(
         self,
@@ -102,7 +104,7 @@ class AdaptiveSpanAttention(PatternAttention):
 
     def get_config(self):
         """The arguments that make this layer again."""
-        config = {
+        return {
             **super().get_config(),
             "max_span": self.max_span,
             "ramp": self.ramp,
@@ -110,5 +112,3 @@ class AdaptiveSpanAttention(PatternAttention):
             "span_penalty": self.span_penalty,
             "position": keras.saving.serialize_keras_object(self.position.position),
         }
-        del config["normalizer"], config["pattern"]
-        return config

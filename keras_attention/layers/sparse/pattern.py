@@ -76,6 +76,10 @@ class Pattern:
         call = PatternCall(query, key, value, self.allowed, masks, scale, weigh, bias)
         return call.result(*call.dense_rows(), return_rows=True)
 
+    def _reach(self):
+        """How far a plain window reaches, the positions before and after; None for the others."""
+        return None
+
     def get_config(self):
         """The arguments that make this pattern again."""
         return {}

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.layers.identifiers import get_object
 from keras_attention.layers.multi_head_attention import MultiHeadAttention
-from keras_attention.layers.patterns.pattern import Pattern
+from keras_attention.layers.sparse.pattern import Pattern
 from keras_attention.ops import NO_MASKS
 from keras_attention.ops.fitting import as_bool
 
@@ -45,10 +45,15 @@ class PatternAttention(MultiHeadAttention):
     """
 
     _goes_by_order = True
+    # A subclass for one class of patterns takes its arguments, and has them as attributes.
+    _pattern_class = None
 
     def __init__(self, num_heads, key_dim, pattern, **kwargs):
         super().__init__(num_heads, key_dim, **kwargs)
         self.pattern = get_object("pattern", pattern, Pattern, optional=False)
+        if self._pattern_class is not None:
+            for name, setting in self.pattern.get_config().items():
+                setattr(self, name, setting)
 
     def attend(
         self,
@@ -111,9 +116,10 @@ class PatternAttention(MultiHeadAttention):
         return {"position": ops.zeros(ops.shape(memory["key"])[:1], dtype="int32")}
 
     def get_config(self):
-        """The arguments that make this layer again."""
-        pattern = keras.saving.serialize_keras_object(self.pattern)
-        return {**super().get_config(), "pattern": pattern}
+        own = self._arguments(pattern=keras.saving.serialize_keras_object(self.pattern))
+        if self._pattern_class is not None:
+            own = self.pattern.get_config()
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config):
