@@ -3,11 +3,11 @@
 from layer_checks import LayerCase
 
 from keras_attention.layers import BahdanauAttention, LuongAttention
-from keras_attention.layers.choice_attention import ChoiceAttention
-from keras_attention.layers.hard_attention import HardAttention
-from keras_attention.layers.local_attention import LocalAttention
-from keras_attention.layers.luong_location_attention import LuongLocationAttention
-from keras_attention.layers.predictive_local_attention import PredictiveLocalAttention
+from keras_attention.layers.alignment.choice_attention import ChoiceAttention
+from keras_attention.layers.alignment.hard_attention import HardAttention
+from keras_attention.layers.alignment.local_attention import LocalAttention
+from keras_attention.layers.alignment.predictive_local_attention import PredictiveLocalAttention
+from keras_attention.layers.scores.luong_location_attention import LuongLocationAttention
 
 QUERY_DIM, KEY_DIM, UNITS = 7, 11, 17
 

@@ -4,10 +4,10 @@ import numpy as np
 from cases_heads import head_case, joined, projected
 from layer_checks import to_numpy
 
-from keras_attention.layers.linear_attention import LinearAttention
-from keras_attention.layers.linformer_attention import LinformerAttention
-from keras_attention.layers.memory_compressed_attention import MemoryCompressedAttention
-from keras_attention.layers.performer_attention import PerformerAttention
+from keras_attention.layers.efficient.linear_attention import LinearAttention
+from keras_attention.layers.efficient.linformer_attention import LinformerAttention
+from keras_attention.layers.efficient.memory_compressed_attention import MemoryCompressedAttention
+from keras_attention.layers.efficient.performer_attention import PerformerAttention
 from keras_attention.layers.positions import RotaryPosition
 from keras_attention.layers.sparse.adaptive_span_attention import AdaptiveSpanAttention
 

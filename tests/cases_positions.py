@@ -5,7 +5,7 @@ from cases_heads import head_case, joined, projected
 from layer_checks import to_numpy
 
 from keras_attention.layers import positions
-from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.multi_head.multi_head_attention import MultiHeadAttention
 
 DISTANCE, VALUE_DIM = 2, 3
 

@@ -4,9 +4,11 @@ import keras
 from layer_checks import LayerCase
 
 from keras_attention.layers import BahdanauAttention
-from keras_attention.layers.location_sensitive_attention import LocationSensitiveAttention
-from keras_attention.layers.monotonic_attention import MonotonicAttention
-from keras_attention.layers.monotonic_chunkwise_attention import MonotonicChunkwiseAttention
+from keras_attention.layers.alignment.location_sensitive_attention import LocationSensitiveAttention
+from keras_attention.layers.alignment.monotonic_attention import MonotonicAttention
+from keras_attention.layers.alignment.monotonic_chunkwise_attention import (
+    MonotonicChunkwiseAttention,
+)
 
 
 @keras.saving.register_keras_serializable("tests")

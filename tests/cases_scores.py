@@ -5,9 +5,9 @@ from keras import ops
 from layer_checks import LayerCase
 
 from keras_attention import layers
-from keras_attention.layers.cosine_attention import CosineAttention
-from keras_attention.layers.custom_attention import CustomAttention
-from keras_attention.layers.luong_location_attention import LuongLocationAttention
+from keras_attention.layers.scores.cosine_attention import CosineAttention
+from keras_attention.layers.scores.custom_attention import CustomAttention
+from keras_attention.layers.scores.luong_location_attention import LuongLocationAttention
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -4,7 +4,8 @@ import numpy as np
 from keras import backend, ops
 from layer_checks import assert_close, gradients, to_numpy
 
-from keras_attention.ops import Masks, pattern_call, window
+from keras_attention.ops import Masks
+from keras_attention.ops.sparse import pattern_call, window
 
 BATCH, HEADS, DIM, VALUE_DIM, SCALE = 2, 3, 5, 7, 0.4
 # Shorter than a block, several blocks and a rest, more queries than keys, more keys than queries.

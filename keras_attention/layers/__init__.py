@@ -1,47 +1,61 @@
 """Attention layers, one class a file, named as their papers name them."""
 
-from keras_attention.layers.attention import Attention as Attention
-from keras_attention.layers.attention_pooling import AttentionPooling as AttentionPooling
-from keras_attention.layers.bahdanau_attention import BahdanauAttention as BahdanauAttention
-from keras_attention.layers.channel_attention import ChannelAttention as ChannelAttention
-from keras_attention.layers.choice_attention import ChoiceAttention as ChoiceAttention
-from keras_attention.layers.co_attention import CoAttention as CoAttention
-from keras_attention.layers.convolutional_block_attention import (
-    ConvolutionalBlockAttention as ConvolutionalBlockAttention,
-)
-from keras_attention.layers.cosine_attention import CosineAttention as CosineAttention
-from keras_attention.layers.cross_modal_attention import CrossModalAttention as CrossModalAttention
-from keras_attention.layers.custom_attention import CustomAttention as CustomAttention
-from keras_attention.layers.dot_product_attention import DotProductAttention as DotProductAttention
-from keras_attention.layers.gated_fusion import GatedFusion as GatedFusion
-from keras_attention.layers.hard_attention import HardAttention as HardAttention
-from keras_attention.layers.hierarchical_attention import (
-    HierarchicalAttention as HierarchicalAttention,
-)
-from keras_attention.layers.linear_attention import LinearAttention as LinearAttention
-from keras_attention.layers.linformer_attention import LinformerAttention as LinformerAttention
-from keras_attention.layers.local_attention import LocalAttention as LocalAttention
-from keras_attention.layers.location_sensitive_attention import (
+from keras_attention.layers.alignment.choice_attention import ChoiceAttention as ChoiceAttention
+from keras_attention.layers.alignment.hard_attention import HardAttention as HardAttention
+from keras_attention.layers.alignment.local_attention import LocalAttention as LocalAttention
+from keras_attention.layers.alignment.location_sensitive_attention import (
     LocationSensitiveAttention as LocationSensitiveAttention,
 )
-from keras_attention.layers.luong_attention import LuongAttention as LuongAttention
-from keras_attention.layers.luong_location_attention import (
-    LuongLocationAttention as LuongLocationAttention,
+from keras_attention.layers.alignment.monotonic_attention import (
+    MonotonicAttention as MonotonicAttention,
 )
-from keras_attention.layers.memory_compressed_attention import (
-    MemoryCompressedAttention as MemoryCompressedAttention,
-)
-from keras_attention.layers.monotonic_attention import MonotonicAttention as MonotonicAttention
-from keras_attention.layers.monotonic_chunkwise_attention import (
+from keras_attention.layers.alignment.monotonic_chunkwise_attention import (
     MonotonicChunkwiseAttention as MonotonicChunkwiseAttention,
 )
-from keras_attention.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
+from keras_attention.layers.alignment.predictive_local_attention import (
+    PredictiveLocalAttention as PredictiveLocalAttention,
+)
+from keras_attention.layers.alignment.recursive_attention import (
+    RecursiveAttention as RecursiveAttention,
+)
+from keras_attention.layers.base.attention import Attention as Attention
+from keras_attention.layers.efficient.linear_attention import LinearAttention as LinearAttention
+from keras_attention.layers.efficient.linformer_attention import (
+    LinformerAttention as LinformerAttention,
+)
+from keras_attention.layers.efficient.memory_compressed_attention import (
+    MemoryCompressedAttention as MemoryCompressedAttention,
+)
+from keras_attention.layers.efficient.performer_attention import (
+    PerformerAttention as PerformerAttention,
+)
+from keras_attention.layers.fusion.co_attention import CoAttention as CoAttention
+from keras_attention.layers.fusion.cross_modal_attention import (
+    CrossModalAttention as CrossModalAttention,
+)
+from keras_attention.layers.fusion.gated_fusion import GatedFusion as GatedFusion
+from keras_attention.layers.multi_head.multi_head_attention import (
+    MultiHeadAttention as MultiHeadAttention,
+)
+from keras_attention.layers.multi_head.residual_attention import (
+    ResidualAttention as ResidualAttention,
+)
+from keras_attention.layers.multi_head.segment_memory import SegmentMemory as SegmentMemory
+from keras_attention.layers.multi_head.shared_heads_attention import (
+    GroupedQueryAttention as GroupedQueryAttention,
+)
+from keras_attention.layers.multi_head.shared_heads_attention import (
+    MultiQueryAttention as MultiQueryAttention,
+)
 from keras_attention.layers.parts import HeadPart as HeadPart
 from keras_attention.layers.parts import LearnedSinks as LearnedSinks
 from keras_attention.layers.parts import OutputGate as OutputGate
 from keras_attention.layers.parts import QueryKeyNorm as QueryKeyNorm
 from keras_attention.layers.parts import TalkingHeads as TalkingHeads
-from keras_attention.layers.performer_attention import PerformerAttention as PerformerAttention
+from keras_attention.layers.pooling.attention_pooling import AttentionPooling as AttentionPooling
+from keras_attention.layers.pooling.hierarchical_attention import (
+    HierarchicalAttention as HierarchicalAttention,
+)
 from keras_attention.layers.positions import ALiBiPosition as ALiBiPosition
 from keras_attention.layers.positions import LearnedPosition as LearnedPosition
 from keras_attention.layers.positions import LinearScaling as LinearScaling
@@ -57,19 +71,19 @@ from keras_attention.layers.positions import YaRNScaling as YaRNScaling
 from keras_attention.layers.positions.adaptive_span_position import (
     AdaptiveSpanPosition as AdaptiveSpanPosition,
 )
-from keras_attention.layers.predictive_local_attention import (
-    PredictiveLocalAttention as PredictiveLocalAttention,
+from keras_attention.layers.scores.bahdanau_attention import BahdanauAttention as BahdanauAttention
+from keras_attention.layers.scores.cosine_attention import CosineAttention as CosineAttention
+from keras_attention.layers.scores.custom_attention import CustomAttention as CustomAttention
+from keras_attention.layers.scores.dot_product_attention import (
+    DotProductAttention as DotProductAttention,
 )
-from keras_attention.layers.recursive_attention import RecursiveAttention as RecursiveAttention
-from keras_attention.layers.residual_attention import ResidualAttention as ResidualAttention
-from keras_attention.layers.scaled_dot_product_attention import (
+from keras_attention.layers.scores.luong_attention import LuongAttention as LuongAttention
+from keras_attention.layers.scores.luong_location_attention import (
+    LuongLocationAttention as LuongLocationAttention,
+)
+from keras_attention.layers.scores.scaled_dot_product_attention import (
     ScaledDotProductAttention as ScaledDotProductAttention,
 )
-from keras_attention.layers.segment_memory import SegmentMemory as SegmentMemory
-from keras_attention.layers.shared_heads_attention import (
-    GroupedQueryAttention as GroupedQueryAttention,
-)
-from keras_attention.layers.shared_heads_attention import MultiQueryAttention as MultiQueryAttention
 from keras_attention.layers.sparse import BlockSparse as BlockSparse
 from keras_attention.layers.sparse import Fixed as Fixed
 from keras_attention.layers.sparse import Pattern as Pattern
@@ -87,5 +101,9 @@ from keras_attention.layers.sparse.sliding_window import (
     SlidingWindowAttention as SlidingWindowAttention,
 )
 from keras_attention.layers.sparse.strided import StridedAttention as StridedAttention
-from keras_attention.layers.spatial_attention import SpatialAttention as SpatialAttention
-from keras_attention.layers.squeeze_excite import SqueezeExcite as SqueezeExcite
+from keras_attention.layers.vision.channel_attention import ChannelAttention as ChannelAttention
+from keras_attention.layers.vision.convolutional_block_attention import (
+    ConvolutionalBlockAttention as ConvolutionalBlockAttention,
+)
+from keras_attention.layers.vision.spatial_attention import SpatialAttention as SpatialAttention
+from keras_attention.layers.vision.squeeze_excite import SqueezeExcite as SqueezeExcite

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.rematerialized import RematerializedByParts
+from keras_attention.layers.base.rematerialized import RematerializedByParts
 from keras_attention.models.generation import generate
 
 SHARED = (

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.decoding.arguments import positive_integer, share
-from keras_attention.layers.call_checks import CheckedCall, check_input, check_width
+from keras_attention.layers.base.call_checks import CheckedCall, check_input, check_width
 
 ACTIVATIONS = ("relu", "gelu", "swiglu")
 

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_attention.layers import BahdanauAttention
-from keras_attention.layers.call_checks import CheckedCall, check_decoder_inputs
-from keras_attention.layers.nested import build_once
+from keras_attention.layers.base.call_checks import CheckedCall, check_decoder_inputs
+from keras_attention.layers.base.nested import build_once
 from keras_attention.models.recurrence import make_recurrent_layer, state_count, xla_pays
 from keras_attention.ops import Masks
 from keras_attention.ops.fitting import as_bool, check_fits

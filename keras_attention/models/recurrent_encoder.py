@@ -5,7 +5,7 @@ import weakref
 import keras
 from keras import ops
 
-from keras_attention.layers.call_checks import CheckedCall, check_masked_input
+from keras_attention.layers.base.call_checks import CheckedCall, check_masked_input
 from keras_attention.models.recurrence import make_recurrent_layer, xla_pays
 
 # The layer that each `Bidirectional` copied. While a file is loaded Keras 3.15 knows objects by

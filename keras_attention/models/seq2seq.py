@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.call_checks import check_input
+from keras_attention.layers.base.call_checks import check_input
 from keras_attention.models.generation import generate
 from keras_attention.models.sequence_model import SequenceModel
 from keras_attention.models.sequence_parts import (

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.layers.rematerialized import RematerializedByParts
+from keras_attention.layers.base.rematerialized import RematerializedByParts
 from keras_attention.models.sequence_parts import refuse_class_weight
 
 

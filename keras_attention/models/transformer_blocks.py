@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers import MultiHeadAttention
-from keras_attention.layers.nested import build_once
+from keras_attention.layers.base.nested import build_once
+from keras_attention.layers.base.rematerialized import Rematerialized
 from keras_attention.layers.positions import Position
-from keras_attention.layers.rematerialized import Rematerialized
 from keras_attention.models.feed_forward import FeedForward
 from keras_attention.models.self_attentions import check_context, make_heads, make_self_attention
 from keras_attention.ops import Masks

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.decoding.state import SHARED
 from keras_attention.layers import Attention
-from keras_attention.layers.call_checks import check_decoder_inputs
+from keras_attention.layers.base.call_checks import check_decoder_inputs
 from keras_attention.models.self_attentions import check_steps
 from keras_attention.models.transformer_encoder import TransformerEncoder
 from keras_attention.ops import Masks

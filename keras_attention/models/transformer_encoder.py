@@ -3,11 +3,11 @@
 import keras
 
 from keras_attention.decoding.arguments import positive_integer, share
-from keras_attention.layers.call_checks import CheckedCall, check_masked_input
-from keras_attention.layers.identifiers import get_object
-from keras_attention.layers.named import POSITIONS
+from keras_attention.layers.base.call_checks import CheckedCall, check_masked_input
+from keras_attention.layers.base.identifiers import get_object
+from keras_attention.layers.base.rematerialized import RematerializedByParts
+from keras_attention.layers.multi_head.named import POSITIONS
 from keras_attention.layers.positions import SinusoidalPosition
-from keras_attention.layers.rematerialized import RematerializedByParts
 from keras_attention.models.self_attentions import (
     check_attention,
     restore_attention,

@@ -9,7 +9,7 @@ from keras import ops
 from layer_checks import assert_close, gradients, to_numpy
 
 from keras_attention.layers import LearnedSinks, QueryKeyNorm, TalkingHeads
-from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.multi_head.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.positions import ALiBiPosition, RotaryPosition, ShawPosition
 from keras_attention.layers.positions.adaptive_span_position import AdaptiveSpanPosition
 from keras_attention.layers.sparse.adaptive_span_attention import AdaptiveSpanAttention

@@ -13,7 +13,7 @@ from comparisons import compiled
 from layer_checks import assert_close, to_numpy
 
 from keras_attention import layers, models
-from keras_attention.layers.call_checks import CheckedCall
+from keras_attention.layers.base.call_checks import CheckedCall
 from keras_attention.models.recurrent_decoder import RecurrentDecoder
 from keras_attention.ops import Masks, fitting
 

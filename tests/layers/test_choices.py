@@ -20,12 +20,12 @@ from keras import ops
 from layer_checks import BATCH, KEY, QUERY, VALUE_DIM, assert_close, gradients, to_numpy
 
 from keras_attention import decoding, layers, models
-from keras_attention.layers import hard_attention
-from keras_attention.layers.choice_attention import ChoiceAttention
-from keras_attention.layers.hard_attention import HardAttention
-from keras_attention.layers.local_attention import LocalAttention
-from keras_attention.layers.luong_location_attention import LuongLocationAttention
-from keras_attention.layers.predictive_local_attention import PredictiveLocalAttention
+from keras_attention.layers.alignment import hard_attention
+from keras_attention.layers.alignment.choice_attention import ChoiceAttention
+from keras_attention.layers.alignment.hard_attention import HardAttention
+from keras_attention.layers.alignment.local_attention import LocalAttention
+from keras_attention.layers.alignment.predictive_local_attention import PredictiveLocalAttention
+from keras_attention.layers.scores.luong_location_attention import LuongLocationAttention
 from keras_attention.ops import choices
 from keras_attention.ops.normalizers import softmax
 

@@ -8,9 +8,9 @@ from cases_linear import convolved, randomized
 from keras import ops
 from layer_checks import assert_close, to_numpy
 
-from keras_attention.layers.linformer_attention import LinformerAttention
-from keras_attention.layers.memory_compressed_attention import MemoryCompressedAttention
-from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.efficient.linformer_attention import LinformerAttention
+from keras_attention.layers.efficient.memory_compressed_attention import MemoryCompressedAttention
+from keras_attention.layers.multi_head.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.positions import ALiBiPosition, RotaryPosition, ShawPosition
 
 BATCH, QUERY, KEY, HEADS, KEY_DIM, VALUE_DIM = 2, 11, 19, 3, 4, 5

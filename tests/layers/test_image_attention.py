@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from layer_checks import assert_close, to_numpy
 
-from keras_attention.layers.channel_attention import ChannelAttention
-from keras_attention.layers.convolutional_block_attention import ConvolutionalBlockAttention
-from keras_attention.layers.spatial_attention import SpatialAttention
-from keras_attention.layers.squeeze_excite import SqueezeExcite
+from keras_attention.layers.vision.channel_attention import ChannelAttention
+from keras_attention.layers.vision.convolutional_block_attention import ConvolutionalBlockAttention
+from keras_attention.layers.vision.spatial_attention import SpatialAttention
+from keras_attention.layers.vision.squeeze_excite import SqueezeExcite
 
 BATCH, HEIGHT, WIDTH, CHANNELS = 2, 5, 11, 7
 LAYERS = (SqueezeExcite, ChannelAttention, SpatialAttention, ConvolutionalBlockAttention)

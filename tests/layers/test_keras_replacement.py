@@ -14,8 +14,8 @@ from pair_cases import CASES as PAIR_CASES
 from test_call_checks import ATTENTIONS, each, one_of_each_class, refuses
 
 from keras_attention import layers, models
-from keras_attention.layers.kernels import WithKernels
-from keras_attention.layers.named import POSITIONS
+from keras_attention.layers.base.kernels import WithKernels
+from keras_attention.layers.multi_head.named import POSITIONS
 
 HEADS, KEY_DIM, VALUE_DIM, DIM = 6, 5, 3, 7
 CASES = {**ATTENTIONS, **one_of_each_class(INPUT_CASES), **one_of_each_class(PAIR_CASES)}
@@ -279,6 +279,16 @@ def test_numbers_of_numpy_become_those_of_python(make):
     ours, theirs = (keras.tree.flatten(make(n).get_config()) for n in (np.float32, float))
     kinds = [type(one) is type(other) for one, other in zip(ours, theirs, strict=True)]
     assert all(kinds)
+
+
+def test_files_name_classes_and_not_the_modules_they_were_in():
+    layer = layers.MultiHeadAttention(2, 5, position=layers.RotaryPosition(), parts=["output_gate"])
+    serialized = json.dumps(keras.saving.serialize_keras_object(layer))
+    for module in {type(x).__module__ for x in (layer, layer.position, layer.parts[0])}:
+        assert f'"{module}"' in serialized
+        serialized = serialized.replace(f'"{module}"', '"keras_attention.layers.moved_since"')
+    again = keras.saving.deserialize_keras_object(json.loads(serialized))
+    assert again.get_config() == layer.get_config()
 
 
 def test_every_kernel_starts_by_itself():

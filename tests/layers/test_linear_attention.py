@@ -11,8 +11,8 @@ from keras import ops
 from layer_checks import assert_close, gradients, to_numpy
 
 from keras_attention.layers import LearnedSinks, MultiHeadAttention, QueryKeyNorm, TalkingHeads
-from keras_attention.layers.linear_attention import LinearAttention
-from keras_attention.layers.performer_attention import PerformerAttention
+from keras_attention.layers.efficient.linear_attention import LinearAttention
+from keras_attention.layers.efficient.performer_attention import PerformerAttention
 from keras_attention.layers.positions import ALiBiPosition, RotaryPosition, ShawPosition
 
 BATCH, QUERY, KEY, HEADS, KEY_DIM, VALUE_DIM = 2, 11, 19, 3, 4, 5

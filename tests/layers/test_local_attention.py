@@ -18,9 +18,9 @@ from keras import ops
 from layer_checks import BATCH, KEY, QUERY, VALUE_DIM, assert_close, gradients, to_numpy
 
 from keras_attention import layers
-from keras_attention.layers.choice_attention import ChoiceAttention
-from keras_attention.layers.local_attention import LocalAttention
-from keras_attention.layers.predictive_local_attention import PredictiveLocalAttention
+from keras_attention.layers.alignment.choice_attention import ChoiceAttention
+from keras_attention.layers.alignment.local_attention import LocalAttention
+from keras_attention.layers.alignment.predictive_local_attention import PredictiveLocalAttention
 from keras_attention.ops import Masks
 
 # Local-m

@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 from layer_checks import BATCH, KEY, VALUE_DIM, assert_close, key_mask, to_numpy
 
-from keras_attention.layers.location_sensitive_attention import LocationSensitiveAttention
+from keras_attention.layers.alignment.location_sensitive_attention import LocationSensitiveAttention
 
 QUERY, QUERY_DIM, KEY_DIM, UNITS, FILTERS = 7, 11, 17, 19, 23
 

@@ -7,9 +7,11 @@ from keras import ops
 from layer_checks import BATCH, VALUE_DIM, assert_close, gradients, to_numpy
 
 from keras_attention import layers
-from keras_attention.layers.location_sensitive_attention import LocationSensitiveAttention
-from keras_attention.layers.monotonic_attention import MonotonicAttention
-from keras_attention.layers.monotonic_chunkwise_attention import MonotonicChunkwiseAttention
+from keras_attention.layers.alignment.location_sensitive_attention import LocationSensitiveAttention
+from keras_attention.layers.alignment.monotonic_attention import MonotonicAttention
+from keras_attention.layers.alignment.monotonic_chunkwise_attention import (
+    MonotonicChunkwiseAttention,
+)
 
 QUERY, KEY, QUERY_DIM, KEY_DIM, UNITS = 7, 19, 11, 17, 23
 

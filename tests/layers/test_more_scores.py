@@ -10,9 +10,9 @@ from keras import ops
 from layer_checks import BATCH, KEY, QUERY, VALUE_DIM, assert_close, gradients, to_numpy
 
 from keras_attention.layers import Attention, ScaledDotProductAttention
-from keras_attention.layers.cosine_attention import CosineAttention
-from keras_attention.layers.custom_attention import CustomAttention
-from keras_attention.layers.luong_location_attention import LuongLocationAttention
+from keras_attention.layers.scores.cosine_attention import CosineAttention
+from keras_attention.layers.scores.custom_attention import CustomAttention
+from keras_attention.layers.scores.luong_location_attention import LuongLocationAttention
 
 QUERY_DIM, KEY_DIM, MAX_LENGTH = 7, 11, 17
 

@@ -8,7 +8,7 @@ from keras import ops
 from layer_checks import assert_close, gradients, key_mask, to_numpy
 
 from keras_attention import layers
-from keras_attention.layers import multi_head_attention
+from keras_attention.layers.multi_head import multi_head_attention
 from keras_attention.ops import Masks, count_from, dot_product_scores, normalizers
 
 BATCH, QUERY, KEY, DIM, MEMORY_DIM, HEADS, KEY_DIM, VALUE_DIM = 2, 3, 5, 7, 11, 6, 13, 17
@@ -214,7 +214,7 @@ def test_scores_of_chosen_heads_and_queries(position, monkeypatch):
     weights = to_numpy(weights)
     chosen = layer.attention_scores(QUERIES, MEMORY, heads=[4, 1], queries=[2, 0], **options)
     assert_close(chosen, weights[:, [4, 1]][:, :, [2, 0]])
-    monkeypatch.setattr("keras_attention.layers.attention_scores.QUERIES_AT_ONCE", 2)
+    monkeypatch.setattr("keras_attention.layers.multi_head.attention_scores.QUERIES_AT_ONCE", 2)
     assert_close(layer.attention_scores(QUERIES, MEMORY, **options), weights)
 
 

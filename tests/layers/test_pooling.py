@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from layer_checks import assert_close, to_numpy
 
-from keras_attention.layers.attention_pooling import AttentionPooling
-from keras_attention.layers.hierarchical_attention import HierarchicalAttention
+from keras_attention.layers.pooling.attention_pooling import AttentionPooling
+from keras_attention.layers.pooling.hierarchical_attention import HierarchicalAttention
 
 BATCH, SENTENCES, WORDS, DIM, UNITS = 2, 3, 5, 7, 17
 

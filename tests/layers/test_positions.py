@@ -8,8 +8,8 @@ from keras import ops
 from layer_checks import assert_close, to_numpy
 
 from keras_attention.layers import AdaptiveSpanPosition, positions
-from keras_attention.layers.multi_head_attention import MultiHeadAttention
-from keras_attention.layers.segment_memory import SegmentMemory
+from keras_attention.layers.multi_head.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.multi_head.segment_memory import SegmentMemory
 from keras_attention.ops.positions import count_from
 
 BATCH, QUERY, KEY, DIM, HEADS, KEY_DIM = 2, 5, 7, 11, 3, 10

@@ -10,7 +10,7 @@ from cases_recursive import CASES
 from keras import ops
 from layer_checks import BATCH, assert_close, gradients, key_mask, to_numpy
 
-from keras_attention.layers.recursive_attention import BLOCK, RecursiveAttention
+from keras_attention.layers.alignment.recursive_attention import BLOCK, RecursiveAttention
 from keras_attention.ops import Masks
 
 every_layer = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

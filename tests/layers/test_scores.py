@@ -9,7 +9,8 @@ from keras import ops
 from layer_checks import BATCH, KEY, QUERY, VALUE_DIM, assert_close, to_numpy
 
 from keras_attention import layers
-from keras_attention.ops import additive, normalizers
+from keras_attention.ops import normalizers
+from keras_attention.ops.dense import additive
 
 QUERY_DIM, KEY_DIM, UNITS = 7, 11, 17
 

@@ -8,8 +8,8 @@ from keras import ops
 from layer_checks import assert_close, gradients, to_numpy
 
 from keras_attention.layers import positions
-from keras_attention.layers.multi_head_attention import MultiHeadAttention
-from keras_attention.layers.segment_memory import SegmentMemory
+from keras_attention.layers.multi_head.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.multi_head.segment_memory import SegmentMemory
 from keras_attention.ops import Masks, count_from, past_mask
 
 BATCH, DIM, HEADS, KEY_DIM, SEGMENT, LENGTH = 2, 11, 3, 10, 3, 4

@@ -6,9 +6,9 @@ import pytest
 from layer_checks import assert_close, to_numpy
 
 from keras_attention.layers import MultiHeadAttention
-from keras_attention.layers.co_attention import CoAttention
-from keras_attention.layers.cross_modal_attention import CrossModalAttention
-from keras_attention.layers.gated_fusion import GatedFusion
+from keras_attention.layers.fusion.co_attention import CoAttention
+from keras_attention.layers.fusion.cross_modal_attention import CrossModalAttention
+from keras_attention.layers.fusion.gated_fusion import GatedFusion
 
 BATCH, FIRST, SECOND, FIRST_DIM, SECOND_DIM, UNITS = 2, 3, 5, 7, 11, 13
 MASKS = [(), ("first_mask",), ("second_mask",), ("first_mask", "second_mask")]

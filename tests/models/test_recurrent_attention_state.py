@@ -7,9 +7,11 @@ from keras import ops
 from model_checks import step_logits
 
 from keras_attention import decoding, layers, losses, models
-from keras_attention.layers.location_sensitive_attention import LocationSensitiveAttention
-from keras_attention.layers.monotonic_attention import MonotonicAttention
-from keras_attention.layers.monotonic_chunkwise_attention import MonotonicChunkwiseAttention
+from keras_attention.layers.alignment.location_sensitive_attention import LocationSensitiveAttention
+from keras_attention.layers.alignment.monotonic_attention import MonotonicAttention
+from keras_attention.layers.alignment.monotonic_chunkwise_attention import (
+    MonotonicChunkwiseAttention,
+)
 
 SOURCE_SIZE, TARGET_SIZE = 11, 13
 SOURCE_LENGTH, TARGET_LENGTH = 7, 5

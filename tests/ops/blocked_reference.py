@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.ops.blocked import blocked_attention
+from keras_attention.ops.dense.blocked import blocked_attention
 
 BATCH, HEADS, QUERY, KEY, DIM, VALUE_DIM = 2, 3, 11, 7, 5, 13
 SHAPE = BATCH, HEADS, QUERY, KEY

@@ -3,7 +3,8 @@ import pytest
 from keras import backend, ops
 from layer_checks import assert_close, gradients
 
-from keras_attention.ops import additive, additive_scores
+from keras_attention.ops import additive_scores
+from keras_attention.ops.dense import additive
 
 BATCH, QUERY, KEY, UNITS = 2, 7, 5, 11
 

@@ -7,8 +7,8 @@ from keras import backend, ops
 from layer_checks import to_numpy
 
 from keras_attention.ops import Masks, normalizers
-from keras_attention.ops.block_sparse import block_sparse_attention, block_sparse_mask
-from keras_attention.ops.random_blocks import random_key_block
+from keras_attention.ops.sparse.block_sparse import block_sparse_attention, block_sparse_mask
+from keras_attention.ops.sparse.random_blocks import random_key_block
 
 ON_TENSORFLOW = backend.backend() == "tensorflow"
 # block_length, window_blocks, global_blocks, random_blocks, random_seed

@@ -21,8 +21,8 @@ from blocked_reference import (
 from keras import ops
 from layer_checks import assert_close, to_numpy
 
-from keras_attention.ops import block_scores, row_blocks
-from keras_attention.ops.blocked import blocked_attention, worth_blocking
+from keras_attention.ops.dense import block_scores, row_blocks
+from keras_attention.ops.dense.blocked import blocked_attention, worth_blocking
 
 SHAPES = list(itertools.product(*((1, size) for size in SHAPE)))  # all that broadcast to the scores
 TENSORFLOW = keras.backend.backend() == "tensorflow"

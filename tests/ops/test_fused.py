@@ -9,8 +9,9 @@ from blocked_reference import BATCH, DIM, HEADS, KEY, QUERY, SHAPE, arrays, rand
 from layer_checks import assert_close, gradients, to_numpy
 
 from keras_attention import layers
-from keras_attention.ops import Masks, accelerator, blocked, fused, row_blocks
-from keras_attention.ops.fused import can_fuse, fused_attention
+from keras_attention.ops import Masks, accelerator
+from keras_attention.ops.dense import blocked, fused, row_blocks
+from keras_attention.ops.dense.fused import can_fuse, fused_attention
 
 JAX, TENSORFLOW = (keras.backend.backend() == name for name in ("jax", "tensorflow"))
 REALLY_ON_ACCELERATOR = accelerator.on_accelerator  # what `conftest.py` replaces

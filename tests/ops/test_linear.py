@@ -5,13 +5,13 @@ import pytest
 from keras import backend, ops
 from layer_checks import assert_close, gradients, to_numpy
 
-from keras_attention.ops.linear import (
+from keras_attention.ops.efficient.linear import (
     divide_rows,
     elu_features,
     linear_attention,
     linear_weights,
 )
-from keras_attention.ops.random_features import (
+from keras_attention.ops.efficient.random_features import (
     log_random_features,
     orthogonal_gaussian,
     stable_exp,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.ops.projection import project
+from keras_attention.ops.dense.projection import project
 
 
 # (5, 1, 7, 4) is what TensorFlow's own product gets wrong on some processors.

@@ -6,7 +6,7 @@ import pytest
 from layer_checks import assert_close
 
 from keras_attention.ops import additive_scores, window_attention
-from keras_attention.ops.blocked import worth_blocking
+from keras_attention.ops.dense.blocked import worth_blocking
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX names such sizes")
 

@@ -6,7 +6,12 @@ from keras import backend, ops
 from layer_checks import to_numpy
 
 from keras_attention.ops import Masks, normalizers
-from keras_attention.ops.strided import fixed_attention, fixed_mask, strided_attention, strided_mask
+from keras_attention.ops.sparse.strided import (
+    fixed_attention,
+    fixed_mask,
+    strided_attention,
+    strided_mask,
+)
 
 STRIDES = [1, 2, 5, 7]
 BLOCKS = [(1, 1), (3, 1), (5, 2), (4, 4)]

@@ -7,8 +7,9 @@ from keras import backend, ops
 from layer_checks import assert_close, to_numpy
 from pattern_reference import SCALE
 
-from keras_attention.ops import Masks, normalizers, pattern_call
-from keras_attention.ops.window import window_attention, window_mask, window_reach
+from keras_attention.ops import Masks, normalizers
+from keras_attention.ops.sparse import pattern_call
+from keras_attention.ops.sparse.window import window_attention, window_mask, window_reach
 
 WINDOWS = [(4, 0), ((3, 0), 0), ((2, 5), 0), (1, 0), (5, 2), ((3, 1), 5)]
 ON_TENSORFLOW = backend.backend() == "tensorflow"

@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_attention.layers.refusals import OnlyFloats
-from keras_attention.layers.subclasses import overridden_after
+from keras_attention.layers.base.refusals import OnlyFloats
+from keras_attention.layers.base.subclasses import overridden_after
 
 
 class HeadPart(OnlyFloats, keras.layers.Layer):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.kernels import WithKernels
+from keras_attention.layers.base.kernels import WithKernels
 from keras_attention.layers.parts.head_part import HeadPart
 from keras_attention.ops import split_heads
 

@@ -5,9 +5,9 @@ from numbers import Integral
 import keras
 from keras import ops
 
-from keras_attention.layers.call_checks import CheckedCall, check_input, check_width
-from keras_attention.layers.number_checks import check_count
-from keras_attention.layers.refusals import OnlyFloats
+from keras_attention.layers.base.call_checks import CheckedCall, check_input, check_width
+from keras_attention.layers.base.number_checks import check_count
+from keras_attention.layers.base.refusals import OnlyFloats
 from keras_attention.ops.positions import count_from
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.named import get_position
+from keras_attention.layers.multi_head.named import get_position
 from keras_attention.layers.positions.adaptive_span_position import BEYOND, AdaptiveSpanPosition
 from keras_attention.layers.sparse.pattern_attention import PatternAttention
 from keras_attention.layers.sparse.sliding_window import SlidingWindow

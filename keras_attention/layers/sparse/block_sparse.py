@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_attention.layers.number_checks import as_python
+from keras_attention.layers.base.number_checks import as_python
 from keras_attention.layers.sparse.pattern import Pattern
 from keras_attention.layers.sparse.pattern_attention import PatternAttention
-from keras_attention.ops.block_sparse import (
+from keras_attention.ops.sparse.block_sparse import (
     block_sparse_allowed,
     block_sparse_attention,
     check_window_blocks,

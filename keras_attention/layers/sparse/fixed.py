@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_attention.layers.number_checks import as_python
+from keras_attention.layers.base.number_checks import as_python
 from keras_attention.layers.sparse.pattern import Pattern
 from keras_attention.layers.sparse.pattern_attention import PatternAttention
-from keras_attention.ops.strided import fixed_allowed, fixed_attention
+from keras_attention.ops.sparse.strided import fixed_allowed, fixed_attention
 
 
 @keras.saving.register_keras_serializable("keras_attention")

@@ -1,6 +1,6 @@
 """The base class of sparse patterns."""
 
-from keras_attention.ops.pattern_call import PatternCall, pattern_mask
+from keras_attention.ops.sparse.pattern_call import PatternCall, pattern_mask
 
 
 class Pattern:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import keras
 from keras import ops
 
-from keras_attention.layers.identifiers import get_object
-from keras_attention.layers.multi_head_attention import MultiHeadAttention
+from keras_attention.layers.base.identifiers import get_object
+from keras_attention.layers.multi_head.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.sparse.pattern import Pattern
 from keras_attention.ops import NO_MASKS
 from keras_attention.ops.fitting import as_bool
