@@ -19,15 +19,15 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # TensorFlow and Keras are compiled to bytecode once, not again by every process: 6 s instead of 17 s.
 unexport PYTHONDONTWRITEBYTECODE
 
-# An environment remembers its folder: where this one was moved or copied to, it is made anew.
+# An environment contains the path of its folder: if the folder was moved or copied, make it again.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 $(shell rm -f $(STAMP))
 endif
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# What pip is doing now, in one line of a terminal; its warnings and errors come on standard error.
+# Shows pip's progress in one line of a terminal; warnings and errors go to standard error.
 LAST_LINE := if [ -t 1 ]; then \
   awk '{ printf "\r\033[K  %.70s", $$0; fflush() } END { printf "\r\033[K" }'; else cat >/dev/null; fi
 
@@ -65,7 +65,7 @@ endef
 export DATES
 
 demo: setup ## train on dates, evaluate, export, verify, translate: about 6 minutes on 2 cores
-	@echo "1 of 3: training on dates in 40 locales, 2 to 4 minutes on 2 cores; after Ctrl-C, make demo goes on"
+	@echo "1 of 3: training on dates in 40 locales, 2 to 4 minutes on 2 cores; after Ctrl-C, make demo resumes"
 	@$(BIN)/keras-attention train dates --run-dir $(RUN)
 	@echo
 	@echo "2 of 3: exporting, and comparing the files with the trained model, about 2 minutes"
@@ -98,8 +98,9 @@ multi30k: setup ## train Multi30k en-de for MINUTES=51, score it; MULTI30K=folde
 	  --no-byte-fallback \
 	  || $(BIN)/keras-attention evaluate runs/multi30k
 
-# By default TensorFlow runs one of what repeats itself, such as the ONNX export of every layer, and JAX
-# the algebra, one layer of each kind, models and search. BACKEND=jax or torch runs all for that backend.
+# By default, tests that repeat others are skipped on TensorFlow, such as the ONNX export of every layer. On
+# JAX, the tests of ops, of one layer of each kind, of models and of search run. BACKEND=jax or torch runs all
+# tests of that backend.
 TESTS := -m pytest -n $(TEST_JOBS)
 CHECKLISTS := $(addprefix tests/layers/test_,checklist.py input_checklist.py two_inputs.py order.py)
 JAX_TESTS := tests/ops $(if $(BACKEND),tests/layers,$(CHECKLISTS)) tests/models tests/decoding
@@ -124,7 +125,7 @@ test: setup $(if $(filter torch,$(BACKEND)),torch) ## test on TensorFlow and JAX
 	@$(call run_tests,$(or $(BACKEND),tensorflow jax),$(if $(BACKEND),--exhaustive))
 
 test-all: JAX_TESTS := tests/ops tests/layers tests/models tests/decoding
-test-all: setup torch ## test everything on all backends, and train what examples train as long as they say
+test-all: setup torch ## run all tests on all backends, and examples with their full training
 	@export JAX_DISABLE_MOST_OPTIMIZATIONS=0 XLA_FLAGS=; $(call run_tests,tensorflow jax torch,--exhaustive)
 
 torch: setup # Keras' third backend; some 2 GB where pip takes the one with CUDA
@@ -143,7 +144,7 @@ pictures: setup ## draw the pictures of docs/attention.md
 	$(BIN)/python docs/pictures.py
 
 # The tables of docs/benchmark-log.md come from these. On a CPU with AVX-512 TensorFlow takes oneDNN's
-# kernels, elsewhere its own; TF_ENABLE_ONEDNN_OPTS=0 or 1 asks for either.
+# kernels, elsewhere its own; TF_ENABLE_ONEDNN_OPTS=0 or 1 selects either.
 benchmark: setup ## compare time and memory with other libraries (3 GB); about an hour
 	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -e '.[benchmark]'
 	$(BIN)/python benchmarks/attention_layers.py
@@ -156,7 +157,7 @@ lint: setup ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: setup ## mend style and formatting where a program can
+format: setup ## fix style and formatting with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
