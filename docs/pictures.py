@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent / "pictures"
 
 
 def weights_of(layer, causal=False):
-    """The first head's weights of a layer that is given one and the same vector everywhere."""
+    """The first head's weights of a layer whose inputs are the same vector at every position."""
     x = np.ones((1, LENGTH, 16), "float32")
     _, weights = layer(x, x, use_causal_mask=causal, return_attention_scores=True)
     weights = ops.convert_to_numpy(weights)
@@ -44,7 +44,7 @@ def pictures():
             layers.SlidingWindowAttention(2, 8, window=16), causal=True
         )
         > 0,
-        "window and global tokens": weights_of(
+        "sliding window, global tokens": weights_of(
             layers.SlidingWindowAttention(2, 8, window=8, global_tokens=2)
         )
         > 0,
@@ -53,9 +53,9 @@ def pictures():
             layers.FixedAttention(2, 8, block_length=6, summary_length=1), causal=True
         )
         > 0,
-        "blocks": weights_of(layers.BlockSparseAttention(2, 8, **sparse)) > 0,
-        "local-m": weights_of(diagonal),
-        "local-p": weights_of(predicted),
+        "block sparse": weights_of(layers.BlockSparseAttention(2, 8, **sparse)) > 0,
+        "local, monotonic (local-m)": weights_of(diagonal),
+        "local, predictive (local-p)": weights_of(predicted),
         "ALiBi, causal": weights_of(alibi, causal=True),
         "adaptive span, causal": weights_of(span, causal=True),
         "memory-compressed, causal": weights_of(
@@ -69,7 +69,9 @@ def draw():
     figure, axes = plt.subplots(3, 4, figsize=(9, 7), constrained_layout=True)
     for axis, (title, matrix) in zip(axes.flat, pictures().items(), strict=True):
         matrix = matrix.astype("float32")
-        matrix = matrix / np.maximum(matrix.max(axis=1, keepdims=True), 1e-9)  # rows alike dark
+        matrix = matrix / np.maximum(
+            matrix.max(axis=1, keepdims=True), 1e-9
+        )  # the same darkness in every row
         axis.imshow(matrix, cmap="Blues", vmin=0, interpolation="nearest", aspect="auto")
         axis.set_title(title, fontsize=10)
         axis.set_xticks([])
