@@ -14,7 +14,7 @@ from keras_attention.layers import (
     SlidingWindowAttention,
     StridedAttention,
 )
-from keras_attention.layers.base.identifiers import get_object
+from keras_attention.layers.base.argument_checks import get_object
 
 # Each takes `num_heads`, `key_dim` and options of `MultiHeadAttention`. The sizes suit sentences:
 # 32 positions to each side, and blocks and strides near the square root of a hundred.

@@ -3,8 +3,8 @@
 import keras
 
 from keras_attention.decoding.arguments import positive_integer, share
+from keras_attention.layers.base.argument_checks import get_object
 from keras_attention.layers.base.call_checks import CheckedCall, check_masked_input
-from keras_attention.layers.base.identifiers import get_object
 from keras_attention.layers.base.rematerialized import RematerializedByParts
 from keras_attention.layers.multi_head.named import POSITIONS
 from keras_attention.layers.positions import SinusoidalPosition

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.alignment.choice_attention import ChoiceAttention
-from keras_attention.layers.base.number_checks import check_number
+from keras_attention.layers.base.argument_checks import check_number
 from keras_attention.ops.choices import gumbel_noise
 from keras_attention.ops.precision import at_least_float32
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.alignment.choice_attention import ChoiceAttention
-from keras_attention.layers.base.number_checks import check_count
+from keras_attention.layers.base.argument_checks import check_count
 from keras_attention.ops import NO_MASKS, weighted_sum
 from keras_attention.ops.choices import positions_in_window
 

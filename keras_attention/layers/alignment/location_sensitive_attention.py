@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers.alignment.recursive_attention import RecursiveAttention
+from keras_attention.layers.base.argument_checks import check_count
 from keras_attention.layers.base.building import add_scaled_weight
 from keras_attention.layers.base.kernels import WithKernels
-from keras_attention.layers.base.number_checks import check_count
 from keras_attention.ops.precision import at_least_float32
 
 

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_attention.layers.alignment.choice_attention import ChoiceAttention
 from keras_attention.layers.alignment.recursive_attention import RecursiveAttention
-from keras_attention.layers.base.number_checks import as_python, check_number
+from keras_attention.layers.base.argument_checks import as_python, check_number
 from keras_attention.ops.monotonic import expected_alignment, hard_alignment
 from keras_attention.ops.precision import at_least_float32
 

@@ -3,8 +3,8 @@
 import keras
 
 from keras_attention.layers.alignment.monotonic_attention import MonotonicAttention
+from keras_attention.layers.base.argument_checks import check_count
 from keras_attention.layers.base.nested import build_once
-from keras_attention.layers.base.number_checks import check_count
 from keras_attention.ops.monotonic import chunkwise_weights
 from keras_attention.ops.precision import at_least_float32
 

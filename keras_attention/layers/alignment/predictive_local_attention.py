@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers.alignment.choice_attention import ChoiceAttention
+from keras_attention.layers.base.argument_checks import check_count, check_number
 from keras_attention.layers.base.building import add_scaled_weight
 from keras_attention.layers.base.kernels import WithKernels
-from keras_attention.layers.base.number_checks import check_count, check_number
 from keras_attention.layers.base.refusals import Refusal
 from keras_attention.ops import NO_MASKS, weighted_sum
 from keras_attention.ops.choices import gaussian, positions_in_window, real_positions

@@ -3,14 +3,14 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base.attention_axes import AttentionAxes, standardize_axes
+from keras_attention.layers.base.argument_checks import check_dropout, standardize_axes
+from keras_attention.layers.base.attention_axes import AttentionAxes
 from keras_attention.layers.base.call_checks import (
     CheckedCall,
     check_attention_inputs,
     check_attention_masks,
 )
 from keras_attention.layers.base.causal_steps import CausalSteps
-from keras_attention.layers.base.number_checks import check_dropout
 from keras_attention.layers.base.subclasses import keep_old_names
 from keras_attention.ops import NO_MASKS, Masks, normalizers, weighted_sum
 
@@ -19,10 +19,10 @@ from keras_attention.ops import NO_MASKS, Masks, normalizers, weighted_sum
 class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
     """Base class: `context = dropout(normalizer(score(query, key), mask)) value`.
 
-    A new attention implements `score`, and where it owns projections `project_query` and
-    `project_key`, with their weights made in `build`. Everything else is here: the call signature,
-    that of `keras.layers.MultiHeadAttention`; masks, Keras' implicit ones included; the weights,
-    which are exactly what multiplied the values.
+    It has three hooks for subclasses. A new attention implements `score`, and where it owns
+    projections `project_query` and `project_key`, with their weights made in `build`. Everything
+    else is here: the call signature, that of `keras.layers.MultiHeadAttention`; masks, Keras'
+    implicit ones included; the weights, which are exactly what multiplied the values.
 
     What depends on the memory alone is in `project_memory`, so that a decoder computes it once for
     a sentence and then steps, one query position at a time:

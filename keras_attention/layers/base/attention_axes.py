@@ -4,32 +4,7 @@ from math import prod
 
 from keras import ops
 
-from keras_attention.layers.base.number_checks import as_python
 from keras_attention.ops.fitting import check_fits
-
-
-def standardize_axes(attention_axes):
-    """The argument `attention_axes` as a tuple.
-
-    Args:
-        attention_axes: An integer, a list, tuple or array of integers, or None.
-
-    Returns:
-        Tuple of integers, or None.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    if attention_axes is None:
-        return None
-    axes = as_python(attention_axes)
-    axes = axes if isinstance(axes, (list, tuple)) else (axes,)
-    if not axes or not all(type(axis) is int for axis in axes):  # True is an `int` too
-        raise ValueError(
-            "Expected `attention_axes` to be an integer, a list or tuple of integers, or None. "
-            f"Received: attention_axes={attention_axes!r}"
-        )
-    return tuple(axes)
 
 
 class AttentionAxes:

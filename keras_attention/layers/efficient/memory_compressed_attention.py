@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base.number_checks import check_count
+from keras_attention.layers.base.argument_checks import check_count
 from keras_attention.layers.multi_head.multi_head_attention import MultiHeadAttention
 from keras_attention.ops import Masks
 from keras_attention.ops.fitting import as_bool

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base.number_checks import check_count
+from keras_attention.layers.base.argument_checks import check_count
 from keras_attention.layers.efficient.linear_attention import LinearAttention
 from keras_attention.ops.efficient.random_features import (
     log_random_features,

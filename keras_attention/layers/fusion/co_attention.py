@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import check_count, check_dropout
 from keras_attention.layers.base.building import add_scaled_weight
 from keras_attention.layers.base.call_checks import CheckedCall, check_alike, check_masked_input
 from keras_attention.layers.base.kernels import WithKernels
-from keras_attention.layers.base.number_checks import check_count, check_dropout
 from keras_attention.ops import combine_masks, dot_product_scores, normalizers
 from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.precision import at_least_float32

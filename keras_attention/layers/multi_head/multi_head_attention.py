@@ -7,11 +7,11 @@ from math import prod
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import check_count, standardize_output_shape
 from keras_attention.layers.base.attention import Attention, same_batch, with_batch
 from keras_attention.layers.base.causal_steps import CausalHeadSteps
 from keras_attention.layers.base.kernels import WithKernels
 from keras_attention.layers.base.nested import build_once
-from keras_attention.layers.base.number_checks import as_python, check_count
 from keras_attention.layers.base.subclasses import overridden_after
 from keras_attention.layers.multi_head.attention_scores import attention_scores, masks_of_call
 from keras_attention.layers.multi_head.keras_weights import copy_weights
@@ -182,7 +182,7 @@ class MultiHeadAttention(WithKernels, CausalHeadSteps, Attention):
         self.parts = get_parts(parts)
         # Not under their own names: Keras reads the shapes of a model's layers by the one, and
         # regularizes the outputs of a layer by the other.
-        self._output_shape = _standardize_output_shape(output_shape)
+        self._output_shape = standardize_output_shape(output_shape)
         self._projection_regularizer = keras.regularizers.get(activity_regularizer)
         self._rows_of_example = None
         if self.num_heads % self.num_key_value_heads:
@@ -730,16 +730,3 @@ def _logsumexp(scores, mask):
     if mask is not None:
         scores = ops.where(mask, scores, -1e30)
     return ops.logsumexp(scores, axis=-1)
-
-
-def _standardize_output_shape(output_shape):
-    if output_shape is None:
-        return None
-    sizes = as_python(output_shape)
-    sizes = sizes if isinstance(sizes, (list, tuple)) else (sizes,)
-    if not sizes or not all(type(size) is int and size > 0 for size in sizes):
-        raise ValueError(
-            "Expected `output_shape` to be a positive integer, a list or tuple of them, or None. "
-            f"Received: output_shape={output_shape!r}"
-        )
-    return tuple(sizes)

@@ -1,6 +1,6 @@
 """Positions and parts of multi-head attention that have a name, as they need no arguments."""
 
-from keras_attention.layers.base.identifiers import get_object, get_objects
+from keras_attention.layers.base.argument_checks import get_object, get_objects
 from keras_attention.layers.parts import (
     HeadPart,
     LearnedSinks,

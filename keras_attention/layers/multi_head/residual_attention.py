@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import as_python
 from keras_attention.layers.base.call_checks import CheckedCall, check_masked_input
 from keras_attention.layers.base.nested import build_once
-from keras_attention.layers.base.number_checks import as_python
 from keras_attention.ops import NO_MASKS
 
 NORMS = ("pre", "post")

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import check_count
 from keras_attention.layers.base.call_checks import CheckedCall, check_alike, check_masked_input
-from keras_attention.layers.base.number_checks import check_count
 from keras_attention.ops.fitting import as_bool
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base.number_checks import as_python
+from keras_attention.layers.base.argument_checks import as_python
 from keras_attention.layers.parts.head_part import HeadPart
 from keras_attention.ops.precision import at_least_float32
 

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import check_count, check_dropout
 from keras_attention.layers.base.call_checks import CheckedCall, check_masked_input
 from keras_attention.layers.base.kernels import WithKernels
-from keras_attention.layers.base.number_checks import check_count, check_dropout
 from keras_attention.ops import normalizers
 from keras_attention.ops.dense.projection import project
 from keras_attention.ops.fitting import as_bool

@@ -5,8 +5,8 @@ import inspect
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import get_object
 from keras_attention.layers.base.call_checks import CheckedCall, check_masked_input
-from keras_attention.layers.base.identifiers import get_object
 from keras_attention.layers.base.kernels import WithKernels
 from keras_attention.layers.pooling.attention_pooling import AttentionPooling
 from keras_attention.ops.fitting import as_bool

@@ -3,9 +3,13 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base.identifiers import get_object
+from keras_attention.layers.base.argument_checks import (
+    as_python,
+    check_count,
+    check_number,
+    get_object,
+)
 from keras_attention.layers.base.nested import build_once
-from keras_attention.layers.base.number_checks import as_python, check_count, check_number
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.precision import at_least_float32
 from keras_attention.ops.relative_positions import relative_positions

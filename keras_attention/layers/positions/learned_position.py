@@ -5,8 +5,8 @@ from numbers import Integral
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import check_count
 from keras_attention.layers.base.call_checks import CheckedCall, check_input, check_width
-from keras_attention.layers.base.number_checks import check_count
 from keras_attention.layers.base.refusals import OnlyFloats
 from keras_attention.ops.positions import count_from
 

@@ -2,8 +2,7 @@
 
 import keras
 
-from keras_attention.layers.base.identifiers import get_object
-from keras_attention.layers.base.number_checks import as_python
+from keras_attention.layers.base.argument_checks import as_python, get_object
 from keras_attention.layers.positions.position import Position
 from keras_attention.layers.positions.rotary_scaling import RotaryScaling
 from keras_attention.ops.positions import rotate

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 import keras
 import numpy as np
 
-from keras_attention.layers.base.number_checks import as_python
+from keras_attention.layers.base.argument_checks import as_python
 from keras_attention.ops.positions import sinusoid_frequencies
 
 

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import as_python
 from keras_attention.layers.base.call_checks import CheckedCall, check_input
-from keras_attention.layers.base.number_checks import as_python
 from keras_attention.ops.positions import count_from, sinusoids
 from keras_attention.ops.precision import at_least_float32
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.base.number_checks import as_python, check_count
+from keras_attention.layers.base.argument_checks import as_python, check_count
 from keras_attention.layers.positions.position import Position
 from keras_attention.ops.positions import rotate, sinusoid_frequencies, sinusoids
 from keras_attention.ops.precision import at_least_float32

@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import check_count
 from keras_attention.layers.base.attention import Attention
 from keras_attention.layers.base.building import add_scaled_weight
 from keras_attention.layers.base.kernels import WithKernels
-from keras_attention.layers.base.number_checks import check_count
 from keras_attention.ops import additive_scores
 from keras_attention.ops.precision import direction
 

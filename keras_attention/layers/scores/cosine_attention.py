@@ -5,9 +5,8 @@ import math
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import check_number, check_same_size
 from keras_attention.layers.base.attention import Attention
-from keras_attention.layers.base.building import check_same_size
-from keras_attention.layers.base.number_checks import check_number
 from keras_attention.ops import dot_product_scores
 from keras_attention.ops.precision import at_least_float32, direction
 

@@ -2,8 +2,8 @@
 
 import keras
 
+from keras_attention.layers.base.argument_checks import check_same_size
 from keras_attention.layers.base.attention import Attention
-from keras_attention.layers.base.building import check_same_size
 from keras_attention.ops import dot_product_scores
 
 

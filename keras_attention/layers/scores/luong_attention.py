@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import check_same_size
 from keras_attention.layers.base.attention import Attention
-from keras_attention.layers.base.building import add_scaled_weight, check_same_size
+from keras_attention.layers.base.building import add_scaled_weight
 from keras_attention.layers.base.kernels import WithKernels
 from keras_attention.ops import additive_scores, dot_product_scores
 

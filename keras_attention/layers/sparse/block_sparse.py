@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_attention.layers.base.number_checks import as_python
+from keras_attention.layers.base.argument_checks import as_python
 from keras_attention.layers.sparse.pattern import Pattern
 from keras_attention.layers.sparse.pattern_attention import PatternAttention
 from keras_attention.ops.sparse.block_sparse import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 from keras import ops
 
-from keras_attention.layers.base.identifiers import get_object
+from keras_attention.layers.base.argument_checks import get_object
 from keras_attention.layers.multi_head.multi_head_attention import MultiHeadAttention
 from keras_attention.layers.sparse.pattern import Pattern
 from keras_attention.ops import NO_MASKS

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.base.argument_checks import as_python
 from keras_attention.layers.base.call_checks import CheckedCall, check_map
 from keras_attention.layers.base.kernels import WithKernels
-from keras_attention.layers.base.number_checks import as_python
 from keras_attention.ops import feature_maps
 from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
