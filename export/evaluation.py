@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from keras_attention.decoding.search import search_from_config, search_from_repr
 from keras_attention.files import read_json
 from keras_attention.json_shapes import Optional
 
 from .layout import REJECTION
 
-SHAPE = {"validation": Optional({"rejection": Optional(REJECTION)})}
+SHAPE = {
+    "search": Optional((str, {"class_name": str, "config": dict})),
+    "validation": Optional({"rejection": Optional(REJECTION)}),
+}
 
 
 class Recorded(NamedTuple):
@@ -23,6 +27,26 @@ class Recorded(NamedTuple):
     scores: dict
     rejection: dict | None = None
     why_not: str | None = None
+
+
+def evaluated_search(recorded):
+    """The search of an evaluation, of any version.
+
+    Args:
+        recorded: dict, its config; from an older version its `repr`; or None.
+
+    Returns:
+        A search of `keras_attention.decoding`; what was recorded, where its class is not known.
+    """
+    if isinstance(recorded, str):
+        return search_from_repr(recorded) or recorded
+    if recorded is None:
+        return None
+    try:
+        return search_from_config(recorded)
+    # An unknown class, or a config that its class refuses in its own way: of another search.
+    except Exception:
+        return recorded["class_name"]
 
 
 def recorded_evaluation(run, search):
@@ -42,15 +66,16 @@ def recorded_evaluation(run, search):
     if not path.exists():
         return Recorded({})
     evaluation = read_json(path, "a run directory", SHAPE)
-    if evaluation.get("search") != repr(search):
+    evaluated = evaluated_search(evaluation.get("search"))
+    if evaluated not in (search, repr(search)):
         return Recorded(
             {},
             why_not=f"The scores and the threshold of rejection in {path} are of "
-            f"{evaluation.get('search')}, not of {search}, and are left out.",
+            f"{evaluated}, not of {search}, and are left out.",
         )
     scores = {
         split: {name: value for name, value in values.items() if isinstance(value, int | float)}
         for split, values in evaluation.items()
-        if isinstance(values, dict)
+        if isinstance(values, dict) and split != "search"
     }
     return Recorded(scores, evaluation.get("validation", {}).get("rejection"))

@@ -286,10 +286,19 @@ def recipes_command(options):
     make_console().print(table, soft_wrap=False)
 
 
+def _readable(result):
+    """Scores as a person reads them: the search as a call, which is a config on disk."""
+    from keras_attention.decoding.search import search_from_config
+
+    if "search" not in result:
+        return result
+    return {**result, "search": repr(search_from_config(result["search"]))}
+
+
 def print_evaluation(task, result, console, as_json):
     """Scores of each split as a table, or everything as JSON."""
     if as_json:
-        print(json_text(result, indent=2))
+        print(json_text(_readable(result), indent=2))
         return
     splits = [name for name in ("validation", "test") if name in result]
     rows = [task.table(result[name]) for name in splits]

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 
+import keras
+
 from keras_attention.decoding import SearchOptions
 from keras_attention.errors import UserError
 from keras_attention.files import write_json
@@ -104,18 +106,18 @@ def score_run(run_dir, recipe, splits, report, search=None):
         search: `SearchOptions` in place of recorded ones.
 
     Returns:
-        Dict: `search`, and the scores of each split.
+        Dict: the config of the `search`, and the scores of each split.
     """
     if not (run_dir / "translator").exists():
         raise UserError(f"{run_dir} has no model yet: its training saved none.")
     task = task_of(recipe)
     predictor = task.predictor_class.load(run_dir / "translator")
-    predictor, phrase = task.with_search(predictor, search)
-    result = {} if phrase is None else {"search": phrase}
+    predictor, search = task.with_search(predictor, search)
+    result = {} if search is None else {"search": keras.saving.serialize_keras_object(search)}
     for name in ("validation", "test"):
         examples = getattr(splits, name)
         if examples is not None:
-            how = "" if phrase is None else f" with {phrase}"
+            how = "" if search is None else f" with {search}"
             report(f"Decoding {len(examples):,} {task.noun} of {name}{how} ...")
             result[name] = task.score(predictor, examples, recipe.score)
     return result

@@ -100,6 +100,11 @@ class Beam(Search):
         """The number of sentences returned for each row, `n_best`."""
         return self.n_best
 
+    @property
+    def empty_score_is_log_probability(self):
+        """True without a coverage penalty: a length penalty is 1 for one token."""
+        return not self.coverage_penalty
+
     def all_beams(self):
         """The same search with `n_best` as large as `width`; itself if it is."""
         if self.n_best == self.width:

@@ -22,7 +22,8 @@ class Constraint:
     together allow what all of them allow. A sentence that no constraint lets go on ends there, with
     a score of -1e30; `Beam` drops it.
 
-    A constraint is a plain object with a config, registered, so that it is saved with its search.
+    A constraint is a plain object with a config, registered, so that it is saved with its search;
+    two of one class and config are equal.
     """
 
     def allowed(self, prefixes):
@@ -45,9 +46,23 @@ class Constraint:
         """A constraint from what `get_config` returned."""
         return cls(**config)
 
+    def __eq__(self, other):
+        return is_equal(self, other)
+
+    def __hash__(self):
+        return hash(type(self))
+
     def __repr__(self):
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def is_equal(one, other):
+    """Whether two searches or constraints are of one class and have the same config."""
+    if type(one) is not type(other):
+        return NotImplemented
+    serialized = (keras.saving.serialize_keras_object(item) for item in (one, other))
+    return next(serialized) == next(serialized)
 
 
 def as_constraints(constraints):

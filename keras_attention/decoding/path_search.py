@@ -35,6 +35,11 @@ class PathSearch(Search):
     know nothing of each other until they are ranked by their scores.
     """
 
+    @property
+    def empty_score_is_log_probability(self):
+        """True: the score is the sum of the log-probabilities."""
+        return True
+
     def chooser(self, batch, row_keys):
         """The function that chooses.
 

@@ -1,11 +1,12 @@
 """What every search is given and what it returns."""
 
+import ast
 from typing import NamedTuple
 
 import keras
 
 from keras_attention.decoding.arguments import positive_integer
-from keras_attention.decoding.constraint import as_constraints, serialize
+from keras_attention.decoding.constraint import Constraint, as_constraints, is_equal, serialize
 from keras_attention.decoding.state import LOWEST
 from keras_attention.errors import UserError
 
@@ -57,7 +58,8 @@ class SearchResult(NamedTuple):
 class Search:
     """A search over a step function, without any knowledge of the model behind it.
 
-    A search is a plain object with a config, so it can be saved beside a model. It uses fixed-size
+    A search is a plain object with a config, so it can be saved beside a model; two of one class
+    and config are equal. It uses fixed-size
     buffers and one `keras.ops.while_loop` that holds the only call of `step`: the same code runs
     eagerly, in `tf.function` with or without XLA, in `jax.jit`, in a SavedModel and as an ONNX
     Loop, and the weights `step` closes over appear once in the graph.
@@ -107,6 +109,14 @@ class Search:
         """The number of sentences returned for each row."""
         return 1
 
+    @property
+    def empty_score_is_log_probability(self):
+        """Whether the score of an empty sentence is the log-probability of its end token.
+
+        False where a penalty is in it, or where nothing is known of the score.
+        """
+        return False
+
     def all_beams(self):
         """The same search, returning every hypothesis it keeps; itself if it keeps one."""
         return self
@@ -150,6 +160,12 @@ class Search:
         """A search from what `get_config` returned."""
         return cls(**config)
 
+    def __eq__(self, other):
+        return is_equal(self, other)
+
+    def __hash__(self):
+        return hash((type(self), self.max_length))
+
     def __repr__(self):
         config = self.get_config()
         if self.constraints:
@@ -175,6 +191,34 @@ def search_from_config(config):
                 "registers it first."
             )
     return keras.saving.deserialize_keras_object(config)
+
+
+def search_from_repr(text):
+    """A search of this package from its `repr`; older evaluations recorded that.
+
+    Args:
+        text: str, such as `"Beam(width=5, constraints=[MinimumLength(tokens=3)])"`.
+
+    Returns:
+        The search, or None where the text is no such thing.
+    """
+    try:
+        found = _from_call(ast.parse(text, mode="eval").body)
+    except Exception:  # Python's parser and constructors refuse text in many ways: it is no search.
+        return None
+    return found if isinstance(found, Search) else None
+
+
+def _from_call(node):
+    """The value of an expression of literals, searches and constraints."""
+    if isinstance(node, ast.List):
+        return [_from_call(item) for item in node.elts]
+    if not isinstance(node, ast.Call):
+        return ast.literal_eval(node)
+    known = keras.saving.get_registered_object(f"keras_attention>{node.func.id}")
+    if node.args or not issubclass(known, Search | Constraint):
+        raise ValueError(f"Expected a search or a constraint. Received: {node.func.id}")
+    return known(**{argument.arg: _from_call(argument.value) for argument in node.keywords})
 
 
 def _registered_names(config):

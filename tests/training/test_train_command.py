@@ -85,10 +85,16 @@ def test_only_what_the_user_said_is_blamed(asked, capsys):
     assert not asked
 
 
+def as_told(result):
+    """Scores as the command line prints them: the search as a call, which is a config on disk."""
+    assert result["search"]["class_name"] == "Greedy"
+    return {**result, "search": "Greedy(max_length=12)"}
+
+
 def test_json_is_alone_on_standard_output(asked, run, capsys):
     assert main(["train", "dates", "--json"]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out) == run.result
+    assert json.loads(captured.out) == as_told(run.result)
     assert "Epoch 1/3" in captured.err and "Reading" in captured.err
 
 
@@ -114,7 +120,9 @@ def test_train_goes_on_with_a_run_of_version_0_1(copied_run, capsys):
     path.write_text(json.dumps(recorded))
     assert main(["train", str(path), "--run-dir", str(copied_run.folder), "--json"]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["search"] == copied_run.result["search"]
+    # A config on disk, a call for people.
+    assert copied_run.read("evaluation.json")["search"] == copied_run.result["search"]
+    assert json.loads(captured.out)["search"].startswith("Greedy(max_length=")
     assert "has all its 3 epochs" in captured.err
     assert copied_run.read("recipe.json") == recorded
 
@@ -123,7 +131,7 @@ def test_evaluate(copied_run, capsys):
     (copied_run.folder / "evaluation.json").unlink()
     assert main(["evaluate", str(copied_run.folder), "--json"]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out) == copied_run.read("evaluation.json")
+    assert json.loads(captured.out) == as_told(copied_run.read("evaluation.json"))
     assert "Decoding 43 pairs of test" in captured.err
     assert main(["evaluate", str(copied_run.folder)]) == 0
     output = capsys.readouterr().out

@@ -149,7 +149,7 @@ class Task:
             search: `SearchOptions`, or None.
 
         Returns:
-            The predictor, and a phrase that names its search, or None.
+            The predictor, and its search, or None.
         """
         return predictor, None
 

@@ -100,14 +100,14 @@ class Translation(Task):
 
     def with_options(self, predictor, recipe):
         search = make_search(recipe.search, recipe.text.max_target_length)
-        is_other = repr(predictor.search) != repr(search)
+        is_other = predictor.search != search
         if is_other:
             predictor.search = search
         return predictor, is_other
 
     def with_search(self, predictor, search):
         predictor.search = changed_search(predictor.search, search or SearchOptions())
-        return predictor, repr(predictor.search)
+        return predictor, predictor.search
 
     def validation_scores(self, predictor, examples, options):
         translations = predictor(examples.sources)
