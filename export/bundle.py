@@ -14,7 +14,7 @@ from keras_attention.decoding import SearchOptions, changed_search
 from keras_attention.errors import UserError, first_line
 from keras_attention.files import atomic_folder, read_json, remove_temporary, temporary_prefix
 from keras_attention.locks import lock
-from keras_attention.translator import Translator
+from keras_attention.predictors import Translator
 
 from . import layout
 from .evaluation import recorded_evaluation

@@ -20,6 +20,7 @@ from . import score_pairs
 from .answering import Answering, Judge, cut_off
 from .lines import LINES_AT_A_TIME, batches_of_lines, standard_input
 
+EXPLAINED = ("text", "score", "source_tokens", "target_tokens", "alignment", "token_scores")
 FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
 
 
@@ -322,10 +323,9 @@ def _printed(source, judged, why_not, options):
         if judged is None:
             return json_text({"source": source, "error": why_not})
         explanation = judged.explanation
-        fields = dataclasses.asdict(explanation)
-        del fields["end_score"]  # In `probability`, if that is asked for.
-        shown = fields if options.explain else {name: fields[name] for name in ("text", "score")}
-        shown = {"source": source, **shown, "finished": explanation.finished}
+        names = EXPLAINED if options.explain else EXPLAINED[:2]
+        shown = {"source": source, **{name: getattr(explanation, name) for name in names}}
+        shown["finished"] = explanation.finished
         if options.probability:
             shown["probability"] = explanation.token_probability
         if judged.threshold is not None:

@@ -3,7 +3,7 @@
 import json
 import textwrap
 
-from keras_attention.translator import LENGTH_STEP
+from keras_attention.predictors.rows import LENGTH_STEP
 
 from .signatures import TASKS
 

@@ -4,7 +4,7 @@ import inspect
 
 import tensorflow as tf
 
-from keras_attention.translator import LENGTH_STEP
+from keras_attention.predictors.rows import LENGTH_STEP
 
 from .signatures import (
     ALIGNMENTS,

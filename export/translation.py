@@ -151,7 +151,7 @@ def trained_answers(translator, texts, source_ids=None):
     """
     with quiet():  # TensorFlow warns of every new shape.
         every = translator.search.all_beams()
-        found = translator.search_texts(texts, search=every, source_ids=source_ids)
+        found = translator.find(texts, search=every, source_ids=source_ids)
         explanations = translator.explanations(found)
     result = _without_empty_texts(found)
     explained = {

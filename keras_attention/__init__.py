@@ -20,8 +20,9 @@ from keras_attention import ops as ops
 from keras_attention import visualization as visualization
 from keras_attention.analysis import attention_weights as attention_weights
 from keras_attention.errors import UserError as UserError
+from keras_attention.predictors import Predictor as Predictor
+from keras_attention.predictors import Translator as Translator
 from keras_attention.translations import Explanation as Explanation
 from keras_attention.translations import Hypothesis as Hypothesis
 from keras_attention.translations import TranslationScore as TranslationScore
-from keras_attention.translator import Translator as Translator
 from keras_attention.version import __version__ as __version__

@@ -53,6 +53,8 @@ class Explanation:
             most tokens that the search makes, and where there is none.
         end_score: float. The log-probability of the end token of an empty translation, where
             `score` holds more than that; None elsewhere.
+        ids: int32 array `(target,)`, the ids that were decoded to `text`; None where they are not
+            known.
     """
 
     text: str
@@ -63,6 +65,7 @@ class Explanation:
     token_scores: np.ndarray = None
     finished: bool = True
     end_score: float = None
+    ids: np.ndarray = None
 
     @property
     def token_probability(self):

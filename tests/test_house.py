@@ -57,9 +57,10 @@ MAY_IMPORT = {
     "analysis": {"ops", "layers"},
     "codecs": {"text"},  # Tokenizers are codecs, and are found among them.
     "text": {"codecs"},
-    "translator": {"ops", "layers", "decoding", "models", "text", "codecs"},
-    "training": {"", "ops", "layers", "decoding", "models", "text", "codecs", "translator"},
-    "export": {"", "ops", "layers", "decoding", "models", "text", "codecs", "translator"},
+    "predictors": {"ops", "layers", "decoding", "models", "text", "codecs"},
+    "translator": {"predictors"},
+    "training": {"", "ops", "layers", "decoding", "models", "text", "codecs", "predictors"},
+    "export": {"", "ops", "layers", "decoding", "models", "text", "codecs", "predictors"},
     **{name: {"ops"} for name in GROUND},
 }
 TOP = {"", "__main__", "demo"}  # the package's own front door, the command line, the demonstration

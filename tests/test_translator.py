@@ -93,6 +93,7 @@ def test_explain(translator):
         assert row.alignment.shape == (len(row.target_tokens), len(row.source_tokens))
         np.testing.assert_allclose(row.alignment.sum(axis=1), 1, atol=1e-5)
         assert row.score <= 0
+        assert translator.target_tokenizer.decode([row.ids]).numpy()[0].decode() == row.text
 
 
 def test_score_is_the_log_probability_of_the_translation():

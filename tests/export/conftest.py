@@ -7,6 +7,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import keras
 import pytest
 import tensorflow as tf
 from tiny_translators import TEXTS, by_default, tiny_translator
@@ -102,7 +103,7 @@ def write_run(translator, folder):
     translator.save(folder / "translator")
     recipe = {"recipe": {"name": "tiny", "data": {"train_source": "/home/somebody/corpus.en"}}}
     evaluation = {
-        "search": repr(translator.search),
+        "search": keras.saving.serialize_keras_object(translator.search),
         "test": {"exact_match": 0.25, "pairs": 17, "samples": [{"source": "7"}]},
     }
     files = {"recipe": recipe, "evaluation": evaluation, "samples": {"texts": TEXTS}}

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tiny_translators import TEXTS
 
 from keras_attention import UserError
-from keras_attention.decoding import Beam, Greedy, SearchResult
+from keras_attention.decoding import AllowedIds, Beam, Greedy, MinimumLength, SearchResult
 from keras_attention.export import BundleError, ParityError, bundle, export, layout, verify
 from keras_attention.export.evaluation import recorded_evaluation
 from keras_attention.export.to_onnx import write_onnx
@@ -239,6 +239,11 @@ def test_an_evaluation_of_another_search_says_nothing_of_the_bundle(run_dir, lst
             Beam(5, 0.6, max_length=128),
         ),
         ("Greedy(max_length=12)", Greedy(max_length=12)),
+        (
+            "Beam(width=5, length_penalty=0.0, coverage_penalty=0.0, n_best=1, max_length=64, "
+            "constraints=[MinimumLength(tokens=3), AllowedIds(ids=[4, 5])])",
+            Beam(5, constraints=[MinimumLength(3), AllowedIds([4, 5])]),
+        ),
     ],
 )
 def test_scores_of_a_run_of_version_0_1_are_those_of_its_bundle(tmp_path, recorded, search):

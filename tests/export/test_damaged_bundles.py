@@ -165,14 +165,14 @@ def test_files_with_other_endpoints(lstm, copied, monkeypatch):
     """The SavedModel or the ONNX file of another program, whose checksums are right."""
     signatures = {"serving_default": lstm.signatures["serving_default"]}
     monkeypatch.setattr(
-        "keras_attention.export.predictor.tf.saved_model.load",
+        "keras_attention.export.engines.tf.saved_model.load",
         lambda path: SimpleNamespace(signatures=signatures),
     )
     with pytest.raises(BundleError, match="has no endpoint explain"):
         open_predictor(copied)
     port = SimpleNamespace(name="x")
     session = SimpleNamespace(get_inputs=lambda: [port], get_outputs=lambda: [port])
-    monkeypatch.setattr("keras_attention.export.predictor.open_session", lambda path: session)
+    monkeypatch.setattr("keras_attention.export.engines.open_session", lambda path: session)
     with pytest.raises(BundleError, match="has no input source_ids"):
         open_predictor(copied, "onnx")
 
@@ -261,13 +261,15 @@ def test_fuzzed_answers_of_an_older_bundle(older):
 
 def test_fuzzed_run(run_dir, lstm, tmp_path):
     run = shutil.copytree(run_dir, tmp_path / "run")
-    search = "Beam(width=3, length_penalty=0.6, coverage_penalty=0.0, n_best=1, max_length=9)"
+    search = lstm.translator.search
     recipe = {"recipe": {"name": "t", "fit": {"epochs": 1}, "search": {"beam_width": 2}}}
     (run / "recipe.json").write_text(json.dumps(recipe))
     fuzz(run / "recipe.json", lambda: (read_recipe(run / "recipe.json"), origin(run)))
-    evaluation = {"search": search, "validation": {"rejection": {"threshold": 0.5, "quantile": 0}}}
-    (run / "evaluation.json").write_text(json.dumps(evaluation))
-    fuzz(run / "evaluation.json", lambda: recorded_evaluation(run, search))
+    rejection = {"rejection": {"threshold": 0.5, "quantile": 0}}
+    for recorded in (keras.saving.serialize_keras_object(search), repr(search)):
+        evaluation = {"search": recorded, "validation": rejection}
+        (run / "evaluation.json").write_text(json.dumps(evaluation))
+        fuzz(run / "evaluation.json", lambda: recorded_evaluation(run, search))
     fuzz(run / "samples.json", lambda: bundle.held_out_texts(lstm.translator, run))
 
 

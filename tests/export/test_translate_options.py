@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 
+import keras
 import numpy as np
 import pytest
 from tiny_translators import TEXTS
@@ -40,7 +41,8 @@ def evaluated(run_dir, tmp_path, threshold, lstm):
     """A run whose evaluation recorded a threshold."""
     folder = shutil.copytree(run_dir, tmp_path / "run")
     rejection = {"quantile": 0.01, "threshold": threshold}
-    evaluation = {"search": repr(lstm.translator.search), "validation": {"rejection": rejection}}
+    search = keras.saving.serialize_keras_object(lstm.translator.search)
+    evaluation = {"search": search, "validation": {"rejection": rejection}}
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
     return folder
 
