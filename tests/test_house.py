@@ -310,3 +310,19 @@ def test_at_most_four_levels_of_layers():
 
     public = [x for room in (layers, models) for x in vars(room).values() if inspect.isclass(x)]
     assert max(map(levels, public)) == 4  # SlidingWindow-, Pattern-, MultiHeadAttention, Attention
+
+
+STOP = re.compile(r"^\| [^|]+ \| `([\w/]+\.py)` \| `(\w+)` \|", re.MULTILINE)
+NAMED_FILE = re.compile(r"`((?:training|export|keras_attention|tests)/[\w/]+\.py)`")
+
+
+def test_the_guide_names_files_and_functions_that_exist():
+    page = (house.ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    stops = STOP.findall(page)
+    assert len(stops) > 20
+    for file, name in stops:
+        tree = ast.parse((house.ROOT / file).read_text(encoding="utf-8"))
+        defined = {node.name for node in ast.walk(tree) if hasattr(node, "name")}
+        assert name in defined, f"docs/library.md: {file} has no {name}"
+    missing = [file for file in NAMED_FILE.findall(page) if not (house.ROOT / file).exists()]
+    assert not missing

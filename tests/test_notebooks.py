@@ -1,5 +1,9 @@
 """Every notebook runs from top to bottom in a fresh kernel."""
 
+import ast
+import importlib
+import inspect
+
 import house
 import nbclient
 import nbformat
@@ -13,6 +17,7 @@ def test_the_quick_start_is_there():
     assert house.ROOT / "notebooks" / "quickstart.ipynb" in NOTEBOOKS
 
 
+@pytest.mark.exhaustive  # the README's program is the same model, trained and asked in each run
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs(path, tmp_path, shortened):
     notebook = nbformat.reads(shortened(path.read_text(encoding="utf-8")), as_version=4)
@@ -32,3 +37,37 @@ def test_uses_public_names_only(path):
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     private = [line for line in code.splitlines() if "import _" in line or "._" in line]
     assert not private
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_uses_names_that_exist(path):
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    # Lines for IPython are not Python.
+    lines = [line for cell in cells for line in cell.splitlines() if line[:1] not in ("%", "!")]
+    tree = ast.parse("\n".join(lines))
+    names, checked = {}, 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                module = importlib.import_module(alias.name)
+                names[alias.asname or alias.name.partition(".")[0]] = (
+                    module
+                    if alias.asname
+                    else importlib.import_module(alias.name.partition(".")[0])
+                )
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                names[alias.asname or alias.name] = getattr(
+                    importlib.import_module(node.module), alias.name
+                )
+    for node in ast.walk(tree):
+        chain = []
+        while isinstance(node, ast.Attribute):
+            chain.insert(0, node.attr)
+            node = node.value
+        found = names.get(node.id) if isinstance(node, ast.Name) else None
+        while inspect.ismodule(found) and chain:
+            found = getattr(found, chain.pop(0))
+            checked += 1
+    assert checked > 10
