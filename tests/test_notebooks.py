@@ -1,7 +1,6 @@
 """Every notebook runs from top to bottom in a fresh kernel."""
 
 import ast
-import importlib
 import inspect
 
 import house
@@ -46,21 +45,9 @@ def test_uses_names_that_exist(path):
     # Lines for IPython are not Python.
     lines = [line for cell in cells for line in cell.splitlines() if line[:1] not in ("%", "!")]
     tree = ast.parse("\n".join(lines))
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
     names, checked = {}, 0
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                module = importlib.import_module(alias.name)
-                names[alias.asname or alias.name.partition(".")[0]] = (
-                    module
-                    if alias.asname
-                    else importlib.import_module(alias.name.partition(".")[0])
-                )
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                names[alias.asname or alias.name] = getattr(
-                    importlib.import_module(node.module), alias.name
-                )
+    exec(compile(ast.Module(imports, []), str(path), "exec"), names)
     for node in ast.walk(tree):
         chain = []
         while isinstance(node, ast.Attribute):
