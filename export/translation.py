@@ -54,8 +54,6 @@ class ServedTranslator(tf.Module):
         self.target_tokenizer = translator.target_tokenizer
         self.model_variables = [weight.value for weight in translator.model.weights]
         self.max_source_length = translator.max_source_length
-        self.pad_id = translator.model.pad_id
-        self.end_id = translator.model.end_id
         search, every = translator.search, translator.search.all_beams()
         options = jit_compile, translator.max_source_length
         self.find = search_function(translator.model, search, *options)
@@ -118,11 +116,10 @@ class ServedTranslator(tf.Module):
         """Source ids and what the search finds, with at least one row of each."""
         nobody = tf.cast(tf.equal(tf.shape(text)[0], 0), tf.int32)
         text = tf.concat([text, tf.fill([nobody], "")], axis=0)  # No loop likes an empty batch.
-        rows = self.source_tokenizer.encode(text)  # (batch, None)
-        lengths = tf.cast(rows.row_lengths(), tf.int32) + 1  # (batch,)
+        rows = self.source_tokenizer.encode_source(text)  # (batch, None)
+        lengths = self.source_tokenizer.lengths(rows)  # (batch,)
         with tf.control_dependencies([self._check_lengths(lengths)]):
-            ends = tf.fill([tf.shape(lengths)[0], 1], self.end_id)
-            source_ids = tf.concat([rows, ends], axis=1).to_tensor(self.pad_id)  # (batch, source)
+            source_ids = self.source_tokenizer.padded(rows)  # (batch, source)
         return source_ids, find(source_ids)
 
     def _check_lengths(self, lengths):
