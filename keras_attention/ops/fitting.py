@@ -46,9 +46,10 @@ def as_bool(mask, name="mask"):
     """
     if not isinstance(mask, keras.KerasTensor):
         mask = ops.convert_to_tensor(mask)
+    if keras.backend.standardize_dtype(mask.dtype) == "bool":
+        return mask
     check_mask(name, mask)
-    is_bool = keras.backend.standardize_dtype(mask.dtype) == "bool"
-    return mask if is_bool else ops.greater(mask, 0)
+    return ops.greater(mask, 0)
 
 
 def check_mask(name, mask):

@@ -41,11 +41,12 @@ class CheckedCall(Rematerialized):
         outputs = super().__call__(*args, **kwargs)
         context = outputs[0] if isinstance(outputs, tuple) else outputs
         mask = getattr(context, "_keras_mask", None)
-        is_symbolic = isinstance(context, keras.KerasTensor)
-        if mask is not None and mask.shape[0] == 1 != context.shape[0] and not is_symbolic:
-            # One row of queries for many of values: its mask is that of each row of the context.
-            shape = (ops.shape(context)[0], *ops.shape(mask)[1:])
-            context._keras_mask = ops.broadcast_to(mask, shape)
+        if mask is not None and not isinstance(context, keras.KerasTensor):
+            one, other = shape_of(mask), shape_of(context)
+            if one and other and one[0] == 1 != other[0]:
+                # One row of queries for many of values: its mask is that of each of these rows.
+                shape = (ops.shape(context)[0], *ops.shape(mask)[1:])
+                context._keras_mask = ops.broadcast_to(mask, shape)
         return outputs
 
     def _check_call(self, *args, **kwargs):

@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from keras_attention.ops.fitting import as_bool
-from keras_attention.ops.sparse.pattern_call import any_key, cut_or_filled
+from keras_attention.ops.sparse.pattern_call import cut_or_filled
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class Blocks:
             context = context + part.context(weights[..., start:stop])
             start = stop
         length = self.call.query_length
-        return context[:, :, :length], any_key(mask)[:, :length]
+        return context[:, :, :length], ops.any(mask, axis=(1, 3))[:, :length]
 
     @property
     def _key_blocks(self):

@@ -145,7 +145,7 @@ class PatternCall:
         given = given.dense(None, None, heads=True)
         mask = mask if given is None else ops.logical_and(mask, given)
         weights = ops.cast(self.weigh(scores, mask), self.value.dtype)
-        return ops.matmul(weights, self.value), any_key(mask)
+        return ops.matmul(weights, self.value), ops.any(mask, axis=(1, 3))  # any key of any head
 
     def with_first_rows(self, context, rows, number):
         """The same context, but the first queries attend to every key.
@@ -178,18 +178,6 @@ class PatternCall:
             context = ops.where(real[:, None, :, None], context, ops.zeros_like(context))
             rows = ops.logical_and(rows, real)
         return (context, rows) if return_rows else context
-
-
-def any_key(mask):
-    """Which queries a mask lets attend to anything.
-
-    Args:
-        mask: Bool tensor of shape `(batch, heads, query, key)`.
-
-    Returns:
-        Bool tensor of shape `(batch, query)`.
-    """
-    return ops.any(mask, axis=(1, 3))
 
 
 def pattern_mask(allowed, query_length, key_length):
