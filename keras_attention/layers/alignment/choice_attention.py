@@ -71,13 +71,6 @@ class ChoiceAttention(Attention):
         return self.attention._goes_by_order
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Builds the inner attention.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         build_once(self.attention, self, query_shape, value_shape, key_shape)
 
     def project_query(self, query):
@@ -115,33 +108,14 @@ class ChoiceAttention(Attention):
         return self.attention.score(query, key)
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        """The shape of the context, which is the inner attention's.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-
-        Returns:
-            `(batch, query, value_dim)`.
-        """
         return self.attention.compute_output_shape(query_shape, value_shape, key_shape)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         attention = keras.saving.serialize_keras_object(self.attention)
         return {**super().get_config(), "attention": attention}
 
     @classmethod
     def from_config(cls, config):
-        """A layer made from what `get_config` returned.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            A layer of this class.
-        """
         attention = keras.saving.deserialize_keras_object(config["attention"])
         return cls(**{**config, "attention": attention})
 

@@ -97,5 +97,4 @@ class HardAttention(ChoiceAttention):
         return super()._weigh(scores / self.temperature, mask, training)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "temperature": self.temperature, "noise": self.noise}

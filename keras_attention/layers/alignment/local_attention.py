@@ -124,5 +124,4 @@ class LocalAttention(ChoiceAttention):
         return context, weights, {"position": position + 1}
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "window": self.window}

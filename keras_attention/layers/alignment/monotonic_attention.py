@@ -84,13 +84,6 @@ class MonotonicAttention(RecursiveAttention, ChoiceAttention):
             self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes `r`, and builds the inner attention.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         super().build(query_shape, value_shape, key_shape)
         initializer = keras.initializers.Constant(self.initial_offset)
         self.offset = self.add_weight(name="offset", shape=(), initializer=initializer)
@@ -171,6 +164,5 @@ class MonotonicAttention(RecursiveAttention, ChoiceAttention):
         return alignment, {"alignment": alignment}
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {"noise": self.noise, "initial_offset": self.initial_offset}
         return {**super().get_config(), **config}

@@ -89,13 +89,6 @@ class MonotonicChunkwiseAttention(MonotonicAttention):
         self.chunk_attention = type(attention).from_config({**config, "name": name})
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes `r`, and the weights of both inner attentions.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         super().build(query_shape, value_shape, key_shape)
         build_once(self.chunk_attention, self, query_shape, value_shape, key_shape)
 
@@ -130,5 +123,4 @@ class MonotonicChunkwiseAttention(MonotonicAttention):
         return chunkwise_weights(alignments, energies, self.chunk_size, mask)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "chunk_size": self.chunk_size}

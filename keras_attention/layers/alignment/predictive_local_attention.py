@@ -92,13 +92,6 @@ class PredictiveLocalAttention(WithKernels, ChoiceAttention):
         return ("query", *super()._fixed_inputs)
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Builds the inner attention, and makes `W_p` and `v_p`.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         super().build(query_shape, value_shape, key_shape)
         query_dim = query_shape[-1]
         units = self.units or query_dim
@@ -149,5 +142,4 @@ class PredictiveLocalAttention(WithKernels, ChoiceAttention):
         return weighted_sum(weights, memory["value"]), weights
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "window": self.window, "units": self.units}

@@ -232,7 +232,6 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        """Attends from every query position at once; see the class."""
         if len(query.shape) > 3:
             tensors, positions = (query, value, key), (query_mask, value_mask, key_mask)
             options = {"use_causal_mask": use_causal_mask, "training": training}
@@ -308,16 +307,6 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
         return previous_mask
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        """The shape of the context.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: Not needed.
-
-        Returns:
-            `(batch, query, value_dim)`.
-        """
         return (*with_batch(query_shape, value_shape)[:-1], value_shape[-1])
 
     def compute_output_spec(
@@ -333,7 +322,6 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        """The symbolic context, and weights where `return_attention_scores`; see `call`."""
         shape = self.compute_output_shape(query.shape, value.shape)
         context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:

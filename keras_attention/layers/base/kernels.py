@@ -90,7 +90,6 @@ class WithKernels(OnlyFloats):
         return {name: getattr(self, name) for name in (*INITIALIZERS, *OTHERS)}
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {}
         for name, value in self.kernel_arguments.items():
             module = {

@@ -96,13 +96,6 @@ class LinformerAttention(MultiHeadAttention):
         self.projected_length = projected_length
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes the projections, and `E` and `F`.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         super().build(query_shape, value_shape, key_shape)
         for name in ("key_mixture", "value_mixture"):
             weight = self.add_weight(
@@ -175,7 +168,6 @@ class LinformerAttention(MultiHeadAttention):
         return Masks(query=masks.query, key=ops.repeat(some, self.projected_length, axis=1))
 
     def compute_output_spec(self, query, value, *arguments, **options):
-        """The symbolic context, and weights where they are asked for; see `call`."""
         spec = super().compute_output_spec(query, value, *arguments, **options)
         if not isinstance(spec, tuple):
             return spec
@@ -184,6 +176,5 @@ class LinformerAttention(MultiHeadAttention):
         return context, keras.KerasTensor(shape, dtype=weights.dtype)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {"max_length": self.max_length, "projected_length": self.projected_length}
         return {**super().get_config(), **config}

@@ -99,13 +99,6 @@ class MemoryCompressedAttention(MultiHeadAttention):
         self.stride = stride
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes the projections and the two convolutions.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         super().build(query_shape, value_shape, key_shape)
         self._add_convolution("key_convolution", self.key_dim)
         self._add_convolution("value_convolution", self.value_dim)
@@ -186,7 +179,6 @@ class MemoryCompressedAttention(MultiHeadAttention):
         return Masks(query=masks.query, key=key, attention=causal)
 
     def compute_output_spec(self, query, value, *arguments, **options):
-        """The symbolic context, and weights where they are asked for; see `call`."""
         spec = super().compute_output_spec(query, value, *arguments, **options)
         if not isinstance(spec, tuple):
             return spec
@@ -196,7 +188,6 @@ class MemoryCompressedAttention(MultiHeadAttention):
         return context, keras.KerasTensor(shape, dtype=weights.dtype)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "stride": self.stride}
 
 

@@ -99,13 +99,6 @@ class PerformerAttention(LinearAttention):
         self.num_features = num_features
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes the projections, and draws the random features.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         super().build(query_shape, value_shape, key_shape)
         self.projection = self.add_weight(
             name="projection",
@@ -188,7 +181,6 @@ class PerformerAttention(LinearAttention):
         return self._add(stable_exp(logs, highest), value, state, mask)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "num_features": self.num_features}
 
 

@@ -80,12 +80,6 @@ class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, first_shape, second_shape):
-        """Makes `W_b`, `W_q`, `W_v`, `w_hq` and `w_hv`.
-
-        Args:
-            first_shape: `(batch, first, first_dim)`.
-            second_shape: `(batch, second, second_dim)`.
-        """
         first_dim, second_dim = first_shape[-1], second_shape[-1]
         self.affinity_kernel = self.add_kernel(
             "affinity_kernel", (first_dim, second_dim), 100 * first_dim * second_dim
@@ -122,7 +116,6 @@ class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        """Sums up both inputs; see the class."""
         affinities = self.affinities(first, second, first_mask, second_mask)
         of_first = at_least_float32(ops.matmul(first, self.first_kernel))  # (batch, first, units)
         of_second = at_least_float32(ops.matmul(second, self.second_kernel))
@@ -162,15 +155,6 @@ class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return None
 
     def compute_output_shape(self, first_shape, second_shape):
-        """The shapes of the two contexts.
-
-        Args:
-            first_shape: `(batch, first, first_dim)`.
-            second_shape: `(batch, second, second_dim)`.
-
-        Returns:
-            Pair of `(batch, first_dim)` and `(batch, second_dim)`.
-        """
         return (first_shape[0], first_shape[2]), (second_shape[0], second_shape[2])
 
     def compute_output_spec(
@@ -182,14 +166,12 @@ class CoAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        """The symbolic contexts, and weights where `return_attention_scores`; see `call`."""
         shapes = self.compute_output_shape(first.shape, second.shape)
         if return_attention_scores:
             shapes = (*shapes, first.shape[:2], second.shape[:2])
         return tuple(keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "units": self.units,
             "normalizer": normalizers.serialize(self.normalizer),

@@ -95,12 +95,6 @@ class CrossModalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, first_shape, second_shape):
-        """Builds the two attentions.
-
-        Args:
-            first_shape: `(batch, first, first_dim)`.
-            second_shape: `(batch, second, second_dim)`.
-        """
         build_once(self.first_attention, self, first_shape, second_shape)
         build_once(self.second_attention, self, second_shape, first_shape)
 
@@ -113,7 +107,6 @@ class CrossModalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        """Attends in both directions; see the class."""
         options = {"return_attention_scores": return_attention_scores, "training": training}
         of_first = self.first_attention(
             first, second, query_mask=first_mask, value_mask=second_mask, **options
@@ -132,15 +125,6 @@ class CrossModalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         check_alike(slice(0, 1), "the same batch", first=first, second=second)
 
     def compute_output_shape(self, first_shape, second_shape):
-        """The shapes of the two contexts.
-
-        Args:
-            first_shape: `(batch, first, first_dim)`.
-            second_shape: `(batch, second, second_dim)`.
-
-        Returns:
-            The same pair.
-        """
         return tuple(first_shape), tuple(second_shape)
 
     def compute_output_spec(
@@ -152,14 +136,12 @@ class CrossModalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        """The symbolic contexts, and weights where `return_attention_scores`; see `call`."""
         options = {"return_attention_scores": return_attention_scores}
         of_first = self.first_attention.compute_output_spec(first, second, **options)
         of_second = self.second_attention.compute_output_spec(second, first, **options)
         return _sorted(of_first, of_second) if return_attention_scores else (of_first, of_second)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         names = ("num_heads", "key_dim", "value_dim", "normalizer", "dropout")
         inner = self.first_attention.get_config()
         return {

@@ -67,12 +67,6 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, first_shape, second_shape):
-        """Makes `W_v`, `W_t` and `W_z`.
-
-        Args:
-            first_shape: `(batch, ..., first_dim)`.
-            second_shape: `(batch, ..., second_dim)`.
-        """
         first_dim, second_dim = first_shape[-1], second_shape[-1]
         self.first_kernel = self._add_kernel("first_kernel", first_dim)
         self.second_kernel = self._add_kernel("second_kernel", second_dim)
@@ -110,7 +104,6 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        """Joins both inputs; see the class."""
         masks = _as_column(first_mask), _as_column(second_mask)
         first, second = _where_there(masks[0], first), _where_there(masks[1], second)
         gate = self.gate(first, second, *masks)
@@ -141,15 +134,6 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
         return None
 
     def compute_output_shape(self, first_shape, second_shape):
-        """The shape of the output.
-
-        Args:
-            first_shape: `(batch, ..., first_dim)`.
-            second_shape: `(batch, ..., second_dim)`.
-
-        Returns:
-            `(batch, ..., units)`.
-        """
         return (*first_shape[:-1], self.units)
 
     def compute_output_spec(
@@ -161,7 +145,6 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        """The symbolic output, and gate where `return_attention_scores`; see `call`."""
         shape = self.compute_output_shape(first.shape, second.shape)
         output = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
@@ -169,7 +152,6 @@ class GatedFusion(WithKernels, CheckedCall, keras.layers.Layer):
         return output, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "units": self.units}
 
 

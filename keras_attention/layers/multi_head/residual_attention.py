@@ -76,11 +76,6 @@ class ResidualAttention(CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Builds the attention and the normalisation.
-
-        Args:
-            input_shape: `(batch, length, dim)`.
-        """
         build_once(self.attention, self, input_shape, input_shape)
         context_shape = self.attention.compute_output_shape(input_shape, input_shape)
         if context_shape[-1] != input_shape[-1]:
@@ -101,7 +96,6 @@ class ResidualAttention(CheckedCall, keras.layers.Layer):
         training=None,
         bias=None,
     ):
-        """Adds what each position finds at the others; see the class."""
         x = self._before(inputs)
         found = self.attention(
             x,
@@ -196,18 +190,9 @@ class ResidualAttention(CheckedCall, keras.layers.Layer):
         return previous_mask
 
     def compute_output_shape(self, input_shape):
-        """The shape of the inputs.
-
-        Args:
-            input_shape: `(batch, length, dim)`.
-
-        Returns:
-            `(batch, length, dim)`.
-        """
         return tuple(input_shape)
 
     def compute_output_spec(self, inputs, *arguments, return_attention_scores=False, **options):
-        """The symbolic output, and weights where `return_attention_scores`; see `call`."""
         output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return output
@@ -217,7 +202,6 @@ class ResidualAttention(CheckedCall, keras.layers.Layer):
         return output, weights
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "attention": keras.saving.serialize_keras_object(self.attention),
             "norm": self.norm,
@@ -229,13 +213,5 @@ class ResidualAttention(CheckedCall, keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """A layer made from what `get_config` returned.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            A `ResidualAttention`.
-        """
         attention = keras.saving.deserialize_keras_object(config["attention"])
         return cls(**{**config, "attention": attention})

@@ -84,7 +84,6 @@ class SegmentMemory(CheckedCall, keras.layers.Layer):
         }
 
     def call(self, segment, memory, segment_mask=None):
-        """Lays memory and segment end to end; see the class."""
         if segment_mask is None:
             segment_mask = ops.ones(ops.shape(segment)[:2], dtype="bool")
         former = ops.stop_gradient(ops.cast(memory["states"], segment.dtype))
@@ -116,5 +115,4 @@ class SegmentMemory(CheckedCall, keras.layers.Layer):
         return None
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "length": self.length}

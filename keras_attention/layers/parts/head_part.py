@@ -107,14 +107,6 @@ class HeadPart(OnlyFloats, keras.layers.Layer):
         return context
 
     def call(self, inputs):
-        """Parts are not called by themselves.
-
-        Args:
-            inputs: Anything.
-
-        Raises:
-            NotImplementedError: Always.
-        """
         raise NotImplementedError(
             f"{type(self).__name__} is a part of MultiHeadAttention: give it as `parts=[...]`."
         )

@@ -39,14 +39,6 @@ class LearnedSinks(HeadPart):
         self.initial = as_python(initial)
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
-        """Makes the sinks, one a head.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: Not needed.
-            value_shape: Not needed.
-            input_shape: Not needed.
-        """
         initializer = keras.initializers.Constant(self.initial)
         self.sinks = self.add_weight(
             name="sinks", shape=(query_shape[1],), initializer=initializer, autocast=False
@@ -65,5 +57,4 @@ class LearnedSinks(HeadPart):
         return ops.sigmoid(logsumexp - ops.expand_dims(sinks, axis=-1))
 
     def get_config(self):
-        """The arguments that make this part again."""
         return {**super().get_config(), "initial": self.initial}

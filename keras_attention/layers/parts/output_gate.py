@@ -33,14 +33,6 @@ class OutputGate(WithKernels, HeadPart):
     """
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
-        """Makes `W` and `b`.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: Not needed.
-            value_shape: `(batch, key_value_heads, key, value_dim)`.
-            input_shape: `(batch, query, query_dim)`.
-        """
         width = query_shape[1] * value_shape[-1]
         self.kernel = self.add_kernel("kernel", (input_shape[-1], width))
         self.bias = self.add_bias("bias", (width,))

@@ -39,14 +39,6 @@ class QueryKeyNorm(HeadPart):
         self.epsilon = as_python(epsilon)
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
-        """Makes the gains.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: `(batch, key_value_heads, key, key_dim)`.
-            value_shape: Not needed.
-            input_shape: Not needed.
-        """
         size = query_shape[-1]
         self.query_gain = self.add_weight(name="query_gain", shape=(size,), initializer="ones")
         self.key_gain = self.add_weight(name="key_gain", shape=(size,), initializer="ones")
@@ -80,5 +72,4 @@ class QueryKeyNorm(HeadPart):
         return ops.cast(wide, x.dtype) * ops.cast(gain, x.dtype)
 
     def get_config(self):
-        """The arguments that make this part again."""
         return {**super().get_config(), "epsilon": self.epsilon}

@@ -34,14 +34,6 @@ class TalkingHeads(HeadPart):
     """
 
     def build(self, query_shape, key_shape, value_shape, input_shape):
-        """Makes both mixing matrices.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: Not needed.
-            value_shape: Not needed.
-            input_shape: Not needed.
-        """
         shape = (query_shape[1], query_shape[1])
         self.scores_kernel = self.add_weight(
             name="scores_kernel", shape=shape, initializer="identity"

@@ -77,11 +77,6 @@ class AttentionPooling(WithKernels, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Makes `W`, `b` and `u_w`.
-
-        Args:
-            input_shape: `(batch, length, dim)`.
-        """
         dim = input_shape[-1]
         self.kernel = self.add_kernel("kernel", (dim, self.units), dim)
         self.bias = self.add_bias("bias", (self.units,))
@@ -104,7 +99,6 @@ class AttentionPooling(WithKernels, CheckedCall, keras.layers.Layer):
         return ops.sum(at_least_float32(hidden) * at_least_float32(self.context_vector), axis=-1)
 
     def call(self, inputs, mask=None, return_attention_scores=False, training=None):
-        """Pools; see the class."""
         mask = None if mask is None else as_bool(mask)
         weights = ops.cast(self.normalizer(self.score(inputs), mask), self.compute_dtype)
         if training and self.dropout > 0:
@@ -129,18 +123,9 @@ class AttentionPooling(WithKernels, CheckedCall, keras.layers.Layer):
         return None
 
     def compute_output_shape(self, input_shape):
-        """The shape of the pooled vectors.
-
-        Args:
-            input_shape: `(batch, length, dim)`.
-
-        Returns:
-            `(batch, dim)`.
-        """
         return (*input_shape[:-2], input_shape[-1])
 
     def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
-        """The symbolic vectors, and weights where `return_attention_scores`; see `call`."""
         shape = self.compute_output_shape(inputs.shape)
         pooled = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
@@ -148,7 +133,6 @@ class AttentionPooling(WithKernels, CheckedCall, keras.layers.Layer):
         return pooled, keras.KerasTensor(inputs.shape[:-1], dtype=self.compute_dtype)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "units": self.units,
             "normalizer": normalizers.serialize(self.normalizer),

@@ -97,11 +97,6 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Builds encoders and poolings.
-
-        Args:
-            input_shape: `(batch, sentences, words, dim)`.
-        """
         if len(input_shape) != 4:
             raise ValueError(
                 "Expected inputs of shape (batch, sentences, words, dim). "
@@ -115,7 +110,6 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         _build(self.sentence_attention, shape)
 
     def call(self, inputs, mask=None, return_attention_scores=False, training=None):
-        """Attends to words, then to sentences; see the class."""
         batch, sentences, words, dim = ops.shape(inputs)
         options = {"return_attention_scores": True, "training": training}
         word_mask = sentence_mask = None
@@ -151,21 +145,12 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return None
 
     def compute_output_shape(self, input_shape):
-        """The shape of the document vectors.
-
-        Args:
-            input_shape: `(batch, sentences, words, dim)`.
-
-        Returns:
-            `(batch, sentence_dim)`.
-        """
         batch, sentences, words, dim = input_shape
         *_, word_dim = _encoded_shape(self.word_encoder, (None, words, dim))
         *_, sentence_dim = _encoded_shape(self.sentence_encoder, (None, sentences, word_dim))
         return batch, sentence_dim
 
     def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
-        """The symbolic vectors, and weights where `return_attention_scores`; see `call`."""
         shapes = [self.compute_output_shape(inputs.shape)]
         if return_attention_scores:
             shapes += [inputs.shape[:3], inputs.shape[:2]]
@@ -173,7 +158,6 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return specs if return_attention_scores else specs[0]
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "units": self.units,
             "word_encoder": keras.saving.serialize_keras_object(self.word_encoder),
@@ -186,14 +170,6 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """The layer of a configuration.
-
-        Args:
-            config: What `get_config` returned.
-
-        Returns:
-            A `HierarchicalAttention`.
-        """
         config = dict(config)
         for name in ("word_encoder", "sentence_encoder"):
             config[name] = keras.saving.deserialize_keras_object(config[name])

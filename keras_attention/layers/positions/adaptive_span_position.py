@@ -99,13 +99,6 @@ class AdaptiveSpanPosition(Position):
             self.position.check_parts(parts)
 
     def build(self, query_shape, key_shape, value_shape):
-        """Makes the span of each head.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: `(batch, key_value_heads, key, key_dim)`.
-            value_shape: `(batch, key_value_heads, key, value_dim)`.
-        """
         self.span = self.add_weight(
             name="span",
             shape=(query_shape[1],),
@@ -150,7 +143,6 @@ class AdaptiveSpanPosition(Position):
         return self.position.values(weights, query_positions, key_positions)
 
     def get_config(self):
-        """The arguments that make this position again."""
         config = {
             "max_span": self.max_span,
             "ramp": self.ramp,
@@ -162,14 +154,6 @@ class AdaptiveSpanPosition(Position):
 
     @classmethod
     def from_config(cls, config):
-        """A position made from what `get_config` returned.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            An `AdaptiveSpanPosition`.
-        """
         position = keras.saving.deserialize_keras_object(config["position"])
         return cls(**{**config, "position": position})
 

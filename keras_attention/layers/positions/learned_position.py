@@ -63,11 +63,6 @@ class LearnedPosition(OnlyFloats, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Makes the vectors.
-
-        Args:
-            input_shape: `(batch, length, dim)`.
-        """
         self.positions = self.add_weight(
             name="positions",
             shape=(self.max_length, input_shape[-1]),
@@ -75,7 +70,6 @@ class LearnedPosition(OnlyFloats, CheckedCall, keras.layers.Layer):
         )
 
     def call(self, x, start=0):
-        """Adds the vectors of `start, start + 1, ...`."""
         self._check_length(x.shape[1], start)
         # Before position 0 there is padding on the left alone.
         positions = ops.maximum(count_from(start, ops.shape(x)[1]), 0)
@@ -94,18 +88,9 @@ class LearnedPosition(OnlyFloats, CheckedCall, keras.layers.Layer):
         check_width(self, "x", x, "input")
 
     def compute_output_shape(self, input_shape):
-        """The shape of the input.
-
-        Args:
-            input_shape: `(batch, length, dim)`.
-
-        Returns:
-            `(batch, length, dim)`.
-        """
         return tuple(input_shape)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "max_length": self.max_length,
             "initializer": keras.initializers.serialize(self.initializer),

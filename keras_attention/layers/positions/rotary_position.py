@@ -53,13 +53,6 @@ class RotaryPosition(Position):
         self.scaling = get_object("scaling", scaling, RotaryScaling)
 
     def build(self, query_shape, key_shape, value_shape):
-        """Checks the size of a head; there are no weights.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: `(batch, key_value_heads, key, key_dim)`.
-            value_shape: Not needed.
-        """
         if query_shape[-1] % 2:
             raise ValueError(
                 f"Expected an even `key_dim`, to rotate pairs. Received: key_dim={query_shape[-1]}"
@@ -72,19 +65,10 @@ class RotaryPosition(Position):
         return rotate(x, positions, frequencies, scaling.magnitude)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         scaling = keras.saving.serialize_keras_object(self.scaling)
         return {**super().get_config(), "base": self.base, "scaling": scaling}
 
     @classmethod
     def from_config(cls, config):
-        """A position made from what `get_config` returned.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            A `RotaryPosition`.
-        """
         scaling = keras.saving.deserialize_keras_object(config["scaling"])
         return cls(**{**config, "scaling": scaling})

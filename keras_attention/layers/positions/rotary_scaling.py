@@ -49,19 +49,10 @@ class RotaryScaling:
         return 1.0
 
     def get_config(self):
-        """The arguments that make this object again."""
         return asdict(self)
 
     @classmethod
     def from_config(cls, config):
-        """An object made from what `get_config` returned.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            An object of this class.
-        """
         return cls(**config)
 
 
@@ -185,14 +176,7 @@ class YaRNScaling(RotaryScaling):
 
     @classmethod
     def from_config(cls, config):
-        """An object made from what `get_config` returned; an old one means the paper's ramp.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            A `YaRNScaling`.
-        """
+        # An old configuration, which names no ramp, means the paper's.
         return super().from_config({"ramp": "turns", **config})
 
     @property

@@ -60,13 +60,6 @@ class ShawPosition(Position):
         return self.relative_values
 
     def build(self, query_shape, key_shape, value_shape):
-        """Makes `a^K` and `a^V`.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: `(batch, key_value_heads, key, key_dim)`.
-            value_shape: `(batch, key_value_heads, key, value_dim)`.
-        """
         self.key_vectors = self._add_vectors("key_vectors", key_shape[-1])
         if self.relative_values:
             self.value_vectors = self._add_vectors("value_vectors", value_shape[-1])
@@ -115,6 +108,5 @@ class ShawPosition(Position):
         return ops.one_hot(rows, 2 * self.max_distance + 1, dtype=dtype)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {"max_distance": self.max_distance, "relative_values": self.relative_values}
         return {**super().get_config(), **config}

@@ -54,7 +54,6 @@ class SinusoidalPosition(CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, x, start=0):
-        """Adds the positions `start, start + 1, ...`."""
         positions = count_from(start, ops.shape(x)[1])
         dtype = keras.backend.standardize_dtype(at_least_float32(x).dtype)
         return x + ops.cast(sinusoids(positions, x.shape[-1], self.base, dtype), x.dtype)
@@ -63,16 +62,7 @@ class SinusoidalPosition(CheckedCall, keras.layers.Layer):
         check_input(self, "x", x, ("batch", "length", "dim"))
 
     def compute_output_shape(self, input_shape):
-        """The shape of the input.
-
-        Args:
-            input_shape: `(batch, length, dim)`.
-
-        Returns:
-            `(batch, length, dim)`.
-        """
         return tuple(input_shape)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "base": self.base}

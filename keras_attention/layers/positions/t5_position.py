@@ -64,13 +64,6 @@ class T5Position(Position):
             )
 
     def build(self, query_shape, key_shape, value_shape):
-        """Makes the table.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: `(batch, key_value_heads, key, key_dim)`.
-            value_shape: Not needed.
-        """
         heads, key_dim = query_shape[1], query_shape[-1]
         self.table = self.add_weight(
             name="table",
@@ -89,7 +82,6 @@ class T5Position(Position):
         return ops.swapaxes(ops.take(table, buckets, axis=1), 0, 1)  # (batch or 1, heads, ...)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "num_buckets": self.num_buckets,
             "max_distance": self.max_distance,

@@ -60,13 +60,6 @@ class TransformerXLPosition(Position):
         self.base = base
 
     def build(self, query_shape, key_shape, value_shape):
-        """Makes `W` and `v - u`.
-
-        Args:
-            query_shape: `(batch, heads, query, key_dim)`.
-            key_shape: `(batch, key_value_heads, key, key_dim)`.
-            value_shape: Not needed.
-        """
         heads, key_dim = query_shape[1], query_shape[-1]
         dim = self.dim or heads * key_dim
         self.kernel = self.add_weight(
@@ -127,5 +120,4 @@ class TransformerXLPosition(Position):
         return ops.concatenate([sines, cosines], axis=-1)  # (batch, heads, query, dim)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "dim": self.dim, "base": self.base}

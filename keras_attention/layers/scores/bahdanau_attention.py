@@ -74,13 +74,6 @@ class BahdanauAttention(WithKernels, Attention):
         self.bias = None
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes `W`, `U`, `v`, and with `normalize` `g` and the bias.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         query_dim, key_dim = query_shape[-1], (key_shape or value_shape)[-1]
         self.query_kernel = self.add_kernel("query_kernel", (query_dim, self.units), query_dim)
         self.key_kernel = self.add_kernel("key_kernel", (key_dim, self.units), key_dim)
@@ -126,5 +119,4 @@ class BahdanauAttention(WithKernels, Attention):
         return additive_scores(query, key, self.g * direction(self.v), self.bias)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "units": self.units, "normalize": self.normalize}

@@ -69,13 +69,6 @@ class CosineAttention(Attention):
         self.temperature = temperature
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes the logarithm of the temperature.
-
-        Args:
-            query_shape: `(batch, query, dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, dim)`; `value_shape` if not given.
-        """
         check_same_size(query_shape, key_shape or value_shape)
         start = self.temperature or query_shape[-1] ** -0.5
         self.log_temperature = self.add_weight(
@@ -120,5 +113,4 @@ class CosineAttention(Attention):
         return dot_product_scores(query, key) * ops.exp(-at_least_float32(self.log_temperature))
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "temperature": self.temperature}

@@ -83,7 +83,6 @@ class CustomAttention(Attention):
         return scores
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "score": registered_name(self.score_function, "score")}
 
 

@@ -51,13 +51,6 @@ class DotProductAttention(Attention):
     _multiplies_inputs = True
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Checks that query and key are of one size.
-
-        Args:
-            query_shape: `(batch, query, dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, dim)`; `value_shape` if not given.
-        """
         check_same_size(query_shape, key_shape or value_shape)
 
     def score(self, query, key):

@@ -80,13 +80,6 @@ class LuongAttention(WithKernels, Attention):
         self.v = None
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes the weights of the chosen score.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: `(batch, key, key_dim)`; `value_shape` if not given.
-        """
         key_shape = key_shape or value_shape
         query_dim, key_dim = query_shape[-1], key_shape[-1]
         if self.score_name == "dot":
@@ -145,5 +138,4 @@ class LuongAttention(WithKernels, Attention):
         return additive_scores(query, key, self.v)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "score": self.score_name, "units": self.units}

@@ -68,13 +68,6 @@ class LuongLocationAttention(WithKernels, Attention):
         self.max_length = max_length
 
     def build(self, query_shape, value_shape, key_shape=None):
-        """Makes `W`.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: Not needed.
-        """
         query_dim = query_shape[-1]
         self.kernel = self.add_kernel("kernel", (query_dim, self.max_length), query_dim)
 
@@ -106,16 +99,6 @@ class LuongLocationAttention(WithKernels, Attention):
         return ops.reshape(query[:, :, :key_length], (batch, query_length, key_length))
 
     def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        """The shape of the context.
-
-        Args:
-            query_shape: `(batch, query, query_dim)`.
-            value_shape: `(batch, key, value_dim)`.
-            key_shape: Not needed.
-
-        Returns:
-            `(batch, query, value_dim)`.
-        """
         _, length, _ = self._axes(len(value_shape)).folded_shape(value_shape)
         self._check_length(length)
         return super().compute_output_shape(query_shape, value_shape)
@@ -128,5 +111,4 @@ class LuongLocationAttention(WithKernels, Attention):
             )
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {**super().get_config(), "max_length": self.max_length}

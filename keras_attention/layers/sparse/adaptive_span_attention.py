@@ -103,7 +103,6 @@ class AdaptiveSpanAttention(PatternAttention):
         return super()._weigh(scores, mask, training)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         return {
             **super().get_config(),
             "max_span": self.max_span,

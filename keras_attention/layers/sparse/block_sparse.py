@@ -67,7 +67,6 @@ class BlockSparse(Pattern):
         )
 
     def get_config(self):
-        """The arguments that make this pattern again."""
         return {
             "block_length": self.block_length,
             "window_blocks": self.window_blocks,

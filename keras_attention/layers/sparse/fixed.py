@@ -53,7 +53,6 @@ class Fixed(Pattern):
         )
 
     def get_config(self):
-        """The arguments that make this pattern again."""
         return {"block_length": self.block_length, "summary_length": self.summary_length}
 
 

@@ -81,17 +81,8 @@ class Pattern:
         return None
 
     def get_config(self):
-        """The arguments that make this pattern again."""
         return {}
 
     @classmethod
     def from_config(cls, config):
-        """A pattern made from what `get_config` returned.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            A pattern of this class.
-        """
         return cls(**config)

@@ -123,14 +123,6 @@ class PatternAttention(MultiHeadAttention):
 
     @classmethod
     def from_config(cls, config):
-        """A layer made from what `get_config` returned.
-
-        Args:
-            config: A dict.
-
-        Returns:
-            A layer of this class.
-        """
         if "pattern" not in config:  # a preset, which makes it from its own arguments
             return super().from_config(config)
         pattern = keras.saving.deserialize_keras_object(config["pattern"])

@@ -56,7 +56,6 @@ class SlidingWindow(Pattern):
         return None if self.global_tokens else window_reach(self.window)
 
     def get_config(self):
-        """The arguments that make this pattern again."""
         return {"window": self.window, "global_tokens": self.global_tokens}
 
 

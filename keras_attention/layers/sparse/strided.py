@@ -37,7 +37,6 @@ class Strided(Pattern):
         )
 
     def get_config(self):
-        """The arguments that make this pattern again."""
         return {"stride": self.stride}
 
 

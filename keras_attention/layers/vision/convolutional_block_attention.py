@@ -69,17 +69,11 @@ class ConvolutionalBlockAttention(WithKernels, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Builds both attentions.
-
-        Args:
-            input_shape: `(batch, height, width, channels)`, or with the channels first.
-        """
         for attention in (self.channel_attention, self.spatial_attention):
             if not attention.built:  # Keras builds the layers inside a saved model by itself
                 attention.build(input_shape)
 
     def call(self, inputs, mask=None, return_attention_scores=False):
-        """Gates the channels, then the positions; see the class."""
         options = {"mask": mask, "return_attention_scores": True}
         gated, channel_gates = self.channel_attention(inputs, **options)
         gated, position_gates = self.spatial_attention(gated, **options)
@@ -89,25 +83,15 @@ class ConvolutionalBlockAttention(WithKernels, CheckedCall, keras.layers.Layer):
         check_map(self, inputs, mask)
 
     def compute_output_shape(self, input_shape):
-        """The shape of the gated map.
-
-        Args:
-            input_shape: `(batch, height, width, channels)`, or with the channels first.
-
-        Returns:
-            `input_shape`.
-        """
         return tuple(input_shape)
 
     def compute_output_spec(self, inputs, mask=None, return_attention_scores=False):
-        """The symbolic map, and gates where `return_attention_scores`; see `call`."""
         options = {"return_attention_scores": True}
         gated, channel_gates = self.channel_attention.compute_output_spec(inputs, **options)
         _, position_gates = self.spatial_attention.compute_output_spec(inputs, **options)
         return (gated, channel_gates, position_gates) if return_attention_scores else gated
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "ratio": self.ratio,
             "kernel_size": self.kernel_size,

@@ -71,11 +71,6 @@ class SpatialAttention(WithKernels, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Makes the convolution's kernel, and its bias with `use_bias`.
-
-        Args:
-            input_shape: `(batch, height, width, channels)`, or with the channels first.
-        """
         axes = len(input_shape) - 2
         one_size = isinstance(self.kernel_size, int)
         sizes = (self.kernel_size,) * axes if one_size else self.kernel_size
@@ -110,7 +105,6 @@ class SpatialAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return ops.squeeze(scores, axis=-1)  # (batch, height, width)
 
     def call(self, inputs, mask=None, return_attention_scores=False):
-        """Gates the positions; see the class."""
         mask = feature_maps.standardize_map_mask(mask, inputs)
         gates = ops.cast(ops.sigmoid(self.score(inputs, mask)), self.compute_dtype)
         if mask is not None:
@@ -122,18 +116,9 @@ class SpatialAttention(WithKernels, CheckedCall, keras.layers.Layer):
         check_map(self, inputs, mask)
 
     def compute_output_shape(self, input_shape):
-        """The shape of the gated map.
-
-        Args:
-            input_shape: `(batch, height, width, channels)`, or with the channels first.
-
-        Returns:
-            `input_shape`.
-        """
         return tuple(input_shape)
 
     def compute_output_spec(self, inputs, mask=None, return_attention_scores=False):
-        """The symbolic map, and gates where `return_attention_scores`; see `call`."""
         gated = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return gated
@@ -142,7 +127,6 @@ class SpatialAttention(WithKernels, CheckedCall, keras.layers.Layer):
         return gated, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "kernel_size": self.kernel_size,
             "use_bias": self.use_bias,

@@ -68,11 +68,6 @@ class SqueezeExcite(WithKernels, CheckedCall, keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        """Makes `W_1` and `W_2`, and their biases with `use_bias`.
-
-        Args:
-            input_shape: `(batch, height, width, channels)`, or with the channels first.
-        """
         channels = input_shape[feature_maps.channel_axis(self.data_format)]
         if channels is None:
             raise ValueError(
@@ -114,7 +109,6 @@ class SqueezeExcite(WithKernels, CheckedCall, keras.layers.Layer):
         return self.excite(feature_maps.mean_over_positions(inputs, mask, self.data_format))
 
     def call(self, inputs, mask=None, return_attention_scores=False):
-        """Gates the channels; see the class."""
         mask = feature_maps.standardize_map_mask(mask, inputs)
         gates = ops.cast(ops.sigmoid(self.score(inputs, mask)), self.compute_dtype)
         if mask is not None:  # a map without a real position has no gates either
@@ -127,18 +121,9 @@ class SqueezeExcite(WithKernels, CheckedCall, keras.layers.Layer):
         check_map(self, inputs, mask)
 
     def compute_output_shape(self, input_shape):
-        """The shape of the gated map.
-
-        Args:
-            input_shape: `(batch, height, width, channels)`, or with the channels first.
-
-        Returns:
-            `input_shape`.
-        """
         return tuple(input_shape)
 
     def compute_output_spec(self, inputs, mask=None, return_attention_scores=False):
-        """The symbolic map, and gates where `return_attention_scores`; see `call`."""
         gated = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return gated
@@ -146,7 +131,6 @@ class SqueezeExcite(WithKernels, CheckedCall, keras.layers.Layer):
         return gated, keras.KerasTensor((inputs.shape[0], channels), dtype=self.compute_dtype)
 
     def get_config(self):
-        """The arguments that make this layer again."""
         config = {
             "ratio": self.ratio,
             "use_bias": self.use_bias,
