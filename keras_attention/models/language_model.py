@@ -8,6 +8,7 @@ from keras_attention.layers.base.call_checks import check_input
 from keras_attention.models.generation import generate
 from keras_attention.models.sequence_model import SequenceModel
 from keras_attention.models.sequence_parts import (
+    check_filled_from_start,
     check_right_padding,
     embed,
     make_target_embedding,
@@ -135,6 +136,10 @@ class LanguageModel(SequenceModel):
         Returns:
             A dict: `ids` and `mask`, `(batch, prompt)`, and `start_id`, int32 `(batch,)`, the last
             token of each prompt, with which a search begins.
+
+        Raises:
+            ValueError: a row has padding, or False in its mask, before tokens, as far as these are
+                known.
         """
         check_input(self, "source", source, ("batch", "prompt"))
         if source_mask is None:
@@ -145,6 +150,7 @@ class LanguageModel(SequenceModel):
             source_mask = bool_where_known("source_mask", source_mask)
             check_fits("source_mask", source_mask, ids.shape)
             mask = as_bool(source_mask, "source_mask")
+        check_filled_from_start("source != pad_id" if source_mask is None else "source_mask", mask)
         last = _lengths(mask)[:, None] - 1  # (batch, 1)
         is_last = ops.arange(ops.shape(ids)[1], dtype="int32") == last  # (batch, prompt)
         start_id = ops.sum(ops.where(is_last, ids, 0), axis=1)

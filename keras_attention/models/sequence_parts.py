@@ -125,6 +125,25 @@ def check_right_padding(name, ids, pad_id):
         )
 
 
+def check_filled_from_start(name, mask):
+    """Raises ValueError for rows of a mask that have True after False, where it is known.
+
+    Args:
+        name: str, for the message.
+        mask: bool tensor `(batch, length)`.
+    """
+    mask = known(mask)
+    if mask is None:
+        return
+    wrong = (mask[:, 1:] & ~mask[:, :-1]).any(axis=1)
+    if wrong.any():
+        raise ValueError(
+            f"Expected each row of `{name}` to be True from its start on and False behind that, as "
+            f"padding stands on the right. Received: ({name})[{wrong.argmax()}]="
+            f"{mask[wrong.argmax()].tolist()}"
+        )
+
+
 def refuse_class_weight(arguments):
     """Raises ValueError for the `class_weight` of Keras' trainer.
 

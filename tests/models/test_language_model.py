@@ -192,6 +192,20 @@ LEFT = np.array([[0, 2, 5]], "int32")
         ),
         (lambda: make_model()(LEFT), r"`inputs` to be padded on the right. Received: inputs\[0\]"),
         (lambda: make_model().encode(LEFT), "`source` to be padded on the right"),
+        (
+            lambda: make_model().encode(LEFT, source_mask=LEFT != 0),
+            r"`source_mask` to be True from .* \(source_mask\)\[0\]=\[False, True, True\]",
+        ),
+        (
+            lambda: make_model().generate(
+                PROMPTS, decoding.Greedy(max_length=2), source_mask=PROMPTS != 5
+            ),
+            r"\(source_mask\)\[0\]=\[True, False, True, True\]",
+        ),
+        (
+            lambda: make_model().encode(np.array([[2, 5, 0], [2, 0, 5]], "int32")),
+            r"\(source != pad_id\)\[1\]=\[True, False, True\]",
+        ),
         (lambda: make_model().predict(LEFT, verbose=0), "`inputs` to be padded on the right"),
         (lambda: make_model().start(make_model().encode(PROMPTS)), "Received: max_length=None"),
         (
