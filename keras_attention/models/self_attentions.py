@@ -69,18 +69,56 @@ def restore_attention(attention, **config):
     )
 
 
-def check_attention(attention, position):
-    """Raises ValueError for a position inside attention beside an attention that is a layer.
+def check_attention(attention, settings, position, cross=False):
+    """Raises ValueError for arguments of a Transformer that its self-attention has no use for.
 
     Args:
         attention: as `standardize_attention` returned it.
+        settings: dict, the arguments of a `TransformerEncoder`.
         position: the position of a Transformer.
+        cross: bool. Whether blocks have cross-attention, which has dropout and heads from
+            `settings`, too.
     """
-    if isinstance(attention, dict) and isinstance(position, Position):
+    layer = restore_attention(attention)
+    if isinstance(layer, Attention):
+        name, own = type(layer).__name__, getattr(layer, "position", None)
+        if isinstance(position, Position):
+            raise ValueError(
+                "Expected a position inside attention to be an argument of `attention`, as that is "
+                f"a layer. Received: position={position}, attention={name}"
+            )
+        ignored = {} if cross else {"attention_dropout": 0, "num_key_value_heads": None}
+        for argument, default in ignored.items():
+            if settings[argument] != default:
+                raise ValueError(
+                    f"Expected no `{argument}` beside an `attention` that is a layer, which has "
+                    "its own dropout and heads. Received: "
+                    f"{argument}={settings[argument]}, attention={name}"
+                )
+        position = own
+    if isinstance(position, Position) and _adds_to_scores(position) and not has_scores(layer):
+        name = layer if isinstance(layer, str) else type(layer).__name__
         raise ValueError(
-            "Expected a position inside attention to be an argument of `attention`, as that is a "
-            f"layer. Received: position={position}, attention={attention['class_name']}"
+            "Expected a `position` that changes no scores beside linear attention, which has none: "
+            "one that is added to embeddings, or rotates, such as `RotaryPosition`. "
+            f"Received: position={type(position).__name__}, attention={name}"
         )
+
+
+def has_scores(attention):
+    """Whether a self-attention computes scores of queries and keys, to which a position may add.
+
+    Args:
+        attention: None, a name of `SELF_ATTENTIONS`, or an `Attention`.
+    """
+    if isinstance(attention, str):
+        make = SELF_ATTENTIONS[attention]
+        return not issubclass(getattr(make, "func", make), LinearAttention)
+    return not isinstance(attention, LinearAttention)
+
+
+def _adds_to_scores(position):
+    return position.needs_weights or type(position).bias is not Position.bias
 
 
 def check_steps(attention):

@@ -37,7 +37,8 @@ class TransformerDecoder(TransformerEncoder):
         alignment_head: int. Head of that block, or None for the mean over all.
         attention: the self-attention, see `TransformerEncoder`. It must decode step by step: those
             that read later positions in spite of a causal mask, such as `LinformerAttention`, are
-            refused. The cross-attention is `MultiHeadAttention` of `num_heads`.
+            refused. The cross-attention is `MultiHeadAttention` of `num_heads`,
+            `num_key_value_heads` and `attention_dropout`.
         cross: bool. Whether the blocks attend to an encoder's annotations.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 

@@ -53,7 +53,8 @@ class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer)
             `"sigmoid"`. Or a layer of `keras_attention.layers` that is not built, such as
             `SlidingWindowAttention(4, 32, window=16)`, whose contexts are as wide as its input:
             every block has its own, made from the layer's configuration, with the heads, position,
-            dropout and dtype of that.
+            dropout and dtype of that; `attention_dropout` and `num_key_value_heads` are refused
+            beside it. Linear attention takes no position that adds to scores, such as `"alibi"`.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
@@ -105,8 +106,9 @@ class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer)
         # taken for a layer of this one.
         self._position = keras.saving.serialize_keras_object(position)
         self._attention = standardize_attention(attention)
-        check_attention(self._attention, position)
         check_settings(self.settings)
+        cross = getattr(self, "cross", False)  # a decoder's
+        check_attention(self._attention, self.settings, position, cross)
         self.embedded = EmbeddedPosition(
             position, dropout, dtype=self.dtype_policy, name="embedded"
         )

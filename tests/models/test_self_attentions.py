@@ -150,6 +150,15 @@ def test_each_block_has_its_own():
     assert again.get_config() == encoder.get_config()
 
 
+def test_what_a_layer_or_linear_attention_takes():
+    """Rotary positions, and arguments that are those of the cross-attention, too."""
+    decoder = make_decoder(layers.LinearAttention(3, 2, position="rotary"), attention_dropout=0.5)
+    assert decoder.blocks[0].cross_attention.dropout == 0.5
+    assert decoder.blocks[0].self_attention.dropout == 0
+    encoder = models.TransformerEncoder(1, 3, 5, position="rotary", attention="performer")
+    assert encoder(inputs_of()[0]).shape == (2, 5, WIDTH)
+
+
 @pytest.mark.parametrize(("causal", "cross"), [(False, True), (True, False)])
 def test_causal_and_cross_are_two_things(causal, cross):
     settings = models.TransformerEncoder(1, 2, 5).settings
@@ -186,6 +195,26 @@ def test_causal_and_cross_are_two_things(causal, cross):
         (
             lambda: make_decoder(layers.LinearAttention(**HEADS), position="rotary"),
             "to be an argument of `attention`.*attention=LinearAttention",
+        ),
+        (
+            lambda: make_decoder("linear", position="alibi"),
+            "linear attention, which has none.* position=ALiBiPosition, attention=linear",
+        ),
+        (
+            lambda: models.TransformerEncoder(
+                1, 2, 5, attention=layers.PerformerAttention(**HEADS, position="t5")
+            ),
+            "position=T5Position, attention=PerformerAttention",
+        ),
+        (
+            lambda: models.TransformerEncoder(
+                1, 2, 5, attention=layers.MultiHeadAttention(**HEADS), attention_dropout=0.5
+            ),
+            "attention_dropout.*Received: attention_dropout=0.5, attention=MultiHeadAttention",
+        ),
+        (
+            lambda: make_decoder(layers.CosineAttention(), cross=False, num_key_value_heads=1),
+            "Received: num_key_value_heads=1, attention=CosineAttention",
         ),
         (
             lambda: make_decoder(layers.MultiHeadAttention(**HEADS, output_shape=7)),

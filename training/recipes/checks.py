@@ -24,8 +24,6 @@ NOT_NEGATIVE = {
 SHARES = {"model": ("dropout", "attention_dropout"), "fit": ("label_smoothing", "average_decay")}
 
 SUB_WORD = {"wordpiece", "sentencepiece"}
-# Self-attentions of a Transformer that never compute the score of a query and a key.
-WITHOUT_SCORES = {"linear", "performer"}
 
 
 def check_numbers(recipe):
@@ -130,11 +128,15 @@ def check_model(model, family):
             f"...). Received: {type(model).__name__}"
         )
     attention, position = (getattr(model, name, None) for name in ("attention", "position"))
-    if attention in WITHOUT_SCORES and position not in ("sinusoidal", "rotary"):
-        raise UserError(
-            f"--attention {attention} has no scores that --position {position} could change: "
-            "it takes sinusoidal or rotary."
-        )
+    if position not in (None, "sinusoidal", "rotary") and attention != "full":
+        # Needs Keras, which is slow to import.
+        from keras_attention.models.self_attentions import has_scores
+
+        if not has_scores(attention.replace("-", "_")):
+            raise UserError(
+                f"--attention {attention} has no scores that --position {position} could change: "
+                "it takes sinusoidal or rotary."
+            )
     if getattr(model, "num_key_value_heads", None) is not None:
         # Needs Keras, which is slow to import.
         from keras_attention.models import TRANSFORMER_SIZES
