@@ -173,7 +173,8 @@ class TransformerDecoder(TransformerEncoder):
 
         Raises:
             ValueError: there is no `max_length`, or more of it than the position has places; or the
-                decoder has cross-attention; or the attention has a state from step to step.
+                decoder has cross-attention; or the attention has a state from step to step and does
+                not say how it reads a prompt.
         """
         self._check_cross(False, "start_after")
         self._check_max_length(max_length)

@@ -22,8 +22,12 @@ ATTENTIONS = {
     "memory_compressed": {"attention": lambda: layers.MemoryCompressedAttention(2, 5, stride=2)},
     "bahdanau": {"attention": lambda: layers.BahdanauAttention(5)},
     "local": {"attention": lambda: layers.LocalAttention(layers.DotProductAttention(), window=2)},
+    "monotonic": {"attention": lambda: layers.MonotonicAttention(layers.BahdanauAttention(5))},
+    "location_sensitive": {
+        "attention": lambda: layers.LocationSensitiveAttention(units=5, filters=3, kernel_size=3)
+    },
 }
-DEFAULT = ("window", "linear", "performer", "rotary_grouped", "local")
+DEFAULT = ("window", "linear", "performer", "rotary_grouped", "local", "monotonic")
 every_attention = pytest.mark.parametrize(
     "name",
     [

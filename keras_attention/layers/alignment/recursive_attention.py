@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 from keras_attention.layers.base.attention import Attention
-from keras_attention.ops import NO_MASKS, weighted_sum
+from keras_attention.layers.base.causal_steps import lengthened
+from keras_attention.ops import NO_MASKS, Masks, weighted_sum
+from keras_attention.ops.masks import causal_mask
 from keras_attention.ops.precision import at_least_float32
 
 # Query positions that one inner loop goes through: see `_loop_in_blocks`.
@@ -137,6 +139,19 @@ class RecursiveAttention(Attention):
         weights = self.spread(alignments, query, memory, mask, training)
         weights = self._drop(ops.cast(weights, self.compute_dtype), training)
         return weighted_sum(weights, memory["value"]), weights, state
+
+    def fill_cache(self, x, max_length, mask=None):
+        """Reads the first positions, one after the other; see `CausalSteps`.
+
+        A position that is not read attends to nothing, and so leaves the state as it is.
+        """
+        x = ops.cast(x, self.compute_dtype)
+        memory = keras.tree.map_structure(
+            lambda kept: lengthened(kept, 1, max_length), self.project_memory(x)
+        )
+        masks = Masks(query=mask, attention=causal_mask(ops.shape(x)[1], max_length))
+        context, _, state = self.step(x, memory, masks)
+        return context, {"memory": memory, "state": state}
 
 
 def _whole_mask(masks, query, value):

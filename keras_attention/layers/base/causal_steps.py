@@ -87,7 +87,7 @@ class CausalSteps:
         x = ops.cast(x, self.compute_dtype)
         memory = self.project_memory(x)
         context, _ = self.attend(x, memory, Masks(causal=True))
-        memory = tree.map_structure(lambda kept: _lengthened(kept, 1, max_length), memory)
+        memory = tree.map_structure(lambda kept: lengthened(kept, 1, max_length), memory)
         state = self.start(memory)
         if set(state) == {"position"}:
             read = ops.ones(ops.shape(x)[:2], dtype="bool") if mask is None else mask
@@ -95,7 +95,8 @@ class CausalSteps:
         elif state:
             raise ValueError(
                 "Expected an attention that reads a prompt in one pass. Received: "
-                f"attention={type(self).__name__}, which has a state from step to step"
+                f"attention={type(self).__name__}, which has a state from step to step and no "
+                "`fill_cache` of its own"
             )
         return context, {"memory": memory, "state": state}
 
@@ -150,7 +151,7 @@ class CausalHeadSteps(CausalSteps):
         """Reads the first positions in one pass; see `CausalSteps`."""
         memory = self.project_memory(x)
         context, _ = self.attend(x, memory, Masks(causal=True), return_weights=False)
-        return context, {name: _lengthened(kept, 2, max_length) for name, kept in memory.items()}
+        return context, {name: lengthened(kept, 2, max_length) for name, kept in memory.items()}
 
     def step_cache(self, x, cache, positions, slots):
         """The next position; see `CausalSteps`.
@@ -166,8 +167,17 @@ class CausalHeadSteps(CausalSteps):
         return context, weights, cache
 
 
-def _lengthened(x, axis, length):
-    """A tensor with zeros behind it, `length` long along an axis."""
+def lengthened(x, axis, length):
+    """A tensor with zeros behind it.
+
+    Args:
+        x: A tensor.
+        axis: The axis that grows.
+        length: Its new size, an integer or a scalar tensor.
+
+    Returns:
+        A tensor `length` long along the axis.
+    """
     sizes = [(0, 0)] * len(x.shape)
     sizes[axis] = (0, length - ops.shape(x)[axis])
     return ops.pad(x, sizes)
