@@ -78,7 +78,9 @@ def registry():
             plain, details = without_details(hint)
             if kinds := families(plain):
                 hint = merged(kinds)
-                default = hint()
+                known = {part.name for part in dataclasses.fields(hint)}
+                given = vars(default) if dataclasses.is_dataclass(default) else {}
+                default = hint(**{name: given[name] for name in known & set(given)})
                 hint = typing.Annotated[(hint, *details)] if details else hint
             fields.append(
                 StructFieldSpec(

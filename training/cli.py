@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import sys
 from pathlib import Path
 from typing import Annotated, get_args
@@ -17,7 +18,12 @@ from keras_attention.printing import json_text, make_console
 from keras_attention.quiet import quiet_tensorflow
 from keras_attention.user_files import expand_home
 
-from .recipes.checks import check_data_family, check_family, check_selectors
+from .recipes.checks import (
+    check_selectors,
+    foreign_options,
+    refuse_data_option,
+    refuse_model_option,
+)
 from .recipes.data_options import (
     DATA_FAMILIES,
     SELECTORS,
@@ -28,8 +34,8 @@ from .recipes.data_options import (
     UnnamedData,
     changed_data,
 )
-from .recipes.file import read_recipe
-from .recipes.model_options import MODEL_FAMILIES, ModelKind, changed_model, model_family
+from .recipes.file import read_recipe, to_dict
+from .recipes.model_options import MODEL_FAMILIES, ModelKind, changed_model
 from .recipes.named import RECIPES, get
 from .recipes.recipe import BleuTokenizer, Recipe
 
@@ -96,12 +102,11 @@ def train_options(arguments):
     """
     named = bool(arguments) and not arguments[0].startswith("-")
     name = arguments[0] if named else DEFAULT
+    check_order(name, arguments)
     recipe = find_recipe(name)
-    recipe = dataclasses.replace(
-        recipe,
-        data=asked_data(recipe.data, arguments),
-        model=asked_model(recipe.model, arguments),
-    )
+    data, arguments = asked_data(recipe.data, arguments)
+    model, arguments = asked_model(recipe.model, arguments)
+    recipe = dataclasses.replace(recipe, data=data, model=model)
     # Without the search of the recipe: what the user said of it must be told from what it says.
     recipe = dataclasses.replace(recipe, search=SearchOptions())
     # The parser sees the options of one kind of data and of one family of models alone.
@@ -117,9 +122,7 @@ def train_options(arguments):
     )
     options = TrainArguments(**{**vars(parsed), "recipe": type(recipe)(**vars(parsed.recipe))})
     if options.recipe_name != name:  # The options before it changed the defaults of another recipe.
-        raise UserError(
-            f"The recipe comes first: keras-attention train {options.recipe_name} [options]."
-        )
+        refuse_order(options.recipe_name)
     options = with_given(options, arguments)
     if "warmup_steps" in options.given and "warmup_share" not in options.given:
         # Asked for, so the share that a recipe allows to its own number of steps is no limit.
@@ -127,6 +130,23 @@ def train_options(arguments):
         changed = dataclasses.replace(options.recipe, fit=fit)
         options = dataclasses.replace(options, recipe=changed)
     return options
+
+
+def check_order(name, arguments):
+    """Raises `UserError` where the name of another recipe stands behind the value of an option.
+
+    Args:
+        name: str. The recipe that the options are read for.
+        arguments: list of str.
+    """
+    for before, argument in itertools.pairwise(arguments):
+        if argument in RECIPES and argument != name and not before.startswith("-"):
+            refuse_order(argument)
+
+
+def refuse_order(name):
+    """Raises `UserError` for a recipe that does not stand first."""
+    raise UserError(f"The recipe comes first: keras-attention train {name} [options].")
 
 
 def train_command(options):
@@ -171,19 +191,24 @@ def asked_data(data, arguments):
         data: options of the data of a recipe.
         arguments: list of str.
 
+    Returns:
+        Options of the data, and the arguments without options of other kinds that say nothing.
+
     Raises:
         UserError: more than one kind is named, or an argument is an option of another kind.
     """
     given = given_values(arguments)
     named = {name: given[name] for name in SELECTORS if given.get(name)}
-    data = changed_data(data, **named)
-    own = {field.name for field in dataclasses.fields(data)}
-    for field in (field for kind in DATA_FAMILIES for field in dataclasses.fields(kind)):
-        if field.name in given and field.name not in own:
-            if isinstance(data, UnnamedData):
-                check_selectors(SELECTORS, [])
-            check_data_family(type(data), field.name, given[field.name])
-    return data
+    if named:  # In place of the recipe's own.
+        data = changed_data(data, **{**dict.fromkeys(SELECTORS, ""), **named})
+
+    def refuse(name, value):
+        if isinstance(data, UnnamedData):
+            check_selectors(SELECTORS, [])
+        refuse_data_option(type(data), name, value)
+
+    foreign = foreign_options(type(data), DATA_FAMILIES)
+    return data, without_foreign(arguments, foreign, refuse)
 
 
 def asked_model(model, arguments):
@@ -193,19 +218,50 @@ def asked_model(model, arguments):
         model: options of the model of a recipe.
         arguments: list of str.
 
+    Returns:
+        Options of the model, and the arguments without options of other families that say nothing.
+
     Raises:
         UserError: an argument is an option of another family.
     """
-    given = given_values(arguments)
-    if given.get("model") in get_args(ModelKind):
-        model = changed_model(model, model=given["model"])
-    family = model_family(model.model)
-    for other in MODEL_FAMILIES:
-        for field in dataclasses.fields(other):
-            flag = {field.name, f"no_{field.name}"} & set(given)
-            if flag:
-                check_family(family, field.name, given[flag.pop()], model.model)
-    return model
+    asked = given_values(arguments).get("model")
+    if asked in get_args(ModelKind):
+        model = changed_model(model, model=asked)
+    foreign = foreign_options(type(model), MODEL_FAMILIES)
+    return model, without_foreign(
+        arguments, foreign, lambda name, value: refuse_model_option(name, value, model.model)
+    )
+
+
+def without_foreign(arguments, foreign, refuse):
+    """Arguments without the options of other families, where these say nothing.
+
+    Args:
+        arguments: list of str.
+        foreign: dict of `dataclasses.Field` by the name of the option.
+        refuse: function of a name and a value, called for an option that says something: its value
+            is neither empty nor the default. Not where help is asked for.
+    """
+    flags = {"--" + name.replace("_", "-"): field for name, field in foreign.items()}
+    negations = {"--no-" + flag[2:]: field for flag, field in flags.items() if field.type is bool}
+    kept, rest = [], list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--":
+            return [*kept, argument, *rest]
+        flag, assigned, value = argument.partition("=")
+        flag = flag.replace("_", "-")
+        field = flags.get(flag) or negations.get(flag)
+        if field is None:
+            kept.append(argument)
+            continue
+        if field.type is bool:
+            value = str(flag in flags)
+        elif not assigned:
+            value = rest.pop(0) if rest else ""
+        if value not in ("", str(field.default)) and not {"-h", "--help"} & set(arguments):
+            refuse(field.name, value)
+    return kept
 
 
 def train_help(model):
@@ -277,7 +333,10 @@ def recipes_command(options):
         options: `RecipesArguments`.
     """
     if options.json:
-        entries = {name: dataclasses.asdict(entry) for name, entry in RECIPES.items()}
+        entries = {
+            name: {**vars(entry), "recipe": to_dict(entry.recipe)}
+            for name, entry in RECIPES.items()
+        }
         print(json_text(entries, indent=2))
         return
     table = Table("recipe", "what", "cost", "expected score")

@@ -65,14 +65,21 @@ class Codec(tf.Module):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        if cls.kind:
-            Codec.kinds[cls.kind] = cls
+        if not vars(cls).get("kind"):  # A subclass without a kind of its own is saved as its base.
+            return
+        taken = Codec.kinds.get(cls.kind)
+        if taken and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(
+                f"Expected a `kind` that no other codec has; {taken.__qualname__} has it. "
+                f"Received: kind={cls.kind!r} of {cls.__qualname__}"
+            )
+        Codec.kinds[cls.kind] = cls
 
     def encode(self, raw):
         """Turn raw things into rows of ids or frames.
 
         Args:
-            raw: tensor, list or array of the batch, as `spec` has it.
+            raw: tensor of the batch, as `spec` has it.
 
         Returns:
             A `tf.RaggedTensor` of shape `(batch, None)`, or `(batch, None, features)`.
@@ -132,9 +139,18 @@ class Codec(tf.Module):
 
         Returns:
             A `tf.Tensor` of shape `(batch, length)`, or `(batch, length, features)`.
+
+        Raises:
+            tf.errors.InvalidArgumentError: a row is longer than `length`: none is cut.
         """
-        shape = None if length is None else [None, length, *encoded.shape[2:]]
-        return encoded.to_tensor(self.pad_id, shape=shape)
+        rows = encoded.to_tensor(self.pad_id)
+        if length is None:
+            return rows
+        missing = tf.cast(length, tf.int32) - tf.shape(rows)[1]
+        check = tf.debugging.assert_non_negative(missing, "A row is longer than `length`.")
+        with tf.control_dependencies([check] if check is not None else []):
+            paddings = [[0, 0], [0, missing], *[[0, 0]] * (rows.shape.rank - 2)]
+            return tf.pad(rows, paddings, constant_values=tf.cast(self.pad_id, rows.dtype))
 
     def read(self, path):
         """The raw things in a file that a user names on the command line.
@@ -175,6 +191,10 @@ class Codec(tf.Module):
         Args:
             folder: path, made if it is missing.
         """
+        if not self.kind:
+            raise ValueError(
+                f"Expected a `kind`, which names the class on disk. Received: {type(self).__name__}"
+            )
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         config = {"format": FORMAT, "kind": self.kind, **self.get_config(), **self._save(folder)}

@@ -20,13 +20,13 @@ def load(folder):
     Raises:
         UserError: the folder is missing or broken, or of an unknown kind.
     """
-    # Tokenizers make themselves known when they are imported; they are built on codecs.
-    import keras_attention.text  # noqa: F401
+    if (Path(folder) / TOKENIZER_FILE).exists():
+        from keras_attention.text import load as load_tokenizer  # Tokenizers are built on codecs.
 
-    is_text = (Path(folder) / TOKENIZER_FILE).exists()
-    file, noun = (TOKENIZER_FILE, "tokenizer") if is_text else (CODEC_FILE, "codec")
-    kind = read_config(folder, file, noun)["kind"]
-    kinds = {name: found for name, found in Codec.kinds.items() if found.config_file == file}
+        return load_tokenizer(folder)
+    kind = read_config(folder, CODEC_FILE, "codec")["kind"]
+    kinds = {name: found for name, found in Codec.kinds.items() if found.config_file == CODEC_FILE}
     if kind not in kinds:
-        raise UserError(f"Expected a kind of {noun} among {', '.join(kinds)}. Received: {kind!r}.")
+        known = ", ".join(kinds) or "those that are imported, which are none"
+        raise UserError(f"Expected a kind of codec among {known}. Received: {kind!r}.")
     return kinds[kind].load(folder)

@@ -1,23 +1,22 @@
 """Tokenizers by the name of their kind."""
 
+from keras_attention.codecs.codec import Codec
 from keras_attention.codecs.storage import TOKENIZER_FILE, read_config
 from keras_attention.errors import UserError
 from keras_attention.text.byte import ByteTokenizer
 from keras_attention.text.character import CharacterTokenizer
 from keras_attention.text.sentencepiece import SentencePieceTokenizer
+from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.word import WordTokenizer
 from keras_attention.text.wordpiece import WordPieceTokenizer
 
-KINDS = {
-    tokenizer.kind: tokenizer
-    for tokenizer in (
-        CharacterTokenizer,
-        ByteTokenizer,
-        WordTokenizer,
-        WordPieceTokenizer,
-        SentencePieceTokenizer,
-    )
-}
+BUILT_IN = (
+    CharacterTokenizer,
+    ByteTokenizer,
+    WordTokenizer,
+    WordPieceTokenizer,
+    SentencePieceTokenizer,
+)
 
 
 def load(folder):
@@ -50,8 +49,10 @@ def train(kind, strings, **options):
 
 
 def _class_of(kind):
-    if kind not in KINDS:
+    known = {tokenizer.kind: tokenizer for tokenizer in BUILT_IN}
+    known |= {name: kind for name, kind in Codec.kinds.items() if issubclass(kind, Tokenizer)}
+    if kind not in known:
         raise UserError(
-            f"Expected a kind of tokenizer among {', '.join(KINDS)}. Received: {kind!r}."
+            f"Expected a kind of tokenizer among {', '.join(known)}. Received: {kind!r}."
         )
-    return KINDS[kind]
+    return known[kind]

@@ -32,6 +32,10 @@ def test_a_codec_of_frames_is_padded_and_knows_its_lengths():
     expected = [[1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]]
     np.testing.assert_array_equal(Steps().padded(encoded, 4)[..., 0], expected)
     assert Steps().padded(encoded).shape == (3, 3, 1)
+    in_a_graph = tf.function(lambda length: Steps().padded(encoded, length))
+    assert in_a_graph(tf.constant(5)).shape == (3, 5, 1)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="longer than `length`"):
+        Steps().padded(encoded, 2)
 
 
 def test_a_codec_is_found_by_its_kind(tmp_path):
@@ -75,3 +79,26 @@ def test_a_text_codec_reads_the_lines_of_a_file(tmp_path):
     assert text.ByteTokenizer().read(tmp_path / "a.txt") == ["eins", "zwei\u2028drei"]
     with pytest.raises(UserError, match="steps-of-a-test codec reads no files"):
         Steps().read(tmp_path / "a.txt")
+
+
+def test_a_kind_belongs_to_one_class(tmp_path):
+    class Upper(text.WordTokenizer):
+        """Has no kind of its own."""
+
+    text.WordTokenizer.train(["a b"]).save(tmp_path)
+    assert type(codecs.load(tmp_path)) is type(text.load(tmp_path)) is text.WordTokenizer
+    with pytest.raises(ValueError, match="`kind` that no other codec has; Steps has it"):
+
+        class Other(codecs.Codec):
+            kind = "steps-of-a-test"
+
+    with pytest.raises(ValueError, match="Expected a `kind`, which names the class"):
+        codecs.Codec().save(tmp_path)
+
+
+def test_a_custom_tokenizer_is_loaded_as_the_others(tmp_path):
+    class Reversed(text.ByteTokenizer):
+        kind = "reversed-of-a-test"
+
+    Reversed().save(tmp_path)
+    assert type(text.load(tmp_path)) is type(codecs.load(tmp_path)) is Reversed

@@ -16,6 +16,7 @@ from keras_attention.training import (
     DataOptions,
     ModelOptions,
     Pairs,
+    RecurrentOptions,
     TextOptions,
     TransformerOptions,
     make_model,
@@ -329,3 +330,26 @@ def test_options_of_another_kind_of_data_are_refused():
     assert kept == Tables(train_table="b", encoding="latin-1", test_size=3)
     other = changed_data(kept, train_table="", train_source="c")
     assert other == ParallelFiles(train_source="c", encoding="latin-1", test_size=3)
+
+
+def test_options_of_another_family_that_say_nothing_are_no_mistake():
+    assert ModelOptions(norm="pre", num_key_value_heads=None) == RecurrentOptions()
+    assert DataOptions(embedded="dates", train_source="", encoding="auto") == EmbeddedData()
+
+
+def test_options_that_are_none_of_the_choices():
+    with pytest.raises(UserError, match="--attention must be one of full, .* sliding_window"):
+        changed(TINY, model={"model": "transformer-tiny", "attention": "sliding_window"}).check()
+    with pytest.raises(UserError, match="--model must be one of recurrent, .*: transformr-tiny"):
+        dataclasses.replace(TINY, model=ModelOptions("transformr-tiny")).check()
+
+
+def test_data_of_another_kind_is_another_recipe():
+    files = changed(TINY, data={"embedded": "", "train_source": "a", "train_target": "b"})
+    assert ("embedded", "dates", "") in differences(TINY, files)
+    assert ("embedded", "", "dates") in differences(files, TINY)
+
+
+def test_files_of_validation_or_test_say_which_kind_of_data_it_is():
+    assert DataOptions(test_table="a") == Tables(test_table="a")
+    assert DataOptions(validation_source="a") == ParallelFiles(validation_source="a")

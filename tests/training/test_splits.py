@@ -1,9 +1,11 @@
 """Options of the data, from a recipe to the pairs of each split."""
 
+import dataclasses
+
 import pytest
 
 from keras_attention.errors import UserError
-from keras_attention.training import DataOptions, load_splits
+from keras_attention.training import DataOptions, load_splits, recipes
 from keras_attention.training.data.data_paths import absolute
 
 
@@ -73,3 +75,12 @@ def test_paths_of_a_recipe_are_absolute_even_of_an_unknown_home(write, tmp_path)
     options = absolute(DataOptions(train_table=path, test_table="~no-such-user/b.csv"))
     assert options.train_table == str(tmp_path / "a.csv")
     assert options.test_table.endswith("/~no-such-user/b.csv")
+
+
+def test_a_selector_that_was_put_in_place_of_none(write):
+    options = recipes.get("translation").data
+    table = write("pairs.csv", "".join(f"{word},{word}s\n" for word in ("cat", "dog", "hen")))
+    named = dataclasses.replace(options, train_table=table, validation_share=0.3, test_share=0.3)
+    assert len(load_splits(named, 0, lambda line: None).train) == 1
+    with pytest.raises(UserError, match="Exactly one of .* Received: none"):
+        load_splits(options, 0)

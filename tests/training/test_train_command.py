@@ -144,3 +144,18 @@ def test_defaults_of_the_flags_are_those_of_the_recipe(capsys):
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     epochs = recipes.get("dates").fit.epochs
     assert f"Passes over the training pairs. (default: {epochs})" in text
+
+
+def test_options_that_name_other_data_or_another_family(asked, capsys):
+    files = ["--train-source", "a", "--train-target", "b"]
+    assert main(["train", "dates", *files, "--embedded=", "--norm", "pre"]) == 0
+    assert asked["recipe"].data.train_source == "a" and asked["recipe"].data.train_size == 60_000
+    assert asked["recipe"].model == recipes.get("dates").model
+    assert main(["train", "dates", *files, "--train-table", "c"]) == 2
+    assert "Received: --train-source, --train-table" in capsys.readouterr().err
+    assert main(["train", "dates", "--model", "transformer-tiny", "--no-bidirectional"]) == 2
+    assert "--bidirectional is for the recurrent model. Received: False" in capsys.readouterr().err
+    assert main(["train", "--norm", "post", "dates-transformer"]) == 2
+    assert "The recipe comes first: keras-attention train dates-tr" in capsys.readouterr().err
+    assert main(["train", "translation", "--source-column", "3"]) == 2
+    assert "Exactly one of --embedded, --train-source" in capsys.readouterr().err

@@ -7,10 +7,12 @@ from keras_attention.errors import UserError
 from ..recipes.checks import check_selectors
 from ..recipes.data_options import (
     SELECTORS,
+    DataOptions,
     EmbeddedData,
     ParallelFiles,
     Tables,
     TfdsData,
+    UnnamedData,
     changed_data,
 )
 from . import datasets
@@ -44,6 +46,8 @@ def load_splits(options, seed, report=print):
     Raises:
         UserError: no data is named, or more than one kind, or it cannot be read.
     """
+    if isinstance(options, UnnamedData):  # A selector may have been put in its place since.
+        options = DataOptions(**vars(options))
     check_selectors(SELECTORS, [name for name in SELECTORS if getattr(options, name, "")])
     splits = _fill(READERS[type(options)](options, seed, report), options, seed)
     sizes = (options.train_size, options.validation_size, options.test_size)

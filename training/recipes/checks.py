@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import get_args
 
 from keras_attention.errors import UserError
 
@@ -74,18 +75,68 @@ def check_pairs_of_options(recipe):
         )
 
 
-def check_family(family, name, value, model):
-    """Raises `UserError` for an option that a family of models does not have.
+def check_choices(recipe):
+    """Raises `UserError` for a value that is none of those that an option can have.
+
+    Args:
+        recipe: `Recipe`.
+    """
+    for group in filter(dataclasses.is_dataclass, vars(recipe).values()):
+        for field in dataclasses.fields(group):
+            value, choices = getattr(group, field.name), get_args(field.type)
+            if choices and type(None) not in choices and value not in choices:
+                names = ", ".join(str(choice) for choice in choices if choice != "")
+                raise UserError(f"{_flag(field.name)} must be one of {names}. Received: {value}")
+
+
+def fits(kind, value):
+    """Whether an option of a type may have a value."""
+    choices = get_args(kind)
+    if type(None) in choices:  # An option that need not be given.
+        (kind,) = set(choices) - {type(None)}
+        return value is None or fits(kind, value)
+    if choices:
+        return value in choices
+    return type(value) is kind or (kind is float and type(value) is int)
+
+
+def foreign_options(family, families):
+    """The options that other families have and this one has not.
 
     Args:
         family: class of options.
+        families: all classes of its kind.
+
+    Returns:
+        Dict of `dataclasses.Field` by the name of the option.
+    """
+    own = {field.name for field in dataclasses.fields(family)}
+    fields = [field for other in families for field in dataclasses.fields(other)]
+    return {field.name: field for field in fields if field.name not in own}
+
+
+def refuse_model_option(name, value, model):
+    """Raises `UserError` for an option of another family of models.
+
+    Args:
         name: str. Name of the option.
         value: what the option was to be.
         model: str. The model that was asked for.
     """
-    if name not in {field.name for field in dataclasses.fields(family)}:
-        owner = "Transformers" if model == "recurrent" else "the recurrent model"
-        raise UserError(f"{_flag(name)} is for {owner}. Received: {value} with --model {model}")
+    owner = "Transformers" if model == "recurrent" else "the recurrent model"
+    raise UserError(f"{_flag(name)} is for {owner}. Received: {value} with --model {model}")
+
+
+def refuse_data_option(family, name, value):
+    """Raises `UserError` for an option of another kind of data.
+
+    Args:
+        family: class of options of the data that was asked for.
+        name: str. Name of the option.
+        value: what the option was to be.
+    """
+    what = family.__doc__.partition(".")[0].partition(":")[0].lower()
+    raise UserError(f"{_flag(name)} does not fit this data ({what}). Received: {value}")
 
 
 def check_selectors(selectors, named, at_least=1):
@@ -100,19 +151,6 @@ def check_selectors(selectors, named, at_least=1):
         flags = ", ".join(map(_flag, selectors))
         given = ", ".join(map(_flag, named)) or "none"
         raise UserError(f"Exactly one of {flags} must say where pairs come from. Received: {given}")
-
-
-def check_data_family(family, name, value):
-    """Raises `UserError` for an option that a kind of data does not have.
-
-    Args:
-        family: class of options.
-        name: str. Name of the option.
-        value: what the option was to be.
-    """
-    if name not in {field.name for field in dataclasses.fields(family)}:
-        what = family.__doc__.partition(".")[0].partition(":")[0].lower()
-        raise UserError(f"{_flag(name)} does not fit this data ({what}). Received: {value}")
 
 
 def check_model(model, family):

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from .checks import check_data_family, check_selectors
+from .checks import check_selectors, foreign_options, refuse_data_option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,14 +131,20 @@ def data_family(options):
     """The class of the options of data.
 
     Args:
-        options: dict of options, among which at most one selector has a value.
+        options: dict of options, among which at most one selector has a value. Without one, files
+            of validation or test say which kind it is.
 
     Raises:
         UserError: more than one has.
     """
     named = [name for name in SELECTORS if options.get(name)]
     check_selectors(SELECTORS, named, at_least=0)
-    return SELECTORS[named[0]] if named else UnnamedData
+    if named:
+        return SELECTORS[named[0]]
+    for family, side in ((Tables, "table"), (ParallelFiles, "source"), (ParallelFiles, "target")):
+        if any(options.get(f"{split}_{side}") for split in ("validation", "test")):
+            return family
+    return UnnamedData
 
 
 def DataOptions(**options):
@@ -161,12 +167,10 @@ def DataOptions(**options):
     'Tables'
     """
     family = data_family(options)
-    known = {field.name: field for kind in DATA_FAMILIES for field in dataclasses.fields(kind)}
-    own = {field.name for field in dataclasses.fields(family)}
+    foreign = foreign_options(family, DATA_FAMILIES)
     for name, value in options.items():
-        if name in known and value not in ("", known[name].default):
-            check_data_family(family, name, value)
-    foreign = set(known) - own
+        if name in foreign and value not in ("", foreign[name].default):
+            refuse_data_option(family, name, value)
     return family(**{name: value for name, value in options.items() if name not in foreign})
 
 

@@ -7,8 +7,8 @@ from keras_attention.errors import UserError
 from keras_attention.files import read_json
 from keras_attention.json_shapes import Optional
 
-from .checks import check_family
-from .data_options import DATA_FAMILIES, EmbeddedData, Tables, data_family
+from .checks import fits, refuse_model_option
+from .data_options import DATA_FAMILIES, SELECTORS, EmbeddedData, Tables, data_family
 from .model_options import MODEL_FAMILIES, RecurrentOptions, TransformerOptions, model_family
 from .recipe import Recipe
 
@@ -70,9 +70,9 @@ def _model_family(options):
     for name, value in options.items():
         is_foreign = name in others and name not in own
         if is_foreign and family is RecurrentOptions and value != others[name].default:
-            check_family(family, name, value, model)
+            refuse_model_option(name, value, model)
         if family is TransformerOptions and name in own and name in others:
-            is_foreign = value in get_args(others[name].type) and not _fits(own[name].type, value)
+            is_foreign = value in get_args(others[name].type) and not fits(own[name].type, value)
         if not is_foreign:
             kept[name] = value
     return family, kept
@@ -136,20 +136,9 @@ def _value(kind, name, value):
     """`value` if it is of the type that a field of a recipe has; a group is made from its dict."""
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return _group(kind, name, value)
-    if not _fits(kind, value):
+    if not fits(kind, value):
         raise UserError(f"The recipe has a wrong value: {name} cannot be {value!r}.")
     return value
-
-
-def _fits(kind, value):
-    """Whether an option may have a value."""
-    choices = get_args(kind)
-    if type(None) in choices:  # An option that need not be given.
-        (kind,) = set(choices) - {type(None)}
-        return value is None or _fits(kind, value)
-    if choices:
-        return value in choices
-    return type(value) is kind or (kind is float and type(value) is int)
 
 
 def _group(group, name, options):
@@ -183,7 +172,10 @@ def differences(recipe, other):
     for group, options in ours.items():
         # What one of two families does not have is as if it had the default there.
         kinds = type(getattr(recipe, group)), type(getattr(other, group))
-        defaults = {name: field.default for name, field in _fields(*kinds).items()}
+        defaults = {
+            name: "" if name in SELECTORS else field.default
+            for name, field in _fields(*kinds).items()
+        }
         sides = {**defaults, **options}, {**defaults, **theirs[group]}
         rows += [(name, *(side[name] for side in sides)) for name in defaults]
     return [row for row in rows if row[1] != row[2]]

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from .checks import check_family
+from .checks import foreign_options, refuse_model_option
 
 ModelKind = Literal[
     "recurrent", "transformer-tiny", "transformer-small", "transformer-base", "transformer-big"
@@ -126,9 +126,12 @@ def ModelOptions(model="recurrent", **options):
     'TransformerOptions'
     """
     family = model_family(model)
+    foreign = foreign_options(family, MODEL_FAMILIES)
     for name, value in options.items():
-        check_family(family, name, value, model)
-    return family(model=model, **options)
+        if name in foreign and value != foreign[name].default:
+            refuse_model_option(name, value, model)
+    own = {name: value for name, value in options.items() if name not in foreign}
+    return family(model=model, **own)
 
 
 def changed_model(options, **changes):

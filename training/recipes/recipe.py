@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from keras_attention.decoding.search_options import SearchOptions
 
-from .checks import check_model, check_numbers, check_pairs_of_options, check_search
+from .checks import check_choices, check_model, check_numbers, check_pairs_of_options, check_search
 from .data_options import EmbeddedData, ParallelFiles, Tables, TfdsData, UnnamedData
 from .model_options import RecurrentOptions, TransformerOptions, model_family
 
@@ -118,6 +118,7 @@ class Recipe:
 
     def check(self):
         """Raises `UserError` where two options do not fit each other or a number makes no sense."""
+        check_choices(self)
         check_numbers(self)
         check_pairs_of_options(self)
         check_model(self.model, model_family(self.model.model))
