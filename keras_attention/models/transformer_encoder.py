@@ -1,6 +1,7 @@
 """Transformer encoder."""
 
 import keras
+from keras import ops
 
 from keras_attention.decoding.arguments import positive_integer, share
 from keras_attention.layers.base.argument_checks import get_object
@@ -19,7 +20,8 @@ from keras_attention.models.transformer_blocks import (
     check_settings,
     make_norm,
 )
-from keras_attention.ops.masks import leading_padding
+from keras_attention.ops.fitting import as_bool
+from keras_attention.ops.masks import leading_padding, rolled
 
 NAMED = {**POSITIONS, "sinusoidal": SinusoidalPosition}
 
@@ -60,7 +62,8 @@ class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer)
     Call arguments:
         inputs: float tensor `(batch, source, width)`.
         mask: bool tensor `(batch, source)`, `True` at real positions. Positions that are added to
-            the input count from the first real one, so that padding may stand on either side.
+            the input, and blocks of sparse attention, count from the first real one, so that
+            padding may stand on either side.
         training: bool. Whether dropout is active.
 
     Output:
@@ -159,9 +162,19 @@ class TransformerEncoder(RematerializedByParts, CheckedCall, keras.layers.Layer)
             self.last_norm.build(inputs_shape)
 
     def call(self, inputs, mask=None, training=None):
+        if mask is None:
+            return self._annotate(inputs, None, 0, training)
         # Positions count from the first real one: sources may be padded on the left.
-        counts = mask is not None and self.embedded.adds
-        start = -leading_padding(mask) if counts else 0
+        if not self.blocks[0].self_attention.counts_from_start:
+            start = -leading_padding(mask) if self.embedded.adds else 0
+            return self._annotate(inputs, mask, start, training)
+        everywhere = ops.ones(ops.shape(inputs)[:2], dtype="bool")
+        mask = ops.logical_and(as_bool(mask, "mask"), everywhere)
+        padding = leading_padding(mask)
+        inputs, mask = rolled(inputs, padding), rolled(mask, padding)
+        return rolled(self._annotate(inputs, mask, 0, training), -padding)
+
+    def _annotate(self, inputs, mask, start, training):
         x = self.embedded(inputs, start=start, training=training)
         for block in self.blocks:
             x = block(x, mask=mask, training=training)

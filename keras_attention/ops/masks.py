@@ -230,6 +230,23 @@ def leading_padding(mask):
     return ops.sum(ops.cast(before, "int32"), axis=-1)
 
 
+def rolled(x, steps):
+    """Rows moved to the left, each by its own number of steps; what falls out comes in behind.
+
+    Args:
+        x: Tensor of shape `(batch, length)` or `(batch, length, features)`.
+        steps: Int32 tensor of shape `(batch,)` or `(1,)`, of numbers down to minus the length.
+
+    Returns:
+        Tensor of the shape of `x`.
+    """
+    batch, length = ops.shape(x)[:2]
+    places = ops.expand_dims(steps, axis=-1) + ops.arange(length, dtype="int32")
+    places = (places + length) % length + ops.arange(batch, dtype="int32")[:, None] * length
+    moved = ops.take(ops.reshape(x, (-1, *x.shape[2:])), places, axis=0)
+    return ops.reshape(moved, (batch, length, *x.shape[2:]))  # as JAX forgets of an empty batch
+
+
 def causal_mask(query_length, key_length):
     """The past and the present: position `i` attends to `j <= i`.
 

@@ -144,6 +144,30 @@ def test_an_encoder_with_any_attention():
     assert (differs.max(axis=(0, 2)) > 1e-4).tolist() == [False, False, True, True, True]
 
 
+FROM_THE_START = {
+    **{name: lambda name=name: name for name in models.SELF_ATTENTIONS},
+    "block_sparse": lambda: layers.BlockSparseAttention(**HEADS, block_length=2, random_blocks=1),
+    "global_tokens": lambda: layers.SlidingWindowAttention(**HEADS, window=2, global_tokens=1),
+    "hard": lambda: layers.HardAttention(layers.LuongLocationAttention(max_length=15)),
+    "linformer": lambda: layers.LinformerAttention(**HEADS, max_length=15, projected_length=2),
+    **{name: CASES[name] for name in ("memory_compressed", "pattern_of_ones_own", "monotonic")},
+}
+
+
+@pytest.mark.parametrize("name", FROM_THE_START)
+def test_padding_on_either_side_of_a_source_changes_nothing(name):
+    encoder = models.TransformerEncoder(1, 2, 5, attention=FROM_THE_START[name]())
+    encoder.build((2, 15, WIDTH))
+    spread(encoder)
+    x, _, _ = inputs_of(target=12)
+    expected = ops.convert_to_numpy(encoder(x))
+    padded, mask = np.full((2, 15, WIDTH), 9, "float32"), np.zeros((2, 15), "bool")
+    for row, start in enumerate((3, 1)):
+        padded[row, start : start + 12], mask[row, start : start + 12] = x[row], True
+    found = ops.convert_to_numpy(encoder(padded, mask=mask))
+    np.testing.assert_allclose(found[mask].reshape(x.shape), expected, atol=2e-5)
+
+
 def test_each_block_has_its_own():
     given = layers.LinearAttention(3, 2, position="rotary", name="mine")
     encoder = models.TransformerEncoder(2, 2, 5, attention=given)

@@ -70,6 +70,11 @@ class ChoiceAttention(Attention):
     def _goes_by_order(self):
         return self.attention._goes_by_order
 
+    @property
+    def counts_from_start(self):
+        """As the inner attention does."""
+        return self.attention.counts_from_start
+
     def build(self, query_shape, value_shape, key_shape=None):
         build_once(self.attention, self, query_shape, value_shape, key_shape)
 

@@ -41,6 +41,7 @@ class RecursiveAttention(Attention):
     """
 
     _goes_by_order = True
+    counts_from_start = True  # The state before the first step is that of the first position.
 
     def start(self, memory):
         """The state before the first step: no position has any weight.

@@ -83,6 +83,9 @@ class Attention(CausalSteps, CheckedCall, keras.layers.Layer):
     _multiplies_inputs = False
     # Whether it matters which position stands beside which.
     _goes_by_order = False
+    # Whether it matters how far from the first position of all a position stands, so that contexts
+    # change where padding is put in front.
+    counts_from_start = False
     # Arguments of a base class that a subclass sets by itself and does not take.
     _fixed_arguments = ()
     # What stands between batch and queries in the shape of the weights.

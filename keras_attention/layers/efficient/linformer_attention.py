@@ -69,6 +69,7 @@ class LinformerAttention(MultiHeadAttention):
     """
 
     _goes_by_order = True
+    counts_from_start = True
     cannot_step = "each of its projected keys is made of all positions, later ones included"
 
     def __init__(

@@ -69,6 +69,7 @@ class MemoryCompressedAttention(MultiHeadAttention):
     """
 
     _goes_by_order = True
+    counts_from_start = True
 
     def __init__(
         self,

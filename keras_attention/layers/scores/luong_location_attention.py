@@ -61,6 +61,7 @@ class LuongLocationAttention(WithKernels, Attention):
 
     _fixed_inputs = ("query",)
     _goes_by_order = True
+    counts_from_start = True
 
     def __init__(self, max_length, normalizer="softmax", dropout=0.0, seed=None, **kwargs):
         super().__init__(normalizer=normalizer, dropout=dropout, seed=seed, **kwargs)

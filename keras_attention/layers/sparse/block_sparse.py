@@ -86,7 +86,9 @@ class BlockSparseAttention(PatternAttention):
 
     The paper draws among all blocks of one length. Here even draws look back and odd ones ahead, as
     far as the block stands from the start; they do not depend on the length, so that neither
-    padding nor the next token of a decoder changes them. All heads share the draws.
+    padding behind the input nor the next token of a decoder changes them. All heads share the
+    draws. Blocks are counted from the first position, whether it is padding or not; only
+    `TransformerEncoder` counts from the first real one.
 
     Args:
         num_heads: Number of query heads.

@@ -67,6 +67,8 @@ class FixedAttention(PatternAttention):
 
     A query has `block_length + summary_length * length / block_length` scores. The paper's blocks
     are 128 or 256 long, their ends 8 to 32. It suits data without a period, such as text.
+    Blocks are counted from the first position, whether it is padding or not; only
+    `TransformerEncoder` counts from the first real one.
 
     Args:
         num_heads: Number of query heads.

@@ -30,6 +30,10 @@ class Pattern:
     0.0
     """
 
+    # Whether it matters how far from the first position a position stands, and not only how far
+    # positions stand from each other. True is always right: see `TransformerEncoder`.
+    counts_from_start = True
+
     def allowed(self, query_positions, key_positions):
         """The definition.
 

@@ -55,6 +55,11 @@ class PatternAttention(MultiHeadAttention):
             for name, setting in self.pattern.get_config().items():
                 setattr(self, name, setting)
 
+    @property
+    def counts_from_start(self):
+        """As the pattern does; see `Pattern`."""
+        return self.pattern.counts_from_start
+
     def attend(
         self,
         query,

@@ -32,6 +32,11 @@ class SlidingWindow(Pattern):
         self.window = window if isinstance(window, int) else list(reach)
         self.global_tokens = global_tokens
 
+    @property
+    def counts_from_start(self):
+        """Whether there are global tokens; see `Pattern`."""
+        return self.global_tokens > 0
+
     def allowed(self, query_positions, key_positions):
         """Near positions, and global ones; see `Pattern.allowed`."""
         return window_allowed(query_positions, key_positions, self.window, self.global_tokens)

@@ -22,6 +22,8 @@ class Strided(Pattern):
         Child et al., 2019, "Generating Long Sequences with Sparse Transformers".
     """
 
+    counts_from_start = False
+
     def __init__(self, stride):
         stride = check_count("stride", stride)
         self.stride = stride
