@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention import layers, models
 from keras_attention.models.transformer_blocks import TransformerBlock
+from keras_attention.ops import entmax15, sigmoid, softmax, sparsemax
 
 WIDTH = 6  # of two heads of three features
 HEADS = {"num_heads": 2, "key_dim": 3}
@@ -142,6 +143,52 @@ def test_an_encoder_with_any_attention():
     changed[:, 3, 0] += 1  # not all features alike, which the norm takes away
     differs = np.abs(ops.convert_to_numpy(encoder(changed)) - ops.convert_to_numpy(encoder(x)))
     assert (differs.max(axis=(0, 2)) > 1e-4).tolist() == [False, False, True, True, True]
+
+
+# The layer of each name, and the option that makes it what it is.
+NAMED = {
+    "sliding_window": (layers.SlidingWindowAttention, "window", 64),  # 32 positions to each side
+    "strided": (layers.StridedAttention, "stride", 8),
+    "fixed": (layers.FixedAttention, "block_length", 8),
+    "linear": (layers.LinearAttention, "num_heads", 2),
+    "performer": (layers.PerformerAttention, "num_heads", 2),
+    "talking_heads": (layers.MultiHeadAttention, "parts", [layers.TalkingHeads]),
+    "output_gate": (layers.MultiHeadAttention, "parts", [layers.OutputGate]),
+    "query_key_norm": (layers.MultiHeadAttention, "parts", [layers.QueryKeyNorm]),
+    "learned_sinks": (layers.MultiHeadAttention, "parts", [layers.LearnedSinks]),
+    "sparsemax": (layers.MultiHeadAttention, "normalizer", sparsemax),
+    "entmax15": (layers.MultiHeadAttention, "normalizer", entmax15),
+    "sigmoid": (layers.MultiHeadAttention, "normalizer", sigmoid),
+}
+
+
+def test_names_make_what_they_say():
+    assert list(NAMED) == list(models.SELF_ATTENTIONS)
+    for name, (kind, option, expected) in NAMED.items():
+        encoder = models.TransformerEncoder(
+            1, 2, 5, attention=name, attention_dropout=0.25, num_key_value_heads=1
+        )
+        encoder.build((2, 5, WIDTH))
+        made = encoder.blocks[0].self_attention
+        found = getattr(made, option)
+        found = [type(part) for part in found] if option == "parts" else found
+        assert (type(made), found) == (kind, expected), name
+        others = [made.parts] if option != "parts" else []
+        others += [made.normalizer is not softmax] if option != "normalizer" else []
+        assert not any(others), name
+        sizes = made.num_heads, made.key_dim, made.num_key_value_heads, made.dropout
+        assert sizes == (2, 3, 1, 0.25), name
+
+
+def test_a_sliding_window_sees_32_positions_to_each_side():
+    encoder = models.TransformerEncoder(1, 2, 5, attention="sliding_window")
+    x, _, _ = inputs_of(batch=1, target=80)
+    encoder.build(x.shape)
+    spread(encoder)
+    changed = x.copy()
+    changed[:, 40, 0] += 3
+    differs = np.abs(ops.convert_to_numpy(encoder(changed)) - ops.convert_to_numpy(encoder(x)))
+    assert np.flatnonzero(differs.max(axis=(0, 2)) > 1e-5).tolist() == list(range(8, 73))
 
 
 FROM_THE_START = {
