@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_attention.decoding import SearchResult
 from keras_attention.decoding.rules import check_prefix_ids
+from keras_attention.models.generation import check_source
 from keras_attention.models.recurrence import RECURRENT_LAYERS
 from keras_attention.models.recurrent_decoder import RecurrentDecoder
 from keras_attention.models.recurrent_encoder import RecurrentEncoder
@@ -109,13 +110,16 @@ class CompiledSearch(keras.Model):
         Returns:
             `SearchResult` of NumPy arrays.
         """
-        inputs = {"source": np.asarray(source)}
+        source = np.asarray(source)
+        source_mask = None if source_mask is None else np.asarray(source_mask)
+        check_source(self.model, source, source_mask)  # Once they are traced nothing would tell.
+        inputs = {"source": source}
         if prefix is not None:
             prefix = np.asarray(prefix)
             check_prefix_ids(prefix, self.model.target_vocabulary_size)
             inputs["prefix"] = prefix
         if source_mask is not None:
-            inputs["source_mask"] = np.asarray(source_mask)
+            inputs["source_mask"] = source_mask
         if 0 in inputs["source"].shape[:2]:  # no shape worth a compilation
             found = keras.tree.map_structure(ops.convert_to_numpy, self.call(inputs))
         else:

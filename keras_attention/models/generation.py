@@ -34,6 +34,18 @@ def generate(model, source, search, prefix=None, return_alignments=True, source_
     return type(found)(*(None if field is None else field[:rows] for field in found))
 
 
+def check_source(model, source, source_mask=None):
+    """Raises ValueError for sources that a model, or one of an `Ensemble`, refuses.
+
+    Args:
+        model: see `generate`. One that refuses sources has `check_source(source, source_mask)`.
+        source, source_mask: see `generate`.
+    """
+    for one in getattr(model, "models", [model]):
+        if hasattr(one, "check_source"):
+            one.check_source(source, source_mask)
+
+
 def _search(model, source, search, prefix, return_alignments, source_mask):
     # A custom model or search needs an argument only where it is given.
     options = {} if return_alignments else {"return_alignments": False}

@@ -48,8 +48,8 @@ class LanguageModel(SequenceModel):
 
     Call arguments:
         inputs: int tensor `(batch, length)`, padded with `pad_id` on the right. Padding on the left
-            is refused in arrays, and not looked for in a `tf.data.Dataset` or while a function is
-            traced.
+            is refused in arrays, also by `CompiledSearch`, and not looked for in a
+            `tf.data.Dataset` or while a function is traced.
         training: bool. Whether dropout is active.
 
     Output:
@@ -124,6 +124,27 @@ class LanguageModel(SequenceModel):
         self._check_batch(inputs)
         return super().call(inputs, training=training, mask=mask)
 
+    def check_source(self, source, source_mask=None):
+        """Refuses prompts with padding before tokens, as far as their numbers are known.
+
+        Args:
+            source, source_mask: see `encode`, which checks them; `CompiledSearch` does so before
+                they are traced.
+
+        Raises:
+            ValueError: a row has padding, or False in its mask, before tokens; or the mask does not
+                fit.
+        """
+        check_input(self, "source", source, ("batch", "prompt"))
+        source = ops.convert_to_tensor(source)
+        if source_mask is None:
+            check_right_padding("source", source, self.pad_id)
+            check_filled_from_start("source != pad_id", masks.padding_mask(source, self.pad_id))
+        else:
+            source_mask = bool_where_known("source_mask", source_mask)
+            check_fits("source_mask", source_mask, source.shape)
+            check_filled_from_start("source_mask", as_bool(source_mask, "source_mask"))
+
     def encode(self, source, training=False, source_mask=None):
         """The prompt, as `start` takes it.
 
@@ -138,19 +159,13 @@ class LanguageModel(SequenceModel):
             token of each prompt, with which a search begins.
 
         Raises:
-            ValueError: a row has padding, or False in its mask, before tokens, as far as these are
-                known.
+            ValueError: as `check_source`.
         """
-        check_input(self, "source", source, ("batch", "prompt"))
-        if source_mask is None:
-            check_right_padding("source", source, self.pad_id)
+        self.check_source(source, source_mask)
         ids = ops.cast(ops.convert_to_tensor(source), "int32")
         mask = masks.padding_mask(ids, self.pad_id)
         if source_mask is not None:
-            source_mask = bool_where_known("source_mask", source_mask)
-            check_fits("source_mask", source_mask, ids.shape)
             mask = as_bool(source_mask, "source_mask")
-        check_filled_from_start("source != pad_id" if source_mask is None else "source_mask", mask)
         last = _lengths(mask)[:, None] - 1  # (batch, 1)
         is_last = ops.arange(ops.shape(ids)[1], dtype="int32") == last  # (batch, prompt)
         start_id = ops.sum(ops.where(is_last, ids, 0), axis=1)

@@ -207,6 +207,12 @@ LEFT = np.array([[0, 2, 5]], "int32")
             r"\(source_mask\)\[0\]=\[True, False, True, True\]",
         ),
         (
+            lambda: models.CompiledSearch(
+                models.Ensemble([make_model()] * 2), decoding.Greedy(max_length=2)
+            ).generate(LEFT),
+            "`source` to be padded on the right",
+        ),
+        (
             lambda: make_model().encode(np.array([[2, 5, 0], [2, 0, 5]], "int32")),
             r"\(source != pad_id\)\[1\]=\[True, False, True\]",
         ),
