@@ -86,7 +86,8 @@ def test_every_pair_too_long_does_not_claim_the_folder(fails, files):
 
 def test_no_data_or_two_kinds(fails, files):
     assert "Received: none" in fails("train", "translation", "--run-dir", files / "run")
-    sentence = fails("train", "dates", "--tfds", "x/y", "--run-dir", files / "run")
+    two = ["--embedded", "dates", "--tfds", "x/y"]
+    sentence = fails("train", "translation", *two, "--run-dir", files / "run")
     assert "Received: --embedded, --tfds" in sentence
 
 
