@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.decoding.search import search_from_config, search_from_repr
+from keras_attention.errors import UserError
 from keras_attention.files import read_json
 from keras_attention.json_shapes import Optional
 
@@ -44,8 +45,9 @@ def evaluated_search(recorded):
         return None
     try:
         return search_from_config(recorded)
-    # An unknown class, or a config that its class refuses in its own way: of another search.
-    except Exception:
+    # An unknown class, or a config that its class refuses: the scores are those of another search,
+    # which the caller names to the user.
+    except (UserError, TypeError, ValueError):
         return recorded["class_name"]
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import onnx
 import pytest
@@ -250,6 +251,21 @@ def test_scores_of_a_run_of_version_0_1_are_those_of_its_bundle(tmp_path, record
     evaluation = {"search": recorded, "test": {"bleu": 0.25}}
     (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
     assert recorded_evaluation(tmp_path, search).scores == {"test": {"bleu": 0.25}}
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        {"class_name": "Theirs", "config": {}, "registered_name": "theirs>Theirs"},
+        {**keras.saving.serialize_keras_object(Beam(2)), "config": {"width": -1}},
+        {**keras.saving.serialize_keras_object(Beam(2)), "config": {"wide": 1}},
+    ],
+)
+def test_scores_of_a_search_that_cannot_be_made_are_left_out(tmp_path, recorded):
+    evaluation = {"search": recorded, "test": {"bleu": 0.25}}
+    (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
+    found = recorded_evaluation(tmp_path, Beam(2))
+    assert found.scores == {} and f"are of {recorded['class_name']}, not of" in found.why_not
 
 
 def test_export_needs_the_tensorflow_backend(run_dir, tmp_path, monkeypatch):
