@@ -281,6 +281,14 @@ def test_public_names_are_exported_as_themselves_and_documented():
                 assert own and own.strip(), f"{name}.{alias.name} needs a docstring"
 
 
+def test_a_package_that_moved_keeps_its_public_names():
+    from keras_attention import layers
+    from keras_attention.layers import patterns
+
+    for name in ("BlockSparse", "Fixed", "Pattern", "SlidingWindow", "Strided"):
+        assert getattr(patterns, name) is getattr(layers, name)
+
+
 def test_no_name_is_exported_twice_from_one_package():
     for name, path in MODULES.items():
         if path.stem == "__init__":
