@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from keras.saving import serialize_keras_object
+
 from keras_attention.decoding.search import search_from_config, search_from_repr
 from keras_attention.errors import UserError
 from keras_attention.files import read_json
@@ -68,12 +70,16 @@ def recorded_evaluation(run, search):
     if not path.exists():
         return Recorded({})
     evaluation = read_json(path, "a run directory", SHAPE)
-    evaluated = evaluated_search(evaluation.get("search"))
-    if evaluated not in (search, repr(search)):
+    recorded = evaluation.get("search")
+    evaluated = evaluated_search(recorded)
+    # A custom search need not know when it equals another.
+    is_same = evaluated in (search, repr(search)) or recorded == serialize_keras_object(search)
+    if not is_same:
+        of = "a search that is not recorded" if evaluated is None else evaluated
         return Recorded(
             {},
             why_not=f"The scores and the threshold of rejection in {path} are of "
-            f"{evaluated}, not of {search}, and are left out.",
+            f"{of}, not of {search}, and are left out.",
         )
     scores = {
         split: {name: value for name, value in values.items() if isinstance(value, int | float)}

@@ -28,27 +28,19 @@ from .signatures import FINISHED, NBEST, NO_SCORE, SCORE, TEXT
 NO_PREFIX = "An exported file takes no prefixes: ask the run that it was made of."
 
 
-class KerasPredictor(Translator):
-    """A translator with what its evaluation recorded.
+def KerasPredictor(translator, rejection=None, why_no_rejection=None):  # It was a class.
+    """A translator that knows what its evaluation recorded.
 
     Args:
         translator: `keras_attention.Translator`.
         rejection, why_no_rejection: see `Predictor`.
-    """
 
-    def __init__(self, translator, rejection=None, why_no_rejection=None):
-        super().__init__(
-            translator.model,
-            translator.source_tokenizer,
-            translator.target_tokenizer,
-            translator.search,
-            translator.max_source_length,
-            translator.batch_size,
-            translator.unknown,
-        )
-        self.translator = translator
-        self.rejection = rejection
-        self.why_no_rejection = why_no_rejection
+    Returns:
+        `translator` itself.
+    """
+    translator.rejection = rejection
+    translator.why_no_rejection = why_no_rejection
+    return translator
 
 
 class RecordedSearch:

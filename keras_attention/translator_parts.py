@@ -15,7 +15,7 @@ def check_translator_parts(model, tokenizers):
             frames of features, which no tokenizer makes.
     """
     for side, tokenizer in tokenizers.items():
-        if not (hasattr(tokenizer, "encode") and hasattr(tokenizer, "decode")):
+        if not all(hasattr(tokenizer, name) for name in ("encode", "encode_source", "decode")):
             raise UserError(
                 f"Expected `{side}_tokenizer` to be a tokenizer of keras_attention.text. "
                 f"Received: {side}_tokenizer={tokenizer!r}"

@@ -410,3 +410,13 @@ def test_parts_of_which_no_translator_can_be_made():
     larger = text.CharacterTokenizer("abc")
     with pytest.raises(UserError, match="at most the 6 ids.*target_tokenizer.vocabulary_size=7"):
         Translator(of_ids, tokenizer, larger, search)
+
+
+def test_names_of_version_0_1_still_work():
+    translator = make_translator(SEARCHES["greedy"])
+    with pytest.warns(DeprecationWarning, match="`Translator.search_texts` is called `find` now"):
+        found = translator.search_texts(["7"])
+    assert translator.texts_of(found) == translator(["7"])
+    other = text.CharacterTokenizer.train(TEXTS)
+    translator.source_tokenizer = translator.target_tokenizer = other
+    assert translator.source is translator.target is other

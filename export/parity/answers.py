@@ -23,10 +23,12 @@ class Answers(NamedTuple):
             its first axis. Shorter rows are padded with zeros.
         outputs: likewise, by endpoint and by name of the output. Shorter rows are padded with zeros
             or empty strings.
+        best_only: bool. Whether less than all hypotheses are known, as in older bundles.
     """
 
     inputs: dict
     outputs: dict
+    best_only: bool = False
 
     def __len__(self):
         return len(next(iter(next(iter(self.inputs.values())).values())))
@@ -41,7 +43,7 @@ def write_answers(path, answers):
     """
     arrays = {
         f"{side}/{endpoint}/{name}": array
-        for side, endpoints in answers._asdict().items()
+        for side, endpoints in (("inputs", answers.inputs), ("outputs", answers.outputs))
         for endpoint, ports in endpoints.items()
         for name, array in ports.items()
     }
@@ -63,7 +65,7 @@ def read_answers(bundle, manifest):
     """
     path = Path(bundle) / answers_file(manifest)
     if path.suffix == ".json":
-        return Answers(*read_old_answers(path, manifest["signatures"]))
+        return Answers(*read_old_answers(path, manifest["signatures"]), best_only=True)
     answers = Answers(*_arrays(path))
     _check(path, answers, manifest)
     return answers

@@ -22,11 +22,14 @@ class Comparison:
 
     Attributes:
         task: `Task`.
+        best_only: bool. Whether the trained model's hypotheses are only the first of those that a
+            file gives.
         largest: dict of floats, the largest differences compared so far, by the `measure` of their
             ports.
     """
 
     task: object
+    best_only: bool = False
     largest: dict = dataclasses.field(default_factory=lambda: defaultdict(float))
 
     def difference(self, expected, actual, sample):
@@ -81,7 +84,7 @@ class Comparison:
         """The first difference of hypotheses: each must be among those of the same score."""
         ranked_by = self.task.endpoints[name].ranked_by
         scores = wanted[ranked_by]
-        theirs = got[ranked_by][: len(scores)]  # Of an older bundle fewer are known.
+        theirs = got[ranked_by][: len(scores)] if self.best_only else got[ranked_by]
         left = list(np.flatnonzero(_exists(theirs)))
         for rank in np.flatnonzero(_exists(scores)):
             near = [place for place in left if abs(theirs[place] - scores[rank]) <= TOLERANCE]
@@ -98,6 +101,10 @@ class Comparison:
                 return f"{phrase} (hypothesis {rank + 1})"
         if left:
             return f"{name} has {len(left)} hypotheses more than the trained model"
+        for rank in np.flatnonzero(_exists(scores)):  # All are there: in this order?
+            if not abs(theirs[rank] - scores[rank]) <= TOLERANCE:
+                values = f"expected {scores[rank]:.6f}, got {theirs[rank]:.6f}"
+                return f"{ranked_by} of {name}: {values} (hypothesis {rank + 1})"
         return None
 
 

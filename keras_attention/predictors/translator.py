@@ -1,6 +1,7 @@
 """Strings in, strings out: a model, its tokenizers and a search."""
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -69,10 +70,18 @@ class Translator(Predictor):
         """The codec of the texts, a tokenizer."""
         return self.source
 
+    @source_tokenizer.setter
+    def source_tokenizer(self, tokenizer):
+        self.source = tokenizer
+
     @property
     def target_tokenizer(self):
         """The codec of the translations, a tokenizer."""
         return self.target
+
+    @target_tokenizer.setter
+    def target_tokenizer(self, tokenizer):
+        self.target = tokenizer
 
     @property
     def unknown(self):
@@ -234,6 +243,13 @@ class Translator(Predictor):
         texts, search = list(texts), self.search if search is None else search
         sources = self.source_ids(texts) if source_ids is None else source_ids
         return self._search_all(texts, sources, search, self._prefix_ids(prefixes, len(texts)))
+
+    def search_texts(self, texts, prefixes=None, search=None, source_ids=None):
+        """The name that `find` had in version 0.1."""
+        warnings.warn(
+            "`Translator.search_texts` is called `find` now.", DeprecationWarning, stacklevel=2
+        )
+        return self.find(texts, prefixes, search, source_ids)
 
     def explanations(self, found):
         """The best translation of each text, and why.

@@ -71,8 +71,8 @@ def found():
     return {1: outputs, 16: copy.deepcopy(outputs)}
 
 
-def report(found):
-    answers = expected()
+def report(found, best_only=False):
+    answers = expected()._replace(best_only=best_only)
     return compare("SavedModel", TRANSLATION, answers, answers.outputs, found)
 
 
@@ -160,7 +160,16 @@ def test_hypotheses_that_an_older_bundle_does_not_know(found):
     for outputs in found.values():
         more = {name: np.concatenate([x, x - 1], 1) for name, x in outputs["search"].items()}
         outputs["search"] = more
-    report(found)
+    report(found, best_only=True)
+    with pytest.raises(ParityError, match="search has 1 hypotheses more than the trained model"):
+        report(found)
+
+
+def test_hypotheses_come_in_the_order_of_their_scores(found):
+    for array in found[1]["nbest"].values():
+        array[0] = array[0, [1, 0, 2]]
+    with pytest.raises(ParityError, match=r"score of nbest: expected .*, got .*hypothesis 1\)"):
+        report(found)
 
 
 OUTPUTS = [(endpoint, name) for endpoint, found in expected().outputs.items() for name in found]
