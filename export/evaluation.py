@@ -6,7 +6,7 @@ from typing import NamedTuple
 from keras.saving import serialize_keras_object
 
 from keras_attention.decoding.search import search_from_config, search_from_repr
-from keras_attention.errors import UserError
+from keras_attention.errors import first_line
 from keras_attention.files import read_json
 from keras_attention.json_shapes import Optional
 
@@ -47,10 +47,10 @@ def evaluated_search(recorded):
         return None
     try:
         return search_from_config(recorded)
-    # An unknown class, or a config that its class refuses: the scores are those of another search,
-    # which the caller names to the user.
-    except (UserError, TypeError, ValueError):
-        return recorded["class_name"]
+    # An unknown class, or a config that its class refuses in a way of its own: scores of a search
+    # that cannot be made are those of another one, and the user is told which and why.
+    except Exception as error:
+        return f"{recorded['class_name']} ({first_line(error).rstrip('.')})"
 
 
 def recorded_evaluation(run, search):
