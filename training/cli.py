@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import tyro
 from rich.table import Table
@@ -18,24 +18,9 @@ from keras_attention.printing import json_text, make_console
 from keras_attention.quiet import quiet_tensorflow
 from keras_attention.user_files import expand_home
 
-from .recipes.checks import (
-    check_selectors,
-    foreign_options,
-    refuse_data_option,
-    refuse_model_option,
-)
-from .recipes.data_options import (
-    DATA_FAMILIES,
-    SELECTORS,
-    EmbeddedData,
-    ParallelFiles,
-    Tables,
-    TfdsData,
-    UnnamedData,
-    changed_data,
-)
+from .recipes.checks import check_selectors, foreign_options, refuse_data_option
+from .recipes.data_options import EmbeddedData, ParallelFiles, Tables, TfdsData, UnnamedData
 from .recipes.file import read_recipe, to_dict
-from .recipes.model_options import MODEL_FAMILIES, ModelKind, changed_model
 from .recipes.named import RECIPES, get
 from .recipes.recipe import BleuTokenizer, Recipe
 
@@ -104,11 +89,12 @@ def train_options(arguments):
     name = arguments[0] if named else DEFAULT
     check_order(name, arguments)
     recipe = find_recipe(name)
-    data, arguments = asked_data(recipe.data, arguments)
-    model, arguments = asked_model(recipe.model, arguments)
+    data, arguments = asked_data(recipe.data_kinds, recipe.data, arguments)
+    model, arguments = asked_model(recipe.model_kinds, recipe.model, arguments)
     recipe = dataclasses.replace(recipe, data=data, model=model)
-    # Without the search of the recipe: what the user said of it must be told from what it says.
-    recipe = dataclasses.replace(recipe, search=SearchOptions())
+    if hasattr(recipe, "search"):
+        # Without that of the recipe: what the user said of it must be told from what it says.
+        recipe = dataclasses.replace(recipe, search=SearchOptions())
     # The parser sees the options of one kind of data and of one family of models alone.
     kind = with_types(type(recipe), data=type(recipe.data), model=type(recipe.model))
     flat = Annotated[tyro.conf.OmitArgPrefixes[kind], tyro.conf.arg(name="")]
@@ -117,7 +103,7 @@ def train_options(arguments):
         of_family,
         arguments,
         "train",
-        description=train_help(recipe.model),
+        description=train_help(recipe),
         default=of_family(recipe=kind(**vars(recipe)), recipe_name=name),
     )
     options = TrainArguments(**{**vars(parsed), "recipe": type(recipe)(**vars(parsed.recipe))})
@@ -160,9 +146,10 @@ def train_command(options):
     from .tasks import task_of
     from .train import train_and_evaluate
 
-    named_recipe = find_recipe(options.recipe_name)
-    search = changed_options(named_recipe.search, options.recipe.search)
-    recipe = dataclasses.replace(options.recipe, search=search)
+    recipe, named_recipe = options.recipe, find_recipe(options.recipe_name)
+    if hasattr(recipe, "search"):
+        search = changed_options(named_recipe.search, recipe.search)
+        recipe = dataclasses.replace(recipe, search=search)
     quiet_tensorflow()
 
     console = make_console(options.json)
@@ -172,9 +159,10 @@ def train_command(options):
         result = train_and_evaluate(
             recipe, run_dir, console.print, options.accept_changed_data, options.given
         )
-    print_evaluation(task_of(recipe), result, console, options.json)
+    task = task_of(recipe)
+    print_evaluation(task, result, console, options.json)
     console.print(
-        f"\nModel: {run_dir}/translator   scores: {run_dir}/evaluation.json\n"
+        f"\nModel: {run_dir}/{task.folder}   scores: {run_dir}/evaluation.json\n"
         f"TensorBoard: tensorboard --logdir {run_dir}/logs"
     )
 
@@ -184,10 +172,11 @@ def with_given(options, arguments):
     return dataclasses.replace(options, given=frozenset(given_options(type(options), arguments)))
 
 
-def asked_data(data, arguments):
+def asked_data(kinds, data, arguments):
     """The options of data to begin with: those of a recipe, or of the kind that is asked for.
 
     Args:
+        kinds: `DataKinds` of the recipe.
         data: options of the data of a recipe.
         arguments: list of str.
 
@@ -198,23 +187,24 @@ def asked_data(data, arguments):
         UserError: more than one kind is named, or an argument is an option of another kind.
     """
     given = given_values(arguments)
-    named = {name: given[name] for name in SELECTORS if given.get(name)}
+    named = {name: given[name] for name in kinds.selectors if given.get(name)}
     if named:  # In place of the recipe's own.
-        data = changed_data(data, **{**dict.fromkeys(SELECTORS, ""), **named})
+        data = kinds.changed(data, **{**dict.fromkeys(kinds.selectors, ""), **named})
 
     def refuse(name, value):
-        if isinstance(data, UnnamedData):
-            check_selectors(SELECTORS, [])
+        if isinstance(data, kinds.unnamed):
+            check_selectors(kinds.selectors, [])
         refuse_data_option(type(data), name, value)
 
-    foreign = foreign_options(type(data), DATA_FAMILIES)
+    foreign = foreign_options(type(data), kinds.families)
     return data, without_foreign(arguments, foreign, refuse)
 
 
-def asked_model(model, arguments):
+def asked_model(kinds, model, arguments):
     """The options of a model to begin with: those of a recipe, or of the family that is asked for.
 
     Args:
+        kinds: `ModelKinds` of the recipe.
         model: options of the model of a recipe.
         arguments: list of str.
 
@@ -225,11 +215,11 @@ def asked_model(model, arguments):
         UserError: an argument is an option of another family.
     """
     asked = given_values(arguments).get("model")
-    if asked in get_args(ModelKind):
-        model = changed_model(model, model=asked)
-    foreign = foreign_options(type(model), MODEL_FAMILIES)
+    if asked in kinds.models:
+        model = kinds.changed(model, model=asked)
+    foreign = foreign_options(type(model), kinds.families)
     return model, without_foreign(
-        arguments, foreign, lambda name, value: refuse_model_option(name, value, model.model)
+        arguments, foreign, lambda name, value: kinds.refuse(name, value, model.model)
     )
 
 
@@ -264,21 +254,23 @@ def without_foreign(arguments, foreign, refuse):
     return kept
 
 
-def train_help(model):
+def train_help(recipe):
     """What `train --help` says above the options.
 
     Args:
-        model: options of the model, which are those of one family.
+        recipe: the recipe, whose options of the model are those of one family.
     """
-    other = "transformer-tiny" if model.model == "recurrent" else "recurrent"
+    model = recipe.model.model
+    kinds = recipe.model_kinds
+    others = [name for name in kinds.examples if kinds.family(name) is not kinds.family(model)]
     return "\n\n".join(
         [
             "Trains a recipe and scores it. Repeat the command to resume a run that was stopped. "
             "The recipe comes first: one of the names below, or the path of a recorded "
             "recipe.json. Each option replaces a value of the recipe. The names:",
             *(f"- {name}: {entry.summary}." for name, entry in RECIPES.items()),
-            f"The model options shown here are those of --model {model.model}. To see those of "
-            f"the other family, give --model {other} --help.",
+            f"The model options shown here are those of --model {model}. To see those of "
+            f"the other family, give {' or '.join(f'--model {name}' for name in others)} --help.",
         ]
     )
 

@@ -55,6 +55,8 @@ def evaluate(
     run_dir = expand_home(run_dir)
     recorded = recipe = read_recipe(run_dir / "recipe.json")
     if bleu_tokenizer is not None:
+        if not hasattr(recipe.score, "bleu_tokenizer"):
+            raise UserError(f"{run_dir} is a run of {recipe.task}, which has no BLEU.")
         score = dataclasses.replace(recipe.score, bleu_tokenizer=bleu_tokenizer)
         recipe = dataclasses.replace(recipe, score=score)
     task = task_of(recipe)
@@ -108,10 +110,10 @@ def score_run(run_dir, recipe, splits, report, search=None):
     Returns:
         Dict: the config of the `search`, and the scores of each split.
     """
-    if not (run_dir / "translator").exists():
-        raise UserError(f"{run_dir} has no model yet: its training saved none.")
     task = task_of(recipe)
-    predictor = task.predictor_class.load(run_dir / "translator")
+    if not (run_dir / task.folder).exists():
+        raise UserError(f"{run_dir} has no model yet: its training saved none.")
+    predictor = task.predictor_class.load(run_dir / task.folder)
     predictor, search = task.with_search(predictor, search)
     result = {} if search is None else {"search": keras.saving.serialize_keras_object(search)}
     for name in ("validation", "test"):

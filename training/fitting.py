@@ -131,7 +131,7 @@ def make_callbacks(recipe, run_dir, splits, predictor, batches, epochs_done, fir
     at_end = [
         TaskScore(task, quick, examples, recipe.score),
         AlignmentImages(quick, drawn, run_dir / "logs" / "validation"),
-        BestModel(predictor, run_dir / "translator", history, history_path, metric),
+        BestModel(predictor, run_dir / task.folder, history, history_path, metric),
     ]
     return [
         Throughput(batches["train"].pairs.tokens),

@@ -9,7 +9,7 @@ from keras_attention.errors import UserError, first_line
 
 from .tasks import task_of
 
-SUBFOLDERS = ("checkpoints", "logs", "tokenizers", "translator")
+SUBFOLDERS = ("checkpoints", "logs")
 
 
 def rehearse(recipe, run_dir):
@@ -19,10 +19,12 @@ def rehearse(recipe, run_dir):
         recipe: `Recipe`.
         run_dir: path of the run directory, which is there.
     """
-    for folder in (run_dir, *(run_dir / name for name in SUBFOLDERS)):
+    task = task_of(recipe)
+    subfolders = (*SUBFOLDERS, task.codec_folder, task.folder)
+    for folder in (run_dir, *(run_dir / name for name in subfolders)):
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise UserError(f"{folder} cannot be written to: permission denied.")
-    task_of(recipe).check(recipe)
+    task.check(recipe)
     if recipe.score.heatmaps:
         check_pictures()
 

@@ -61,8 +61,15 @@ def claimed(run_dir, report):
             run_dir.rmdir()
 
 
-def record(run_dir, recipe, codecs):
-    """Writes recipe and codecs into a new run directory; tidies up in an old one."""
+def record(run_dir, recipe, codec_folder, codecs):
+    """Writes recipe and codecs into a new run directory; tidies up in an old one.
+
+    Args:
+        run_dir: path.
+        recipe: the recipe of the run.
+        codec_folder: str. Name of the folder of the codecs.
+        codecs: pair of the source and the target codec.
+    """
     for folder in (run_dir, run_dir / "checkpoints", *run_dir.glob("logs/*/")):
         remove_temporary(folder)
         for path in filter(_is_old_leftover, folder.iterdir() if folder.exists() else ()):
@@ -72,8 +79,8 @@ def record(run_dir, recipe, codecs):
         record_recipe(path, recipe)
     elif read_recipe(path) != recipe:
         record_changes(path, recipe)
-    if not (run_dir / "tokenizers").exists():
-        with atomic_folder(run_dir / "tokenizers") as folder:
+    if not (run_dir / codec_folder).exists():
+        with atomic_folder(run_dir / codec_folder) as folder:
             for side, codec in zip(SIDES, codecs, strict=True):
                 codec.save(folder / side)
 

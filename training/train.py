@@ -61,11 +61,13 @@ def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False,
         }
         task.report_data(splits, source, target, recipe, report)
         task.report_scored(splits, recipe, report)
-        record(run_dir, recipe, (source, target))  # Not before: a mistyped file claims no folder.
+        record(
+            run_dir, recipe, task.codec_folder, (source, target)
+        )  # Not before: a mistyped file claims no folder.
         record_digests(run_dir, found)
         fit(recipe, run_dir, splits, (source, target), batches, report)
-        if (run_dir / "translator").exists():
-            keep_options(run_dir / "translator", recipe)
+        if (run_dir / task.folder).exists():
+            keep_options(run_dir / task.folder, recipe)
         result = score_run(run_dir, recipe, splits, report)
         with reported_failure(run_dir, report):
             write_evaluation(run_dir, task, result, splits.test)
@@ -92,7 +94,7 @@ def keep_options(folder, recipe):
 def load_or_learn_codecs(run_dir, recipe, examples, report):
     """Source and target codec; learned once in a run, then read back."""
     task = task_of(recipe)
-    folder = run_dir / "tokenizers"
+    folder = run_dir / task.codec_folder
     if folder.exists():
         source, target = (codecs.load(folder / side) for side in SIDES)
     else:

@@ -50,8 +50,9 @@ def check_numbers(recipe):
         raise UserError(f"--warmup-share must be above 0 and at most 1. Received: {share}")
     if recipe.fit.seed >= 2**31:
         raise UserError(f"--seed must be below 2147483648. Received: {recipe.fit.seed}")
-    if min(recipe.text.max_source_length, recipe.text.max_target_length) < 2:
-        raise UserError("--max-source-length and --max-target-length must be at least 2.")
+    limits = [name for name in vars(recipe.text) if name.startswith("max_")]
+    if min(getattr(recipe.text, name) for name in limits) < 2:
+        raise UserError(f"{' and '.join(map(_flag, limits))} must be at least 2.")
 
 
 def check_pairs_of_options(recipe):
@@ -115,16 +116,16 @@ def foreign_options(family, families):
     return {field.name: field for field in fields if field.name not in own}
 
 
-def refuse_model_option(name, value, model):
+def refuse_model_option(name, value, model, owners):
     """Raises `UserError` for an option of another family of models.
 
     Args:
         name: str. Name of the option.
         value: what the option was to be.
         model: str. The model that was asked for.
+        owners: str. What the models are called that have the option.
     """
-    owner = "Transformers" if model == "recurrent" else "the recurrent model"
-    raise UserError(f"{_flag(name)} is for {owner}. Received: {value} with --model {model}")
+    raise UserError(f"{_flag(name)} is for {owners}. Received: {value} with --model {model}")
 
 
 def refuse_data_option(family, name, value):

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from .checks import check_selectors, foreign_options, refuse_data_option
+from .kinds import DataKinds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,24 +127,13 @@ SELECTORS = {
 }
 
 
-def data_family(options):
-    """The class of the options of data.
-
-    Args:
-        options: dict of options, among which at most one selector has a value. Without one, files
-            of validation or test say which kind it is.
-
-    Raises:
-        UserError: more than one has.
-    """
-    named = [name for name in SELECTORS if options.get(name)]
-    check_selectors(SELECTORS, named, at_least=0)
-    if named:
-        return SELECTORS[named[0]]
-    for family, side in ((Tables, "table"), (ParallelFiles, "source"), (ParallelFiles, "target")):
-        if any(options.get(f"{split}_{side}") for split in ("validation", "test")):
-            return family
-    return UnnamedData
+PAIRS = DataKinds(
+    DATA_FAMILIES,
+    SELECTORS,
+    files=((Tables, "table"), (ParallelFiles, "source"), (ParallelFiles, "target")),
+)
+data_family = PAIRS.family
+changed_data = PAIRS.changed
 
 
 def DataOptions(**options):
@@ -166,30 +155,4 @@ def DataOptions(**options):
     >>> type(DataOptions(train_table="pairs.tsv", target_column="3")).__name__
     'Tables'
     """
-    family = data_family(options)
-    foreign = foreign_options(family, DATA_FAMILIES)
-    for name, value in options.items():
-        if name in foreign and value not in ("", foreign[name].default):
-            refuse_data_option(family, name, value)
-    return family(**{name: value for name, value in options.items() if name not in foreign})
-
-
-def changed_data(options, **changes):
-    """Options of the data with some of them changed; of another kind if a selector says so.
-
-    Args:
-        options: instance of one of `DATA_FAMILIES`.
-        **changes: options that are others. What both kinds have is kept.
-
-    Raises:
-        UserError: as `DataOptions`.
-    """
-    family = data_family({**vars(options), **changes})
-    own = {field.name for field in dataclasses.fields(family)}
-    is_other = family is not type(options)
-    kept = {
-        name: value
-        for name, value in vars(options).items()
-        if name in own and not (is_other and name in SELECTORS)
-    }
-    return DataOptions(**{**kept, **changes})
+    return PAIRS.make(**options)

@@ -7,9 +7,8 @@ from keras_attention.errors import UserError
 from keras_attention.files import read_json
 from keras_attention.json_shapes import Optional
 
-from .checks import fits, refuse_model_option
-from .data_options import DATA_FAMILIES, SELECTORS, EmbeddedData, Tables, data_family
-from .model_options import MODEL_FAMILIES, RecurrentOptions, TransformerOptions, model_family
+from .checks import fits
+from .data_options import EmbeddedData, Tables
 from .recipe import Recipe
 
 RECIPE_CLASSES = (Recipe,)  # One a task.
@@ -35,50 +34,49 @@ def from_dict(content):
             continue
         if name not in groups:
             raise UserError(f"The recipe has an unknown part: {name}.")
-        if name in FAMILIES and isinstance(value, dict):
-            groups[name], value = FAMILIES[name](value)
+        if name in ("data", "model") and isinstance(value, dict):
+            of_kind = _data_family if name == "data" else _model_family
+            groups[name], value = of_kind(getattr(recipe_class, f"{name}_kinds"), value)
         arguments[name] = _value(groups[name], name, value)
     if "search" in arguments:
         arguments["search"] = _search(content["search"], arguments["search"])
     return recipe_class(**arguments)
 
 
-def _data_family(options):
+def _data_family(kinds, options):
     """Class of the options of recorded data, and those options that its kind has.
 
     Version 0.1 recorded the options of all kinds; those of another one say nothing.
     """
-    family = data_family(options)
-    others = _fields(*(kind for kind in DATA_FAMILIES if kind is not family))
+    family = kinds.family(options)
+    others = _fields(*(kind for kind in kinds.families if kind is not family))
     own = _fields(family)
     return family, {
         name: value for name, value in options.items() if name in own or name not in others
     }
 
 
-def _model_family(options):
+def _model_family(kinds, options):
     """Class of the options of a recorded model, and those options that its family has.
 
     Version 0.1 recorded the options of all families: what a Transformer does not have is left out,
     and so is what a recurrent model does not have, unless somebody wrote it.
     """
-    model = options.get("model", "recurrent")
-    family = model_family(model)
+    first = kinds.families[0]
+    model = options.get("model", _fields(first)["model"].default)
+    family = kinds.family(model)
     own = _fields(family)
-    others = _fields(*(other for other in MODEL_FAMILIES if other is not family))
+    others = _fields(*(other for other in kinds.families if other is not family))
     kept = {}
     for name, value in options.items():
         is_foreign = name in others and name not in own
-        if is_foreign and family is RecurrentOptions and value != others[name].default:
-            refuse_model_option(name, value, model)
-        if family is TransformerOptions and name in own and name in others:
+        if is_foreign and family is first and value != others[name].default:
+            kinds.refuse(name, value, model)
+        if family is not first and name in own and name in others:
             is_foreign = value in get_args(others[name].type) and not fits(own[name].type, value)
         if not is_foreign:
             kept[name] = value
     return family, kept
-
-
-FAMILIES = {"data": _data_family, "model": _model_family}
 
 
 def _fields(*kinds):
@@ -108,6 +106,8 @@ def read_recipe(path, what="a run directory"):
         return from_dict(content.get("recipe", content))
     recorded = content["recipe"]
     recipe = from_dict(recorded)
+    if not isinstance(recipe, Recipe):  # Version 0.1 knew no other task.
+        return recipe
     return dataclasses.replace(
         recipe,
         data=_data(recorded.get("data", {}), recipe.data),
@@ -167,13 +167,15 @@ def differences(recipe, other):
     The search is none of them: it can be another one after training.
     """
     ours, theirs = to_dict(recipe), to_dict(other)
-    ours.pop("search")
+    ours.pop("search", None)
     rows = [(name, ours.pop(name), theirs.pop(name)) for name in ("task", "name")]
+    if type(recipe) is not type(other):
+        return rows
     for group, options in ours.items():
         # What one of two families does not have is as if it had the default there.
         kinds = type(getattr(recipe, group)), type(getattr(other, group))
         defaults = {
-            name: "" if name in SELECTORS else field.default
+            name: "" if name in recipe.data_kinds.selectors else field.default
             for name, field in _fields(*kinds).items()
         }
         sides = {**defaults, **options}, {**defaults, **theirs[group]}

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from .checks import foreign_options, refuse_model_option
+from .kinds import ModelKinds
 
 ModelKind = Literal[
     "recurrent", "transformer-tiny", "transformer-small", "transformer-base", "transformer-big"
@@ -94,16 +94,14 @@ class TransformerOptions(CommonModelOptions):
     block."""
 
 
-MODEL_FAMILIES = (RecurrentOptions, TransformerOptions)
-
-
-def model_family(model):
-    """The class of options that a model has.
-
-    Args:
-        model: str. One of `ModelKind`.
-    """
-    return RecurrentOptions if model == "recurrent" else TransformerOptions
+SEQ2SEQ = ModelKinds(
+    CommonModelOptions,
+    {"recurrent": RecurrentOptions, "transformer": TransformerOptions},
+    {"recurrent": "the recurrent model", "transformer": "Transformers"},
+)
+MODEL_FAMILIES = SEQ2SEQ.families
+model_family = SEQ2SEQ.family
+changed_model = SEQ2SEQ.changed
 
 
 def ModelOptions(model="recurrent", **options):
@@ -125,30 +123,4 @@ def ModelOptions(model="recurrent", **options):
     >>> type(ModelOptions("transformer-small", norm="post")).__name__
     'TransformerOptions'
     """
-    family = model_family(model)
-    foreign = foreign_options(family, MODEL_FAMILIES)
-    for name, value in options.items():
-        if name in foreign and value != foreign[name].default:
-            refuse_model_option(name, value, model)
-    own = {name: value for name, value in options.items() if name not in foreign}
-    return family(model=model, **own)
-
-
-def changed_model(options, **changes):
-    """Options of a model with some of them changed; of another family if `model` says so.
-
-    Args:
-        options: instance of one of `MODEL_FAMILIES`.
-        **changes: options that are others. What both families have is kept.
-
-    Raises:
-        UserError: an option belongs to another family.
-    """
-    family = model_family(changes.get("model", options.model))
-    kept = {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(
-            family if isinstance(options, family) else CommonModelOptions
-        )
-    }
-    return ModelOptions(**{**kept, **changes})
+    return SEQ2SEQ.make(model, **options)

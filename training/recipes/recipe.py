@@ -11,8 +11,8 @@ from typing import ClassVar, Literal
 from keras_attention.decoding.search_options import SearchOptions
 
 from .checks import check_choices, check_model, check_numbers, check_pairs_of_options, check_search
-from .data_options import EmbeddedData, ParallelFiles, Tables, TfdsData, UnnamedData
-from .model_options import RecurrentOptions, TransformerOptions, model_family
+from .data_options import PAIRS, EmbeddedData, ParallelFiles, Tables, TfdsData, UnnamedData
+from .model_options import SEQ2SEQ, RecurrentOptions, TransformerOptions
 
 TokenizerKind = Literal["character", "byte", "word", "wordpiece", "sentencepiece"]
 
@@ -106,6 +106,8 @@ class Recipe:
     """All options of a run that trains a translation model."""
 
     task: ClassVar[str] = "translation"  # As `recipe.json` names it.
+    data_kinds: ClassVar = PAIRS
+    model_kinds: ClassVar = SEQ2SEQ
 
     name: str = "translation"
     """Name that the run, its bundle and its manifest carry."""
@@ -121,5 +123,5 @@ class Recipe:
         check_choices(self)
         check_numbers(self)
         check_pairs_of_options(self)
-        check_model(self.model, model_family(self.model.model))
+        check_model(self.model, SEQ2SEQ.family(self.model.model))
         check_search(self)

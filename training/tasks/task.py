@@ -1,5 +1,8 @@
 """What a kind of answer needs of training."""
 
+from keras_attention.decoding import SearchOptions
+from keras_attention.errors import UserError
+
 
 class Task:
     """Data, codecs, model and scores of one kind of answer, such as translation.
@@ -15,12 +18,16 @@ class Task:
         recipe_class: frozen dataclass of all options; its `task` is `name`.
         predictor_class: class with `load(folder)` and `save(folder)`: what a run saves.
         noun: str. What one example is called in reports, in the plural.
+        folder: str. Where in a run directory the predictor is saved.
+        codec_folder: str. Where in a run directory the codecs are saved.
     """
 
     name = ""
     recipe_class = None
     predictor_class = None
     noun = "examples"
+    folder = "predictor"
+    codec_folder = "codecs"
 
     def check(self, recipe):
         """Raises `UserError` where scores or pictures could not be made after an epoch.
@@ -150,7 +157,12 @@ class Task:
 
         Returns:
             The predictor, and its search, or None.
+
+        Raises:
+            UserError: a search is asked for, and the task has none.
         """
+        if search not in (None, SearchOptions()):
+            raise UserError(f"A {self.name} model searches for nothing: it takes no such options.")
         return predictor, None
 
     def validation_scores(self, predictor, examples, options):

@@ -29,6 +29,8 @@ class Translation(Task):
     recipe_class = Recipe
     predictor_class = Translator
     noun = "pairs"
+    folder = "translator"
+    codec_folder = "tokenizers"
 
     def check(self, recipe):
         check_scores(recipe.score)
