@@ -22,6 +22,7 @@ from keras_attention.analysis import attention_weights as attention_weights
 from keras_attention.errors import UserError as UserError
 from keras_attention.predictors import Predictor as Predictor
 from keras_attention.predictors import Translator as Translator
+from keras_attention.spans import Span as Span
 from keras_attention.translations import Explanation as Explanation
 from keras_attention.translations import Hypothesis as Hypothesis
 from keras_attention.translations import TranslationScore as TranslationScore

@@ -42,6 +42,7 @@ GROUND = {
     "word_pictures",
     "translator_parts",
     "terminal",
+    "spans",
     "translations",
     "user_files",
     "version",

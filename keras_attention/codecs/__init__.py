@@ -9,4 +9,8 @@ except ImportError as error:
     ) from error
 
 from keras_attention.codecs.codec import Codec as Codec
+from keras_attention.codecs.labelling import LabelsAndTags as LabelsAndTags
+from keras_attention.codecs.labels import Labels as Labels
 from keras_attention.codecs.loading import load as load
+from keras_attention.codecs.tags import Tags as Tags
+from keras_attention.codecs.tags import word_offsets as word_offsets
