@@ -19,6 +19,9 @@ from .data.datasets import parallel_text as parallel_text
 from .data.datasets import split_share as split_share
 from .data.datasets import table as table
 from .data.datasets import tfds_translation as tfds_translation
+from .data.labelled import LabelledTexts as LabelledTexts
+from .data.labelled_files import labelled_table as labelled_table
+from .data.labelled_splits import labelled_splits as labelled_splits
 from .data.labelled_texts import TokenizedTexts as TokenizedTexts
 from .data.labelled_texts import tokenize_texts as tokenize_texts
 from .data.pipeline import Batches as Batches
@@ -33,6 +36,7 @@ from .recipes.data_options import EmbeddedData as EmbeddedData
 from .recipes.data_options import ParallelFiles as ParallelFiles
 from .recipes.data_options import Tables as Tables
 from .recipes.data_options import TfdsData as TfdsData
+from .recipes.labelled_data_options import LabelledDataOptions as LabelledDataOptions
 from .recipes.model_options import ModelOptions as ModelOptions
 from .recipes.model_options import RecurrentOptions as RecurrentOptions
 from .recipes.model_options import TransformerOptions as TransformerOptions

@@ -11,7 +11,11 @@ PATHS = (
         for split in ("train", "validation", "test")
         for side in ("source", "target")
     ),
-    *(f"{split}_table" for split in ("train", "validation", "test")),
+    *(
+        f"{split}_{kind}"
+        for split in ("train", "validation", "test")
+        for kind in ("table", "conll", "slots")
+    ),
     "tfds_data_dir",
 )
 

@@ -48,7 +48,7 @@ _WEIGHTS = {
 }
 _NATIVE_DIGITS, _LOWER, _BARE, _SPACES = 0.4, 0.2, 0.15, 0.1  # shares of the surface changes
 _PUNCTUATION = dict.fromkeys(map(ord, ",،."))
-_TYPED_SPACES = {0xA0: " ", 0x202F: " "}  # the no-break spaces of CLDR, as a keyboard writes them
+TYPED_SPACES = {0xA0: " ", 0x202F: " "}  # the no-break spaces of CLDR, as a keyboard writes them
 
 
 def split_of(day: date) -> str:
@@ -97,28 +97,38 @@ def _with_extra_space(text: str, draw: Callable[[], float]) -> str:
     return f"{text[:place]} {text[place:]}"
 
 
-def _vary(text: str, locale: str, draw: Callable[[], float]) -> str:
+def vary(text: str, locale: str, draw: Callable[[], float]) -> str:
     """What hands do to any form: own digits, lower case, no punctuation, one space too many."""
     digits = native_digits(locale)
     if digits and draw() < _NATIVE_DIGITS:
         text = text.translate(digits)
     if draw() < _LOWER:
-        text = lower(text, locale).translate(_TYPED_SPACES)
+        text = lower(text, locale).translate(TYPED_SPACES)
     if draw() < _BARE:
-        text = text.translate(_PUNCTUATION).translate(_TYPED_SPACES)
+        text = text.translate(_PUNCTUATION).translate(TYPED_SPACES)
     if draw() < _SPACES:
-        text = _with_extra_space(text.translate(_TYPED_SPACES), draw)
+        text = _with_extra_space(text.translate(TYPED_SPACES), draw)
     return text
 
 
 @functools.cache
 def _weighted_forms(locale: str) -> tuple[tuple[Form, ...], tuple[float, ...]]:
-    """The forms of a locale and their cumulated shares; forms of one name divide its weight."""
+    """The forms of a locale and their cumulated shares."""
     forms = forms_of(locale)
+    return forms, cumulated_shares(forms)
+
+
+def cumulated_shares(forms: tuple[Form, ...]) -> tuple[float, ...]:
+    """For `drawn`: the shares of forms, summed up to 1; forms of one name divide its weight."""
     names = [form.name for form in forms]
     weights = [_WEIGHTS[name] / names.count(name) for name in names]
     total = sum(weights)
-    return forms, tuple(part / total for part in itertools.accumulate(weights))
+    return tuple(part / total for part in itertools.accumulate(weights))
+
+
+def drawn(shares: tuple[float, ...], draw: Callable[[], float]) -> int:
+    """The place of one of several shares, drawn by them."""
+    return min(bisect.bisect(shares, draw()), len(shares) - 1)
 
 
 def generate(split: str, size: int | None = None, seed: int = 0) -> Iterator[tuple[str, str, str]]:
@@ -159,5 +169,5 @@ def _pairs(
         locale = order[turn]
         day = dates[int(draw() * len(dates))]
         forms, shares = _weighted_forms(locale)
-        form = forms[min(bisect.bisect(shares, draw()), len(forms) - 1)]
-        yield _vary(form.render(day), locale, draw), day.isoformat(), locale
+        form = forms[drawn(shares, draw)]
+        yield vary(form.render(day), locale, draw), day.isoformat(), locale

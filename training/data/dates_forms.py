@@ -45,12 +45,16 @@ class Form:
 
     def render(self, day: date) -> str:
         """The text of a date."""
-        return self.template.format(
-            year=day.year,
-            month=self.months[day.month - 1],
-            day=self.days[day.day - 1],
-            weekday=self.weekdays[day.weekday()],
-        )
+        return self.template.format(**self.words(day))
+
+    def words(self, day: date) -> dict[str, str]:
+        """The text of each part of a date, by the name of its field."""
+        return {
+            "year": str(day.year),
+            "month": self.months[day.month - 1],
+            "day": self.days[day.day - 1],
+            "weekday": self.weekdays[day.weekday()],
+        }
 
     @property
     def is_unambiguous(self) -> bool:

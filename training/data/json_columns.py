@@ -17,7 +17,9 @@ def holds_json(text: str, suffix: str) -> bool:
     return isinstance(_parsed(_first_line(text)), dict)
 
 
-def json_columns(text: str, path: Path, columns: list[str | int], report) -> list[list[str]]:
+def json_columns(
+    text: str, path: Path, columns: list[str | int], report, lists: bool = False
+) -> list[list[str]]:
     """The texts of each column.
 
     Args:
@@ -25,6 +27,8 @@ def json_columns(text: str, path: Path, columns: list[str | int], report) -> lis
         path: the file, for the messages of errors.
         columns: keys of an object, or places in a list counted from 1; a dot leads into an object
             or a list within.
+        report: function that tells the user one line, of damage that was repaired.
+        lists: whether a value may be a list of texts, which are joined by spaces, or true or false.
 
     Returns:
         A list for each column: numbers as they are written in JSON, `""` for null.
@@ -33,7 +37,10 @@ def json_columns(text: str, path: Path, columns: list[str | int], report) -> lis
         UserError: the text is no JSON, or a column is not there or holds no text (names the line).
     """
     rows = _rows(text, path)
-    texts = [[_text_at(row, str(column), place, path) for place, row in rows] for column in columns]
+    texts = [
+        [_text_at(row, str(column), place, path, lists) for place, row in rows]
+        for column in columns
+    ]
     damaged = [
         place
         for cells in texts
@@ -93,7 +100,7 @@ def _is_list_of_rows(content: Any) -> bool:
     return isinstance(content, list) and all(isinstance(row, dict | list) for row in content)
 
 
-def _text_at(row: Any, column: str, place: str, path: Path) -> str:
+def _text_at(row: Any, column: str, place: str, path: Path, lists: bool) -> str:
     """The text of a column in a row; `column` itself may be a key that has a dot."""
     value, rest = row, column
     while rest:
@@ -111,6 +118,10 @@ def _text_at(row: Any, column: str, place: str, path: Path) -> str:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return json.dumps(value)
+    if lists and isinstance(value, bool):
+        return json.dumps(value)
+    if lists and isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return " ".join(value)
     more = f"; {column}.1 is the first" if isinstance(value, list) and value else ""
     raise UserError(f"{path}: {column!r} in {place} is no text: {_kind(value)}{more}.")
 

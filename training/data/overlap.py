@@ -2,21 +2,22 @@
 
 from keras_attention.errors import UserError
 
-from .pairs import Pairs, normalized_source
+from .pairs import normalized_source
 
 # A source that two of them share is left to the second.
 _COMPARED = (("train", "validation"), ("train", "test"), ("validation", "test"))
 
 
-def without_overlap(splits: dict[str, Pairs], drop: bool, report) -> dict[str, Pairs]:
+def without_overlap(splits: dict, drop: bool, report, noun: str = "pairs") -> dict:
     """Reports sources that two splits share, and leaves them out of the one that comes first.
 
     Sources are the same if they are equal but for case, white space and Unicode form.
 
     Args:
-        splits: the pairs of `"train"`, `"validation"` and `"test"`.
+        splits: the pairs, or other examples, of `"train"`, `"validation"` and `"test"`.
         drop: whether to leave pairs out, or to report only.
         report: function that tells the user one line.
+        noun: what examples are called in reports.
 
     Returns:
         The splits, the same ones if nothing is left out.
@@ -44,7 +45,7 @@ def without_overlap(splits: dict[str, Pairs], drop: bool, report) -> dict[str, P
         if not kept:
             raise UserError(f"--drop-overlap leaves nothing of {name}: {held_out} has it all.")
         left_out = len(sources[name]) - len(kept)
-        report(f"{line}; {left_out:,} pairs are left out of {name}.")
+        report(f"{line}; {left_out:,} {noun} are left out of {name}.")
         splits[name] = splits[name].select(kept)
         sources[name] = [sources[name][place] for place in kept]
     return splits

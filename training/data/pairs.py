@@ -1,6 +1,7 @@
 """Pairs of source and target texts in memory, and a leak-proof way to hold some of them out."""
 
 import hashlib
+import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -113,7 +114,11 @@ _SAME = {"normalized": normalized_source, "case": _cased_source}
 
 
 def split_share(
-    pairs: Pairs, share: float, seed: int, same_source: str = "normalized"
+    pairs: Pairs,
+    share: float,
+    seed: int,
+    same_source: str = "normalized",
+    strata: Sequence[str] | None = None,
 ) -> tuple[Pairs, Pairs]:
     """A part of the pairs held out for validation or test.
 
@@ -121,12 +126,14 @@ def split_share(
     go depends on the seed and the sources, not on their order.
 
     Args:
-        pairs: what to divide.
+        pairs: what to divide, or other examples with `sources` and `select`.
         share: fraction to hold out, between 0 and 1. It is met to the nearest pair if all sources
             differ; otherwise the last group of equal sources may go over it.
         seed: another seed holds out other pairs.
         same_source: sources are the same if they are equal but for case and white space
             (`"case"`), or for the Unicode form of their characters too (`"normalized"`).
+        strata: a label for each pair, or None. With labels, the same share of each label is held
+            out, to the nearest pair, and at least one source of each label is not.
 
     Returns:
         `(rest, held_out)`, each in the order of `pairs`; `dropped` stays with the rest.
@@ -137,12 +144,19 @@ def split_share(
     members: dict[str, list[int]] = {}
     for index, source in enumerate(pairs.sources):
         members.setdefault(same(source), []).append(index)
-    wanted = round(share * len(pairs))
-    held_out: set[int] = set()
+    strata_of_sources: dict[str | None, list[str]] = {}
     for source in sorted(members, key=lambda key: _rank(pairs, members[key], seed)):
-        if len(held_out) >= wanted:
-            break
-        held_out.update(members[source])
+        stratum = strata and strata[members[source][0]]
+        strata_of_sources.setdefault(stratum, []).append(source)
+    quotas = _quotas(strata_of_sources, members, share)
+    held_out: set[int] = set()
+    for stratum, sources in strata_of_sources.items():
+        count = 0
+        for source in sources if strata is None else sources[:-1]:
+            if count >= quotas[stratum]:
+                break
+            held_out.update(members[source])
+            count += len(members[source])
     if not 0 < len(held_out) < len(pairs):
         raise UserError(
             f"A share of {share} of {len(pairs)} pairs with {len(members)} different sources "
@@ -150,6 +164,20 @@ def split_share(
         )
     rest = pairs.select(index for index in range(len(pairs)) if index not in held_out)
     return rest, replace(pairs.select(sorted(held_out)), dropped=0)
+
+
+def _quotas(strata, members, share):
+    """Pairs to hold out of each stratum: together the share of all, by largest remainders."""
+    exact = {
+        stratum: share * sum(len(members[source]) for source in sources)
+        for stratum, sources in strata.items()
+    }
+    quotas = {stratum: math.floor(number) for stratum, number in exact.items()}
+    missing = round(sum(exact.values())) - sum(quotas.values())
+    by_remainder = sorted(exact, key=lambda stratum: quotas[stratum] - exact[stratum])
+    for stratum in by_remainder[:missing]:
+        quotas[stratum] += 1
+    return quotas
 
 
 def _rank(pairs: Pairs, members: list[int], seed: int) -> bytes:

@@ -51,7 +51,7 @@ def load_splits(options, seed, report=print):
     check_selectors(SELECTORS, [name for name in SELECTORS if getattr(options, name, "")])
     splits = _fill(READERS[type(options)](options, seed, report), options, seed)
     sizes = (options.train_size, options.validation_size, options.test_size)
-    splits = (_first(pairs, size) for pairs, size in zip(splits, sizes, strict=True))
+    splits = (first(pairs, size) for pairs, size in zip(splits, sizes, strict=True))
     named = dict(zip(SPLITS, splits, strict=True))
     return Splits(**without_overlap(named, options.drop_overlap, report))
 
@@ -98,7 +98,7 @@ def other_splits(options, changes, seed, report=print):
     tables = _tables(_only(Tables, options, changes), seed, report)
     sizes = [changes.get(f"{split}_size", 0) for split in SPLITS]
     rows = zip(files, tables, sizes, strict=True)
-    return Splits(*((pairs := file or table) and _first(pairs, size) for file, table, size in rows))
+    return Splits(*((pairs := file or table) and first(pairs, size) for file, table, size in rows))
 
 
 def _only(family, options, changes):
@@ -171,7 +171,8 @@ def _fill(splits, options, seed):
     return train, validation, test
 
 
-def _first(pairs, size):
+def first(pairs, size):
+    """The first pairs, or other examples; all of them if `size` is 0."""
     return pairs.select(range(min(size, len(pairs)))) if size else pairs
 
 

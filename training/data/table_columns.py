@@ -78,7 +78,7 @@ def _is_quoted(delimiter: str, quoted: bool | None) -> bool:
 def _reader(text: str, delimiter: str, quoted: bool | None, strict: bool):
     return csv.reader(
         io.StringIO(text, newline=""),
-        delimiter=DELIMITERS[delimiter],
+        delimiter=DELIMITERS.get(delimiter, delimiter),
         quoting=csv.QUOTE_MINIMAL if _is_quoted(delimiter, quoted) else csv.QUOTE_NONE,
         strict=strict,
     )
@@ -97,12 +97,12 @@ def _rows(text: str, delimiter: str, quoted: bool | None, path: Path) -> list[Ro
 def _delimiter(text, path, suffix, columns, quoted, delimiter) -> str:
     """The name of the delimiter: as asked for, or the one that divides the rows alike."""
     usual = _OF_SUFFIX.get(suffix)
-    if delimiter in DELIMITERS:
+    if delimiter in DELIMITERS or _is_character(delimiter):
         return delimiter
     if delimiter not in ("auto", "suffix"):
         raise UserError(
-            f"Expected a delimiter among auto, suffix, {', '.join(DELIMITERS)}. "
-            f"Received: {delimiter!r}"
+            f"Expected a delimiter among auto, suffix, {', '.join(DELIMITERS)}, or one "
+            f"character. Received: {delimiter!r}"
         )
     if delimiter == "suffix":
         if usual is None:
@@ -123,6 +123,10 @@ def _delimiter(text, path, suffix, columns, quoted, delimiter) -> str:
             f"expected {least} columns" + (f", named {', '.join(names)}." if names else ".")
         )
     return best
+
+
+def _is_character(delimiter: str) -> bool:
+    return len(delimiter) == 1 and delimiter not in '\r\n"'
 
 
 def _alike(text, delimiter, quoted, names, least) -> float:

@@ -68,8 +68,9 @@ def table(
             given by name, or if it looks like one.
         quoted: whether a field may stand in double quotes, and then hold newlines; by default in
             all but tab files, because a sentence there may begin with a quotation mark.
-        delimiter: `"tab"`, `"comma"`, `"semicolon"` or `"pipe"`; `"auto"` for the one that divides
-            the rows alike, `"suffix"` for a comma in `.csv` and a tab in `.tsv`, `.tab` and `.txt`.
+        delimiter: `"tab"`, `"comma"`, `"semicolon"`, `"pipe"` or one character; `"auto"` for the
+            one of the four that divides the rows alike, `"suffix"` for a comma in `.csv` and a tab
+            in `.tsv`, `.tab` and `.txt`.
         encoding: as for `parallel_text`.
         report: function that tells the user one line: how the table was read, and of damage that
             was repaired.
@@ -80,16 +81,39 @@ def table(
     """
     columns = [source_column, target_column]
     columns += [] if group_column is None else [group_column]
-    path = expand_home(path)
-    text = read_text(path, report, encoding)
-    if holds_json(text, suffix_of(path)):
-        texts = json_columns(text, path, columns, report)
-    else:
-        texts = table_columns(
-            text, path, suffix_of(path), columns, header, quoted, delimiter, report
-        )
+    texts = read_columns(path, columns, header, quoted, delimiter, encoding, report)
     sources, targets, groups = (*texts, None)[:3]
     return without_empty_sides(sources, targets, groups, str(path))
+
+
+def read_columns(
+    path: str | os.PathLike,
+    columns: list[str | int],
+    header: bool | None = None,
+    quoted: bool | None = None,
+    delimiter: str = "auto",
+    encoding: str = "auto",
+    report=print,
+    lists: bool = False,
+) -> list[list[str]]:
+    """The texts of each column of a table or of JSON lines, all of the same length.
+
+    Args:
+        path: the file.
+        columns: names or numbers of columns, as `source_column` of `table`.
+        header, quoted, delimiter, encoding, report: as for `table`.
+        lists: whether a field of JSON may be a list of texts, which are joined by spaces, or true
+            or false.
+
+    Raises:
+        UserError: as `table`.
+    """
+    path = expand_home(path)
+    text = read_text(path, report, encoding)
+    suffix = suffix_of(path)
+    if holds_json(text, suffix):
+        return json_columns(text, path, columns, report, lists)
+    return table_columns(text, path, suffix, columns, header, quoted, delimiter, report)
 
 
 def suffix_of(path: Path) -> str:
