@@ -26,7 +26,9 @@ SOURCE = [
 GROUND = {
     "arguments",
     "compression",
+    "display",
     "errors",
+    "evidence_words",
     "files",
     "json_shapes",
     "labels",

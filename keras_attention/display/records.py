@@ -1,0 +1,49 @@
+"""A labelled text as plain values, for JSON."""
+
+from keras_attention.evidence_words import evidence_words
+
+
+def labelling_record(labelling):
+    """A labelled text as a dict that JSON can hold.
+
+    Places are counted in characters (Unicode code points) of the text, so that a program can mark
+    the evidence in its own copy of it.
+
+    Args:
+        labelling: `keras_attention.predictors.Labelling`.
+
+    Returns:
+        Dict with `source`, the text. If there are labels: `label`, `score`, `probabilities`
+        (dict of float by label), and `evidence`, a list with `begin`, `end`, `text` and `weight` of
+        each word. If there are tags: `tags`, one a word, and `spans`, a list with `kind`, `text`,
+        `begin`, `end` and `score`.
+    """
+    record = {"source": labelling.input}
+    if labelling.probabilities:
+        record["label"] = labelling.text
+        record["score"] = float(labelling.score)
+        record["probabilities"] = {
+            name: float(probability) for name, probability in labelling.probabilities.items()
+        }
+    if labelling.evidence is not None:
+        record["evidence"] = [word._asdict() for word in evidence_words(labelling)]
+    if labelling.tags:
+        record["tags"] = list(labelling.tags)
+    if labelling.tags or labelling.spans:
+        record["spans"] = [span_record(span) for span in labelling.spans or ()]
+    return record
+
+
+def span_record(span):
+    """A span as a dict that JSON can hold.
+
+    Args:
+        span: `keras_attention.spans.Span`.
+    """
+    return {
+        "kind": span.kind,
+        "text": span.text,
+        "begin": int(span.begin),
+        "end": int(span.end),
+        "score": None if span.score is None else float(span.score),
+    }
