@@ -1,9 +1,12 @@
-"""Functional sequence-to-sequence models."""
+"""Functional models: encoder-decoder, decoder-only and encoder-only."""
 
 from keras_attention.models.bahdanau_decoder import BahdanauDecoder as BahdanauDecoder
+from keras_attention.models.classification_head import ClassificationHead as ClassificationHead
 from keras_attention.models.compiled import CompiledSearch as CompiledSearch
+from keras_attention.models.encoder_model import EncoderModel as EncoderModel
 from keras_attention.models.ensemble import Ensemble as Ensemble
 from keras_attention.models.feed_forward import FeedForward as FeedForward
+from keras_attention.models.head import Head as Head
 from keras_attention.models.input_feeding_decoder import InputFeedingDecoder as InputFeedingDecoder
 from keras_attention.models.language_model import LanguageModel as LanguageModel
 from keras_attention.models.parallel_decoder import ParallelDecoder as ParallelDecoder

@@ -8,10 +8,12 @@ from keras_attention.models.generation import generate
 from keras_attention.models.sequence_model import SequenceModel
 from keras_attention.models.sequence_parts import (
     SequenceParts,
+    check_source_kind,
     check_targets,
     embed,
     make_source_embedding,
     make_target_embedding,
+    source_input,
 )
 
 
@@ -79,7 +81,7 @@ class Seq2Seq(SequenceModel):
         end_id=3,
         **kwargs,
     ):
-        _check_source(source_vocabulary_size, source_features)
+        check_source_kind(source_vocabulary_size, source_features)
         if share_embeddings and source_vocabulary_size != target_vocabulary_size:
             raise ValueError(
                 "`share_embeddings` needs one joint vocabulary. Received: "
@@ -101,7 +103,8 @@ class Seq2Seq(SequenceModel):
         # No layer may be an attribute of a Torch module before it is made; in a list they may.
         # Listed here, they keep the order that the weights of earlier models have.
         self._listed = [encoder, decoder, target_embedding, source_embedding, projection]
-        inputs = _inputs(source_features)
+        target = keras.Input((None,), dtype="int32", name="target")
+        inputs = {"source": source_input(source_features), "target": target}
         parts = SequenceParts(*self._listed, pad_id)
         logits = parts.decode(inputs["target"], parts.encode(inputs["source"]))
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
@@ -274,23 +277,6 @@ class Seq2Seq(SequenceModel):
                 "decoder": restore(config["decoder"]),
             }
         )
-
-
-def _check_source(vocabulary_size, features):
-    if (vocabulary_size is None) == (features is None):
-        raise ValueError(
-            "Exactly one of `source_vocabulary_size` and `source_features` must be given. "
-            f"Received: source_vocabulary_size={vocabulary_size}, source_features={features}"
-        )
-
-
-def _inputs(source_features):
-    source = (
-        keras.Input((None,), dtype="int32", name="source")
-        if source_features is None
-        else keras.Input((None, source_features), name="source")
-    )
-    return {"source": source, "target": keras.Input((None,), dtype="int32", name="target")}
 
 
 def _has_mask(inputs):

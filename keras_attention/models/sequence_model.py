@@ -3,7 +3,6 @@
 import keras
 
 from keras_attention.layers.base.rematerialized import RematerializedByParts
-from keras_attention.models.sequence_parts import refuse_class_weight
 
 
 class SequenceModel(RematerializedByParts, keras.Model):
@@ -15,6 +14,15 @@ class SequenceModel(RematerializedByParts, keras.Model):
     def _check_batch(self, inputs):
         """Raises ValueError for inputs that are known and do not fit; anything else passes."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `_check_batch`.")
+
+    def _check_class_weight(self, class_weight):
+        """Raises ValueError where `class_weight` of `fit` is given and means nothing."""
+        if class_weight is not None:
+            raise ValueError(
+                "Expected no `class_weight`: Keras takes the labels of a sequence for one-hot "
+                "vectors. Give it to the loss, `SequenceCrossEntropy(class_weight=...)`. "
+                f"Received: class_weight={class_weight}"
+            )
 
     def make_train_function(self, force=False):
         """The function that `fit` calls: see `keras.Model`.
@@ -28,12 +36,12 @@ class SequenceModel(RematerializedByParts, keras.Model):
         return super().make_train_function(force)
 
     def fit(self, x=None, *args, **kwargs):
-        refuse_class_weight(kwargs)
+        self._check_class_weight(kwargs.get("class_weight"))
         self._check_batch(x)
         return super().fit(x, *args, **kwargs)
 
     def train_on_batch(self, x, *args, **kwargs):
-        refuse_class_weight(kwargs)
+        self._check_class_weight(kwargs.get("class_weight"))
         self._check_batch(x)
         return super().train_on_batch(x, *args, **kwargs)
 

@@ -28,16 +28,8 @@ class SequenceParts(NamedTuple):
 
     def encode(self, source, source_mask=None, training=None):
         """Annotations and mask of a source: see `Seq2Seq.encode`."""
-        if len(source.shape) == 2:
-            mask = masks.padding_mask(source, self.pad_id)
-            embedded = embed(self.source_embedding, source)
-        else:
-            mask = masks.frames_mask(source)
-            embedded = self.source_embedding(source)
-        if source_mask is not None:
-            source_mask = bool_where_known("source_mask", source_mask)
-            check_fits("source_mask", source_mask, source.shape[:2])
-            mask = as_bool(source_mask, "source_mask")
+        mask = real_positions(source, source_mask, self.pad_id)
+        embedded = embed_source(self.source_embedding, source)
         values = self.encoder(embedded, mask=mask, training=training)
         return {"values": values, "mask": mask}
 
@@ -52,6 +44,55 @@ class SequenceParts(NamedTuple):
         if self.projection is not None:
             outputs = self.projection(outputs)
         return self.target_embedding(outputs, reverse=True)
+
+
+def real_positions(source, source_mask=None, pad_id=0):
+    """Which positions of a source are no padding.
+
+    Args:
+        source: int tensor `(batch, source)`, or float frames `(batch, source, features)`.
+        source_mask: bool tensor `(batch, source)`, the answer where it is given; or None.
+        pad_id: int.
+
+    Returns:
+        Bool tensor `(batch, source)`.
+
+    Raises:
+        ValueError: the mask does not fit the source.
+    """
+    if source_mask is not None:
+        source_mask = bool_where_known("source_mask", source_mask)
+        check_fits("source_mask", source_mask, source.shape[:2])
+        return as_bool(source_mask, "source_mask")
+    return (
+        masks.padding_mask(source, pad_id) if len(source.shape) == 2 else masks.frames_mask(source)
+    )
+
+
+def embed_source(embedding, source):
+    """Embedded ids, with a variance of one at the start, or projected frames."""
+    return embed(embedding, source) if len(source.shape) == 2 else embedding(source)
+
+
+def check_source_kind(vocabulary_size, features):
+    """Raises ValueError unless a source is ids or frames, and not both.
+
+    Args:
+        vocabulary_size: int, or None.
+        features: int, or None.
+    """
+    if (vocabulary_size is None) == (features is None):
+        raise ValueError(
+            "Exactly one of `source_vocabulary_size` and `source_features` must be given. "
+            f"Received: source_vocabulary_size={vocabulary_size}, source_features={features}"
+        )
+
+
+def source_input(features):
+    """The symbolic input of ids, or of frames of so many features."""
+    if features is None:
+        return keras.Input((None,), dtype="int32", name="source")
+    return keras.Input((None, features), name="source")
 
 
 def embed(embedding, ids):
@@ -141,18 +182,4 @@ def check_filled_from_start(name, mask):
             f"Expected each row of `{name}` to be True from its start on and False behind that, as "
             f"padding stands on the right. Received: ({name})[{wrong.argmax()}]="
             f"{mask[wrong.argmax()].tolist()}"
-        )
-
-
-def refuse_class_weight(arguments):
-    """Raises ValueError for the `class_weight` of Keras' trainer.
-
-    Args:
-        arguments: dict of keyword arguments of `fit` or `train_on_batch`.
-    """
-    if arguments.get("class_weight") is not None:
-        raise ValueError(
-            "Expected no `class_weight`: Keras takes the labels of a sequence for one-hot vectors. "
-            "Give it to the loss, `SequenceCrossEntropy(class_weight=...)`. "
-            f"Received: class_weight={arguments['class_weight']}"
         )
