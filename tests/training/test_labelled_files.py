@@ -100,6 +100,15 @@ def test_json_lines_with_lists_and_truth(write):
     )
 
 
+def test_texts_with_several_labels(write):
+    rows = [{"text": "x", "label": ["a", "b"]}, {"text": "y", "label": []}, {"text": "z"}]
+    rows[2]["label"] = None
+    path = write("a.jsonl", "\n".join(map(json.dumps, rows)))
+    examples = labelled_table(path, several=True, report=quiet)
+    assert examples == LabelledTexts(["x", "y", "z"], ["a, b", "", ""])
+    assert labelled_table(path, report=quiet).dropped == 2
+
+
 # CoNLL -----
 
 

@@ -18,7 +18,11 @@ def holds_json(text: str, suffix: str) -> bool:
 
 
 def json_columns(
-    text: str, path: Path, columns: list[str | int], report, lists: bool = False
+    text: str,
+    path: Path,
+    columns: list[str | int],
+    report,
+    separators: list[str] | None = None,
 ) -> list[list[str]]:
     """The texts of each column.
 
@@ -28,7 +32,8 @@ def json_columns(
         columns: keys of an object, or places in a list counted from 1; a dot leads into an object
             or a list within.
         report: function that tells the user one line, of damage that was repaired.
-        lists: whether a value may be a list of texts, which are joined by spaces, or true or false.
+        separators: for each column what joins the texts of a list. Without it, a list is no text,
+            and neither are true and false.
 
     Returns:
         A list for each column: numbers as they are written in JSON, `""` for null.
@@ -38,8 +43,8 @@ def json_columns(
     """
     rows = _rows(text, path)
     texts = [
-        [_text_at(row, str(column), place, path, lists) for place, row in rows]
-        for column in columns
+        [_text_at(row, str(column), place, path, separator) for place, row in rows]
+        for column, separator in zip(columns, separators or [None] * len(columns), strict=True)
     ]
     damaged = [
         place
@@ -100,7 +105,7 @@ def _is_list_of_rows(content: Any) -> bool:
     return isinstance(content, list) and all(isinstance(row, dict | list) for row in content)
 
 
-def _text_at(row: Any, column: str, place: str, path: Path, lists: bool) -> str:
+def _text_at(row: Any, column: str, place: str, path: Path, separator: str | None) -> str:
     """The text of a column in a row; `column` itself may be a key that has a dot."""
     value, rest = row, column
     while rest:
@@ -118,10 +123,10 @@ def _text_at(row: Any, column: str, place: str, path: Path, lists: bool) -> str:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return json.dumps(value)
-    if lists and isinstance(value, bool):
+    if separator and isinstance(value, bool):
         return json.dumps(value)
-    if lists and isinstance(value, list) and all(isinstance(word, str) for word in value):
-        return " ".join(value)
+    if separator and isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return separator.join(value)
     more = f"; {column}.1 is the first" if isinstance(value, list) and value else ""
     raise UserError(f"{path}: {column!r} in {place} is no text: {_kind(value)}{more}.")
 

@@ -100,6 +100,7 @@ def without_empty_texts(
     tags: list[list[str]] | None,
     groups: list[str] | None,
     origin: str,
+    several: bool = False,
 ) -> LabelledTexts:
     """Texts and labels stripped of the white space around them; the empty ones are counted.
 
@@ -110,6 +111,7 @@ def without_empty_texts(
             words of a text becomes single spaces.
         groups: as many names of groups, or None.
         origin: where they come from, for the error message.
+        several: whether a text may have no label, as it may have several.
 
     Returns:
         `LabelledTexts`, with `dropped` the number of those whose text or label was empty.
@@ -119,7 +121,11 @@ def without_empty_texts(
     """
     texts = [text.strip() if tags is None else " ".join(words_of(text)) for text in texts]
     labels = labels and [label.strip() for label in labels]
-    kept = [place for place, text in enumerate(texts) if text and (labels is None or labels[place])]
+    kept = [
+        place
+        for place, text in enumerate(texts)
+        if text and (labels is None or several or labels[place])
+    ]
     if not kept:
         what = "text" if labels is None else "text with a label"
         raise UserError(f"{origin} holds no {what}.")

@@ -20,6 +20,7 @@ def labelled_table(
     delimiter: str = "auto",
     encoding: str = "auto",
     report=print,
+    several: bool = False,
 ) -> LabelledTexts:
     """Texts with labels, tags or both from columns of a table or from fields of JSON lines.
 
@@ -33,6 +34,8 @@ def labelled_table(
             in JSON a list too, as may be the text. None for none.
         group_column: likewise, of names to score texts apart, or None.
         header, quoted, delimiter, encoding, report: as for `training.table`.
+        several: whether a text has any number of labels, with commas between them, or in JSON in a
+            list. A text without a label is then not left out.
 
     Returns:
         `LabelledTexts`.
@@ -50,15 +53,15 @@ def labelled_table(
     if not {"labels", "tags"} & set(columns):
         raise UserError("A table of labelled texts needs a column of labels or one of tags.")
     reading = (header, quoted, delimiter, encoding, report)
-    cells = dict(
-        zip(columns, read_columns(path, list(columns.values()), *reading, lists=True), strict=True)
-    )
+    separators = [", " if name == "labels" else " " for name in columns]
+    texts = read_columns(path, list(columns.values()), *reading, separators=separators)
+    cells = dict(zip(columns, texts, strict=True))
     tags = cells.get("tags") and [words_of(row) for row in cells["tags"]]
     if tags:
         for number, (text, row) in enumerate(zip(cells["texts"], tags, strict=True), start=1):
             _check_tags(words_of(text), row, f"{path}, row {number:,}")
     return without_empty_texts(
-        cells["texts"], cells.get("labels"), tags, cells.get("groups"), str(path)
+        cells["texts"], cells.get("labels"), tags, cells.get("groups"), str(path), several
     )
 
 

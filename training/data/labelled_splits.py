@@ -19,13 +19,14 @@ from .pairs import split_share
 from .splits import SPLITS, Splits, first
 
 
-def labelled_splits(options, seed, report=print):
+def labelled_splits(options, seed, report=print, several=False):
     """Reads or makes the three splits.
 
     Args:
         options: `LabelledDataOptions`.
         seed: int. Of embedded data and of held-out shares, which are the same for each label.
         report: function that tells the user one line: how files were read, what was repaired.
+        several: whether a text has any number of labels, also none.
 
     Returns:
         `Splits` of `LabelledTexts`.
@@ -37,7 +38,7 @@ def labelled_splits(options, seed, report=print):
         options = LABELS.make(**vars(options))
     selectors = LABELS.selectors
     check_selectors(selectors, [name for name in selectors if getattr(options, name, "")])
-    splits = _fill(READERS[type(options)](options, seed, report), options, seed)
+    splits = _fill(READERS[type(options)](options, seed, report, several), options, seed)
     named = {
         name: first(examples, getattr(options, f"{name}_size"))
         for name, examples in zip(SPLITS, splits, strict=True)
@@ -45,7 +46,7 @@ def labelled_splits(options, seed, report=print):
     return Splits(**without_overlap(named, options.drop_overlap, report, noun="texts"))
 
 
-def other_labelled_splits(options, changes, seed, report=print):
+def other_labelled_splits(options, changes, seed, report=print, several=False):
     """Validation and test texts that are named in place of a recipe's.
 
     Args:
@@ -54,6 +55,7 @@ def other_labelled_splits(options, changes, seed, report=print):
             only what they name is read; otherwise all splits are read anew.
         seed: int. As for `labelled_splits`.
         report: function, as for `labelled_splits`.
+        several: as for `labelled_splits`.
 
     Returns:
         `Splits`, with None for what is not named.
@@ -63,7 +65,8 @@ def other_labelled_splits(options, changes, seed, report=print):
     """
     if any(name in changes for name in LABELLED_SELECTORS):  # In place of the recipe's own.
         nothing = dict.fromkeys(LABELLED_SELECTORS, "")
-        return labelled_splits(LABELS.changed(options, **{**nothing, **changes}), seed, report)
+        changed = LABELS.changed(options, **{**nothing, **changes})
+        return labelled_splits(changed, seed, report, several)
     named = {
         f"{split}_{side}": family
         for family, side in LABELS.files
@@ -71,7 +74,7 @@ def other_labelled_splits(options, changes, seed, report=print):
         if f"{split}_{side}" in changes
     }
     if not named:
-        return labelled_splits(LABELS.changed(options, **changes), seed, report)
+        return labelled_splits(LABELS.changed(options, **changes), seed, report, several)
     families = set(named.values())
     if len(families) > 1:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in named)
@@ -82,13 +85,13 @@ def other_labelled_splits(options, changes, seed, report=print):
     kept = {name: value for name, value in own.items() if name not in no_paths}
     reading = family(**{**kept, **changes})
     sizes = [changes.get(f"{split}_size", 0) for split in SPLITS]
-    splits = READERS[family](reading, seed, report)
+    splits = READERS[family](reading, seed, report, several)
     return Splits(
         *(examples and first(examples, size) for examples, size in zip(splits, sizes, strict=True))
     )
 
 
-def _embedded(options, seed, report):
+def _embedded(options, seed, report, several):
     sizes = {
         "train": options.train_size or 40_000,
         "validation": options.validation_size or 1_000,
@@ -98,7 +101,7 @@ def _embedded(options, seed, report):
     return [make(split, size, seed) for split, size in sizes.items()]
 
 
-def _tables(options, seed, report):
+def _tables(options, seed, report, several):
     choice = {"auto": None, "yes": True, "no": False}
     reading = {
         "source_column": options.source_column,
@@ -107,16 +110,17 @@ def _tables(options, seed, report):
         "header": choice[options.table_header],
         "quoted": choice[options.table_quotes],
         "delimiter": options.table_delimiter,
+        "several": several,
     }
     return _read(labelled_table, "table", options, report, **reading)
 
 
-def _conll(options, seed, report):
+def _conll(options, seed, report, several):
     columns = {"word_column": options.word_column, "tag_column": options.tag_column}
     return _read(conll, "conll", options, report, **columns)
 
 
-def _slots(options, seed, report):
+def _slots(options, seed, report, several):
     return _read(slot_folder, "slots", options, report)
 
 

@@ -94,7 +94,7 @@ def read_columns(
     delimiter: str = "auto",
     encoding: str = "auto",
     report=print,
-    lists: bool = False,
+    separators: list[str] | None = None,
 ) -> list[list[str]]:
     """The texts of each column of a table or of JSON lines, all of the same length.
 
@@ -102,8 +102,8 @@ def read_columns(
         path: the file.
         columns: names or numbers of columns, as `source_column` of `table`.
         header, quoted, delimiter, encoding, report: as for `table`.
-        lists: whether a field of JSON may be a list of texts, which are joined by spaces, or true
-            or false.
+        separators: for each column what joins the texts of a list in JSON. Without it, a list is no
+            text, and neither are true and false.
 
     Raises:
         UserError: as `table`.
@@ -112,7 +112,7 @@ def read_columns(
     text = read_text(path, report, encoding)
     suffix = suffix_of(path)
     if holds_json(text, suffix):
-        return json_columns(text, path, columns, report, lists)
+        return json_columns(text, path, columns, report, separators)
     return table_columns(text, path, suffix, columns, header, quoted, delimiter, report)
 
 
