@@ -57,7 +57,7 @@ MAY_IMPORT = {
     "layers": {"ops"},
     "decoding": {"ops"},
     "models": {"ops", "layers", "decoding"},
-    "analysis": {"ops", "layers"},
+    "analysis": {"ops", "layers", "predictors"},
     "codecs": {"text"},  # Tokenizers are codecs, and are found among them.
     "text": {"codecs"},
     "predictors": {"ops", "layers", "decoding", "models", "text", "codecs"},
