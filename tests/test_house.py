@@ -39,6 +39,8 @@ GROUND = {
     "printing",
     "quiet",
     "run_log_filter",
+    "share_alerts",
+    "share_monitor",
     "fonts",
     "figures",
     "word_pictures",
