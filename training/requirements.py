@@ -2,7 +2,10 @@
 
 import importlib.util
 
-NEEDED = ("tensorflow", "babel", "sacrebleu", "rich", "tyro", "matplotlib", "tensorboard")
+NEEDED = (
+    *("tensorflow", "babel", "sacrebleu", "sklearn", "seqeval"),
+    *("rich", "tyro", "matplotlib", "tensorboard"),
+)
 
 
 def check():

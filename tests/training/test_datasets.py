@@ -6,9 +6,16 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.errors import UserError
-from keras_attention.training import DataOptions, Pairs, load_splits
+from keras_attention.training import (
+    DataOptions,
+    LabelledDataOptions,
+    Pairs,
+    labelled_splits,
+    load_splits,
+)
 from keras_attention.training.data import datasets
 from keras_attention.training.data.dates_data import generate
+from keras_attention.training.data.labelled_tfds import tfds_labelled, tfds_labelled_splits
 
 
 def test_dates_are_those_of_the_generator():
@@ -73,7 +80,10 @@ def data_dir(tmp_path_factory):
     class ToyLabels(Toy, skip_registration=True):
         def _info(self):
             features = tfds.features.FeaturesDict(
-                {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(num_classes=2)}
+                {
+                    "text": tfds.features.Text(),
+                    "label": tfds.features.ClassLabel(names=["zero", "one"]),
+                }
             )
             return tfds.core.DatasetInfo(
                 builder=self, features=features, supervised_keys=("text", "label")
@@ -81,7 +91,7 @@ def data_dir(tmp_path_factory):
 
         def _generate_examples(self, split):
             for index, (text, _) in enumerate(TEXTS[split]):
-                yield index, {"text": text, "label": index % 2}
+                yield index, {"text": text, "label": -1 if index == 4 else index % 2}
 
     class ToyRemote(ToyTranslate):  # known to TFDS by its name, still to be downloaded
         def _split_generators(self, download_manager):
@@ -131,6 +141,23 @@ def test_tfds_with_bad_input(data_dir, no_network, name, split, message):
     with pytest.raises(UserError, match=message) as caught:
         datasets.tfds_translation(name, split, data_dir=data_dir)
     assert "\n" not in str(caught.value)
+
+
+def test_a_tfds_set_of_labels(data_dir, no_network):
+    assert set(tfds_labelled_splits("toy_labels", data_dir=data_dir)) == set(TEXTS)
+    examples = tfds_labelled("toy_labels", "train", data_dir=data_dir)
+    found = dict(zip(examples.texts, examples.labels, strict=True))
+    assert found == {"um": "zero", "dois": "one", "quatro": "one"}
+    assert examples.dropped == 2  # One has no text, and one no label.
+    options = LabelledDataOptions(
+        tfds="toy_labels", tfds_data_dir=str(data_dir), validation_share=0.4
+    )
+    splits = labelled_splits(options, seed=0)
+    assert sorted(splits.test.texts) == ["cinco", "seis"]
+    assert (len(splits.train), len(splits.validation)) == (2, 1)
+    for keys, said in ((("label", "text"), "'label', 'text'"), (("text", "x"), "are label, text")):
+        with pytest.raises(UserError, match=f"no text with a label in .*{said}"):
+            tfds_labelled_splits("toy_labels", *keys, data_dir)
 
 
 def test_a_tfds_set_that_is_cut_off(data_dir, tmp_path, no_network):

@@ -65,7 +65,7 @@ def test_spellings_and_conflicts():
     train = labelled(["x", "y", "x"], ["Same text", "other", "third"])
     lines = reports(train, labelled(["y"], ["same  TEXT"]), labelled(["x"], ["third"]))
     assert lines[1:] == [
-        "1 texts occur with different labels (2 examples), such as 'Same text' with 'x' and 'y'."
+        "Texts with different labels: 1 (2 examples), such as 'Same text' with 'x' and 'y'."
     ]
 
 

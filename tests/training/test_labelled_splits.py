@@ -1,11 +1,13 @@
 """Options of labelled data, from a recipe to the texts of each split."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from keras_attention.errors import UserError
-from keras_attention.training.data.data_paths import absolute
+from keras_attention.training.data.data_paths import PATHS, absolute
 from keras_attention.training.data.digests import digests
 from keras_attention.training.data.labelled_splits import labelled_splits, other_labelled_splits
 from keras_attention.training.recipes.labelled_data_options import (
@@ -82,9 +84,20 @@ def test_conll_and_slots_and_their_test(tmp_path):
     assert fewer.test.texts == splits.test.texts[:1]
     for name, line in (("seq.in", "a b"), ("seq.out", "O B-x"), ("label", "go")):
         (tmp_path / name).write_text(f"{line}\n" * 3)
-    for changes in ({"test_slots": str(tmp_path)}, {"embedded": "languages", "train_size": 40}):
+    spans = [{"t": f"to {n}", "spans": [{"start": 3, "end": 4, "label": "x"}]} for n in range(9)]
+    (tmp_path / "spans.json").write_text(json.dumps(spans))
+    for changes in (
+        {"test_slots": str(tmp_path)},
+        {"embedded": "languages-and-parts", "train_size": 40},
+        {
+            "train_spans": str(tmp_path / "spans.json"),
+            "text_key": "t",
+            "test_share": 0.2,
+            "validation_share": 0.2,
+        },
+    ):
         others = other_labelled_splits(options, changes, seed=0, report=quiet)
-        assert others.test.labels
+        assert "B-x" in others.test.tags[0] or others.test.labels
     mixed = {"test_slots": str(tmp_path), "validation_conll": str(tmp_path / "test.tsv")}
     with pytest.raises(UserError, match="of one kind of data. Received: --.*-conll, --test-slots"):
         other_labelled_splits(options, mixed, seed=0, report=quiet)
@@ -119,3 +132,48 @@ def test_paths_and_kinds(tmp_path, monkeypatch):
     changed = LABELS.changed(options, train_size=5)
     assert (changed.test_slots, changed.train_size) == (str(tmp_path / "test"), 5)
     assert type(LABELS.make(test_conll="a")).__name__ == "ConllFiles"
+
+
+REAL = Path(__file__).parents[3] / "shared/data"
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="there is no ../shared/data")
+@pytest.mark.parametrize(
+    ("options", "train", "test", "labels", "tags"),
+    [
+        (
+            {
+                "train_table": "banking77/test.csv",
+                "test_table": "banking77/train.csv",
+                "target_column": "category",
+            },
+            *(3080, 10003, 77, 0),
+        ),
+        (
+            {
+                "train_table": "financial_phrasebank/Sentences_AllAgree.txt",
+                "table_delimiter": "@",
+                "source_column": "1",
+                "target_column": "2",
+                "test_share": 0.1,
+            },
+            *(2038, 226, 3, 0),
+        ),
+        ({"train_slots": "snips/valid", "test_slots": "snips/test"}, 700, 700, 7, 70),
+        (
+            {"train_conll": "ncbi_disease/devel.tsv", "test_conll": "ncbi_disease/test.tsv"},
+            *(923, 940, 0, 3),
+        ),
+    ],
+    ids=["banking77", "phrasebank", "snips", "ncbi"],
+)
+def test_real_data(options, train, test, labels, tags):
+    options = {
+        name: str(REAL / value) if name in PATHS else value for name, value in options.items()
+    }
+    splits = labelled_splits(LabelledDataOptions(**options), seed=0, report=quiet)
+    examples = splits.train
+    assert len(splits.train) + len(splits.validation) == train
+    assert len(splits.test) == test
+    assert len(set(examples.labels or ())) == labels
+    assert (len({tag for row in examples.tags for tag in row}) if examples.tags else 0) >= tags

@@ -14,7 +14,7 @@ PATHS = (
     *(
         f"{split}_{kind}"
         for split in ("train", "validation", "test")
-        for kind in ("table", "conll", "slots")
+        for kind in ("table", "conll", "slots", "spans")
     ),
     "tfds_data_dir",
 )

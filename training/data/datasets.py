@@ -7,8 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_attention.errors import UserError, first_line
-from keras_attention.user_files import expand_home
+from keras_attention.errors import UserError
 
 from .dates_data import dates_of, generate
 from .pairs import Pairs as Pairs
@@ -16,6 +15,7 @@ from .pairs import split_share as split_share
 from .pairs import without_empty_sides
 from .text_files import parallel_text as parallel_text
 from .text_files import table as table
+from .tfds_sets import decoded, import_tfds, prepared, read_split
 
 
 def dates(split: str, size: int, seed: int = 0) -> Pairs:
@@ -86,26 +86,11 @@ def tfds_translation(
             read.
     """
     builder, keys = _prepared(name, data_dir)
-    try:
-        dataset = builder.as_dataset(split=split, shuffle_files=False)
-    except (ValueError, KeyError) as error:
-        there = ", ".join(builder.info.splits)
-        raise UserError(f"The TFDS set {name} has no split {split!r}: it has {there}.") from error
-    columns: dict[str, list[str]] = {key: [] for key in keys}
-    try:
-        for batch in dataset.batch(1024).as_numpy_iterator():
-            for key, column in columns.items():
-                column.extend(text.decode("utf-8", "replace") for text in batch[key])
-    except tf.errors.OpError as error:  # Such as a file that was cut off.
-        raise UserError(
-            f"The TFDS set {name} cannot be read in {builder.data_dir}: {first_line(error)}"
-        ) from error
-    lost = sum("\ufffd" in text for column in columns.values() for text in column)
-    if lost:
-        report(f"{name}: {lost:,} texts of {split} hold U+FFFD, for characters that are not UTF-8.")
-    first, second = reversed(keys) if swap else keys
+    columns = read_split(builder, name, split, keys)
+    sides = decoded([columns[key] for key in keys], name, split, report)
+    sources, targets = reversed(sides) if swap else sides
     origin = f"The split {split!r} of {name}"
-    return without_empty_sides(columns[first], columns[second], None, origin)
+    return without_empty_sides(sources, targets, None, origin)
 
 
 def tfds_splits(name: str, data_dir: str | os.PathLike | None = None) -> tuple[str, ...]:
@@ -124,32 +109,12 @@ def tfds_splits(name: str, data_dir: str | os.PathLike | None = None) -> tuple[s
 
 def _prepared(name: str, data_dir: str | os.PathLike | None) -> tuple[Any, tuple[str, str]]:
     """The builder of a set that lies on the disk, and the names of its two texts."""
-    tfds = _import_tfds()
-    data_dir = data_dir and expand_home(data_dir)
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        raise UserError(f"TFDS knows no set {name!r}: {first_line(error)}") from error
-    except Exception as error:  # The code of the set runs here, and may need what is not there.
-        raise UserError(f"TFDS cannot open {name!r}: {first_line(error)}") from error
-    keys = builder.info.supervised_keys or ()
-    features = builder.info.features
-    if len(keys) != 2 or not all(isinstance(features[key], tfds.features.Text) for key in keys):
-        raise UserError(f"The TFDS set {name} is no translation set: it has no pair of texts.")
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # each set has its own ways to fail at a download
-        raise UserError(
-            f"The TFDS set {name} cannot be prepared in {builder.data_dir}: {first_line(error)}"
-        ) from error
-    return builder, keys
+    tfds = import_tfds()
 
+    def check(builder):
+        keys, features = builder.info.supervised_keys or (), builder.info.features
+        if len(keys) != 2 or not all(isinstance(features[key], tfds.features.Text) for key in keys):
+            raise UserError(f"The TFDS set {name} is no translation set: it has no pair of texts.")
 
-def _import_tfds() -> Any:
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise UserError(
-            'TFDS sets need tensorflow-datasets: pip install "keras-attention[training]".'
-        ) from error
-    return tfds
+    builder = prepared(name, data_dir, check)
+    return builder, builder.info.supervised_keys

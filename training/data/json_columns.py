@@ -41,9 +41,9 @@ def json_columns(
     Raises:
         UserError: the text is no JSON, or a column is not there or holds no text (names the line).
     """
-    rows = _rows(text, path)
+    rows = json_rows(text, path)
     texts = [
-        [_text_at(row, str(column), place, path, separator) for place, row in rows]
+        [text_at(row, str(column), place, path, separator) for place, row in rows]
         for column, separator in zip(columns, separators or [None] * len(columns), strict=True)
     ]
     damaged = [
@@ -61,8 +61,16 @@ def json_columns(
     return [[_NO_CHARACTER.sub("\ufffd", cell) for cell in cells] for cells in texts]
 
 
-def _rows(text: str, path: Path) -> list[tuple[str, Any]]:
-    """Each object with its place in the file."""
+def json_rows(text: str, path: Path) -> list[tuple[str, Any]]:
+    """Each object of a file with its place in it, such as `"line 3"`.
+
+    Args:
+        text: an object or list a line, or one list of them; blank lines are skipped.
+        path: the file, for the messages of errors.
+
+    Raises:
+        UserError: the text is no JSON (names the line).
+    """
     first = _parsed(_first_line(text))
     lines = text.split("\n")
     if first is None or (_is_list_of_rows(first) and sum(map(bool, map(str.strip, lines))) == 1):
@@ -105,8 +113,18 @@ def _is_list_of_rows(content: Any) -> bool:
     return isinstance(content, list) and all(isinstance(row, dict | list) for row in content)
 
 
-def _text_at(row: Any, column: str, place: str, path: Path, separator: str | None) -> str:
-    """The text of a column in a row; `column` itself may be a key that has a dot."""
+def value_at(row: Any, column: str, place: str, path: Path) -> Any:
+    """The value of a column in a row; `column` itself may be a key that has a dot.
+
+    Args:
+        row: a value of JSON.
+        column: keys of objects, and places in lists counted from 1, with dots between them.
+        place: where the row stands in the file, for the messages of errors.
+        path: the file, likewise.
+
+    Raises:
+        UserError: the row has no such column.
+    """
     value, rest = row, column
     while rest:
         whole = isinstance(value, dict) and rest in value
@@ -117,6 +135,20 @@ def _text_at(row: Any, column: str, place: str, path: Path, separator: str | Non
             value = value[int(key) - 1]
         else:
             raise UserError(f"{path} has no {column!r} in {place}: {_kind(value)}.")
+    return value
+
+
+def text_at(row: Any, column: str, place: str, path: Path, separator: str | None = None) -> str:
+    """The text of a column in a row: a number as it is written in JSON, `""` for null.
+
+    Args:
+        row, column, place, path: as for `value_at`.
+        separator: as one of `separators` of `json_columns`.
+
+    Raises:
+        UserError: the row has no such column, or it holds no text.
+    """
+    value = value_at(row, column, place, path)
     if isinstance(value, str):
         return value
     if value is None:

@@ -136,7 +136,7 @@ def _report_conflicts(named, noun, report, several=False):
         found = " and ".join(repr(answer[:60]) for answer in list(answers[example])[:3])
         count = sum(seen[key] for key in conflicts)
         report(
-            f"{len(conflicts):,} texts occur with different {noun} ({count:,} examples), such as "
+            f"Texts with different {noun}: {len(conflicts):,} ({count:,} examples), such as "
             f"{texts[example][:60]!r} with {found}."
         )
 

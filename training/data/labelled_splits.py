@@ -9,11 +9,15 @@ from ..recipes.labelled_data_options import (
     ConllFiles,
     EmbeddedLabels,
     LabelledTables,
+    LabelledTfds,
     SlotFolders,
+    SpanFiles,
     UnnamedLabels,
 )
 from . import labelled_dates
+from .character_spans import character_spans
 from .labelled_files import conll, labelled_table, slot_folder
+from .labelled_tfds import tfds_labelled, tfds_labelled_splits
 from .overlap import without_overlap
 from .pairs import split_share
 from .splits import SPLITS, Splits, first
@@ -124,6 +128,21 @@ def _slots(options, seed, report, several):
     return _read(slot_folder, "slots", options, report)
 
 
+def _spans(options, seed, report, several):
+    names = ("text_key", "spans_key", "kind_key", "begin_key", "end_key", "context_key")
+    reading = {name: getattr(options, name) for name in names}
+    return _read(character_spans, "spans", options, report, **reading, words=options.span_words)
+
+
+def _tfds(options, seed, report, several):
+    keys = (options.tfds_text_key, options.tfds_label_key, options.tfds_data_dir or None)
+    available = tfds_labelled_splits(options.tfds, *keys)
+    return [
+        tfds_labelled(options.tfds, split, *keys, report=report) if split in available else None
+        for split in SPLITS
+    ]
+
+
 def _read(reader, side, options, report, **reading):
     """What a reader makes of the path of each split, None where there is none."""
     paths = [getattr(options, f"{split}_{side}") for split in SPLITS]
@@ -154,4 +173,6 @@ READERS = {
     LabelledTables: _tables,
     ConllFiles: _conll,
     SlotFolders: _slots,
+    SpanFiles: _spans,
+    LabelledTfds: _tfds,
 }

@@ -119,9 +119,57 @@ class SlotFolders(CommonLabelledOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class SpanFiles(CommonLabelledOptions):
+    """JSON with parts of each text named by their first and last character."""
+
+    train_spans: str = ""
+    """JSON lines, or one JSON list, plain or compressed: texts, each with a list of spans that have
+    a kind, a begin and an end in characters."""
+    validation_spans: str = ""
+    """Like --train-spans, for validation; if not given, --validation-share of the training texts is
+    held out."""
+    test_spans: str = ""
+    """Like --train-spans, for the final test; if not given, --test-share of the training texts is
+    held out."""
+    text_key: str = "text"
+    """Key of the text in JSON, with dots for nested objects (message.text)."""
+    spans_key: str = "spans"
+    """Key of the list of spans; a text without it has none."""
+    kind_key: str = "label"
+    """Key of the kind of a span; where a span is a list ([3, 7, "city"]), its place from 1."""
+    begin_key: str = "start"
+    """Key of a span's first character, counted from 0; absent is 0."""
+    end_key: str = "end"
+    """Key of the character behind a span's last one."""
+    context_key: str = ""
+    """Key of a text, or of a list of texts, that is read before the text and has no tags, such as
+    what was asked for; empty for none."""
+    span_words: Literal["spaces", "signs"] = "spaces"
+    """Words that are tagged: what stands between spaces; or also each sign at the ends of a word
+    (signs: "Rome?" becomes "Rome ?"; texts to predict have to be written the same way)."""
+    encoding: str = "auto"
+    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
+    mark says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledTfds(CommonLabelledOptions):
+    """A text-classification data set of TensorFlow Datasets."""
+
+    tfds: str = ""
+    """Name of a TFDS text-classification set, such as ag_news_subset."""
+    tfds_data_dir: str = ""
+    """Folder in which TFDS stores prepared data; the default of TFDS if empty."""
+    tfds_text_key: str = ""
+    """Name of the feature that is the text; by default that of supervised learning."""
+    tfds_label_key: str = ""
+    """Name of the feature that is the label; by default that of supervised learning."""
+
+
+@dataclasses.dataclass(frozen=True)
 class UnnamedLabels(CommonLabelledOptions):
-    """Give one of --embedded, --train-table, --train-conll and --train-slots: where texts come
-    from.
+    """Give one of --embedded, --train-table, --train-conll, --train-slots, --train-spans and
+    --tfds: where texts come from.
 
     Each of these kinds of data has more options. To see them, give the option, then --help.
     """
@@ -137,6 +185,11 @@ class UnnamedLabels(CommonLabelledOptions):
     train_slots: str = ""
     """Folder with sentences in seq.in, the tags of their words in seq.out and, if there are labels,
     these in the file label."""
+    train_spans: str = ""
+    """JSON, plain or compressed, of texts with a list of spans, each with a kind, a begin and an
+    end in characters."""
+    tfds: str = ""
+    """Name of a TFDS text-classification set, such as ag_news_subset."""
 
 
 LABELLED_SELECTORS = {
@@ -144,11 +197,18 @@ LABELLED_SELECTORS = {
     "train_table": LabelledTables,
     "train_conll": ConllFiles,
     "train_slots": SlotFolders,
+    "train_spans": SpanFiles,
+    "tfds": LabelledTfds,
 }
 LABELS = DataKinds(
-    (EmbeddedLabels, LabelledTables, ConllFiles, SlotFolders, UnnamedLabels),
+    (*LABELLED_SELECTORS.values(), UnnamedLabels),
     LABELLED_SELECTORS,
-    files=((LabelledTables, "table"), (ConllFiles, "conll"), (SlotFolders, "slots")),
+    files=(
+        (LabelledTables, "table"),
+        (ConllFiles, "conll"),
+        (SlotFolders, "slots"),
+        (SpanFiles, "spans"),
+    ),
 )
 
 
