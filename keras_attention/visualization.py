@@ -30,7 +30,7 @@ from keras_attention.terminal import word_weights_text as word_weights_text
 from keras_attention.word_pictures import plot_word_weights as plot_word_weights
 
 # Sizes in inches, at which a label of `FONT_SIZE` points is readable on a slide.
-_CELL = 0.27
+CELL = 0.27
 _GAP = 0.08
 _LARGEST_MATRIX = 12.0  # cells shrink so that long sentences still give a usable picture
 _SMALLEST_FONT = 6  # of labels; where cells are smaller than that, not every one has a label
@@ -78,11 +78,27 @@ def plot_alignment(
     if ax is not None:
         _draw_matrix(ax, alignment, top, tokens, title, _cell_of(ax, alignment.shape))
         return ax.figure
+    cell = min(CELL, _LARGEST_MATRIX / max(1, *alignment.shape))
+    return matrix_figure(alignment, top, tokens, title, cell)
+
+
+def matrix_figure(matrix, top, tokens, title, cell):
+    """A new figure, exactly as large as a matrix and its labels need.
+
+    Args:
+        matrix: array of shape `(rows, columns)`.
+        top: the value of the darkest colour.
+        tokens: dict of the columns' and then the rows' labels, by the name of the axis.
+        title: string above the matrix, or None.
+        cell: width and height of a cell in inches.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
     figure = new_figure()
     ax = figure.add_axes((0.25, 0.25, 0.5, 0.5))
-    cell = min(_CELL, _LARGEST_MATRIX / max(1, *alignment.shape))
-    mesh = _draw_matrix(ax, alignment, top, tokens, title, cell)
-    _fit_figure(figure, ax, mesh, alignment.shape, cell)
+    mesh = _draw_matrix(ax, matrix, top, tokens, title, cell)
+    _fit_figure(figure, ax, mesh, matrix.shape, cell)
     return figure
 
 
@@ -138,12 +154,12 @@ def _cell_of(ax, shape):
     """The size in inches that a cell will have in axes of a given size."""
     box, dots = ax.get_window_extent(), ax.figure.dpi
     rows, columns = (max(length, 1) for length in shape)
-    return min(_CELL, box.width / dots / columns, box.height / dots / rows)
+    return min(CELL, box.width / dots / columns, box.height / dots / rows)
 
 
 def _draw_matrix(ax, alignment, top, tokens, title, cell):
     """Draws cells, labels and title; gives back the mesh that a colour bar describes."""
-    font_size = FONT_SIZE * cell / _CELL
+    font_size = FONT_SIZE * cell / CELL
     every = max(1, math.ceil(_SMALLEST_FONT / font_size))  # of these tokens one has a label
     target_length, source_length = alignment.shape
     style = {"vmin": 0.0, "vmax": top, "edgecolors": "white", "linewidth": 0.08 * font_size}
