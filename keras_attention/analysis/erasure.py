@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from keras_attention.analysis.evidence import evidence, kept_words
+from keras_attention.analysis.evidence import check_method, evidence_of, kept_words
 from keras_attention.errors import UserError
 from keras_attention.evidence_words import word_weights
 
@@ -129,9 +129,11 @@ def erasure(predictor, texts, method="attention", shares=SHARES, draws=5, seed=0
     Reference:
         DeYoung et al., 2020, "ERASER: A Benchmark to Evaluate Rationalized NLP Models".
     """
+    check_method(method)
     texts = list(texts)
-    weights = evidence(predictor, texts, method)
-    offsets = [labelling.offsets for labelling in (predictor.explain(texts) if texts else ())]
+    labellings = predictor.explain(texts) if texts else []
+    weights = evidence_of(predictor, labellings, method)
+    offsets = [labelling.offsets for labelling in labellings]
     rows = list(zip(texts, offsets, weights, strict=True))
     generator = np.random.default_rng(seed)
     shuffled = [

@@ -43,16 +43,28 @@ def evidence(predictor, texts, method="attention"):
         Propagating Activation Differences". Li et al., 2016, "Understanding Neural Networks
         through Representation Erasure".
     """
+    check_method(method)
+    texts = list(texts)
+    return evidence_of(predictor, predictor.explain(texts) if texts else [], method)
+
+
+def check_method(method):
+    """Raises ValueError if there is no such method."""
     if method not in METHODS:
         raise ValueError(f"Expected `method` to be one of {METHODS}. Received: method={method!r}")
-    texts = list(texts)
-    if not texts:
-        return []
-    if method == "gradient":
-        return _gradients(predictor, texts)
-    labellings = predictor.explain(texts)
+
+
+def evidence_of(predictor, labellings, method):
+    """What `evidence` returns, for texts that were labelled already.
+
+    Args:
+        predictor, method: see `evidence`.
+        labellings: list of `Labelling`, as `predictor.explain` returns it.
+    """
     if any(labelling.evidence is None for labelling in labellings):
         raise UserError("The model gives tags alone: there is no label to give evidence for.")
+    if method == "gradient":
+        return _gradients(predictor, [labelling.input for labelling in labellings])
     if method == "attention":
         return [np.asarray(labelling.evidence, "float32") for labelling in labellings]
     return _left_out(predictor, labellings)
@@ -62,8 +74,6 @@ def _gradients(predictor, texts):
     """Gradient x input of each token of each text."""
     if getattr(predictor, "model", None) is None:
         raise UserError("An exported file gives no gradients: ask the run that it was made of.")
-    if predictor.target.labels is None:
-        raise UserError("The model gives tags alone: there is no label to give evidence for.")
     rows, weights = predictor.source_ids(texts), []
     starts = predictor.word_starts(texts) if predictor.tags_words else None
     for begin in range(0, len(rows), predictor.batch_size):

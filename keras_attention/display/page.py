@@ -4,7 +4,7 @@ import html
 import re
 from string import Template
 
-from keras_attention.display.strength import best_first, strengths
+from keras_attention.display.strength import best_first, shown_label, strengths
 from keras_attention.evidence_words import evidence_words
 
 # Text keeps a contrast of 4.5 to 1 on the strongest mark, in both modes.
@@ -46,7 +46,7 @@ td, th { text-align: left; padding-right: 1.5rem; }
 <body>
 <main>
 <h1>$title</h1>
-<p class="faint">$legend</p>
+$legend
 $answers
 </main>
 </body>
@@ -71,9 +71,11 @@ def evidence_page(labellings, title="Labels and their evidence"):
     Returns:
         str, HTML in UTF-8.
     """
+    labellings = list(labellings)
+    has_evidence = any(labelling.evidence is not None for labelling in labellings)
     return _PAGE.substitute(
         title=escape(title),
-        legend=escape(_LEGEND),
+        legend=f'<p class="faint">{escape(_LEGEND)}</p>' if has_evidence else "",
         light=_variables(COLORS["light"]),
         dark=_variables(COLORS["dark"]),
         answers="\n".join(map(_answer, labellings)),
@@ -106,7 +108,9 @@ def _answer(labelling):
 def _heading(labelling):
     if not labelling.probabilities:
         return ""
-    return f'<h2 dir="auto">{escape(labelling.text)} <span>{labelling.score:.2f}</span></h2>'
+    return (
+        f"<h2><bdi>{escape(shown_label(labelling))}</bdi> <span>{labelling.score:.2f}</span></h2>"
+    )
 
 
 def _source(text, words, spans):

@@ -1,5 +1,8 @@
 """A labelled text as plain values, for JSON."""
 
+import numpy as np
+
+from keras_attention.display.strength import given_labels
 from keras_attention.evidence_words import evidence_words
 
 
@@ -13,14 +16,16 @@ def labelling_record(labelling):
         labelling: `keras_attention.predictors.Labelling`.
 
     Returns:
-        Dict with `source`, the text. If there are labels: `label`, `score`, `probabilities`
-        (dict of float by label), and `evidence`, a list with `begin`, `end`, `text` and `weight` of
-        each word. If there are tags: `tags`, one a word, and `spans`, a list with `kind`, `text`,
-        `begin`, `end` and `score`.
+        Dict with `source`, the text. If there are labels: `label`; `labels`, a list, where a text
+        may have several; `score`; `probabilities`, a dict of float by label; and `evidence`, a list
+        with `begin`, `end`, `text` and `weight` of each word. If there are tags: `tags`, one a
+        word, and `spans`, a list with `kind`, `text`, `begin`, `end` and `score`.
     """
     record = {"source": labelling.input}
     if labelling.probabilities:
         record["label"] = labelling.text
+        if np.asarray(labelling.ids).dtype == bool:
+            record["labels"] = given_labels(labelling)
         record["score"] = float(labelling.score)
         record["probabilities"] = {
             name: float(probability) for name, probability in labelling.probabilities.items()

@@ -1,4 +1,4 @@
-"""How strongly a word is marked."""
+"""What is shown of a labelled text: how strongly its words are marked, and its labels."""
 
 import numpy as np
 
@@ -40,3 +40,23 @@ def best_first(probabilities):
         List of pairs.
     """
     return sorted((probabilities or {}).items(), key=lambda pair: -pair[1])
+
+
+def given_labels(labelling):
+    """The labels that a text got: one, or those of several that it has.
+
+    Args:
+        labelling: `keras_attention.predictors.Labelling`.
+
+    Returns:
+        List of str; an empty one where there are tags alone.
+    """
+    if not labelling.probabilities:
+        return []
+    names = np.array(list(labelling.probabilities), dtype=object)
+    return names[np.asarray(labelling.ids)].tolist()
+
+
+def shown_label(labelling):
+    """The label of a text as it is shown, also where none of several labels fits."""
+    return labelling.text or "(no label)"

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_attention.display.strength import best_first, levels
+from keras_attention.display.strength import best_first, given_labels, levels, shown_label
 from keras_attention.evidence_words import evidence_words, words_of
 from keras_attention.labels import clusters, display_width, isolate, visible
 from keras_attention.printing import drawing
@@ -76,13 +76,14 @@ def labelling_text(labelling, color=True, max_width=80, source=True):
 
 def _heading(labelling):
     """The label, its probability, and the next likely ones."""
+    given = given_labels(labelling)
     others = [
-        f"{name} {probability:.2f}"
+        f"{visible_line(name)} {probability:.2f}"
         for name, probability in best_first(labelling.probabilities)
-        if name != labelling.text and probability >= _LEAST
+        if name not in given and probability >= _LEAST
     ]
     more = f"  ({', '.join(others[:_OTHERS])})" if others else ""
-    return f"{visible_line(labelling.text)}  {labelling.score:.2f}{more}"
+    return f"{visible_line(shown_label(labelling))}  {labelling.score:.2f}{more}"
 
 
 def visible_line(text):

@@ -21,6 +21,7 @@ class Labelling:
     input: str
     text: str = ""
     score: float = 0.0
+    ids: object = (0,)
     probabilities: dict | None = None
     offsets: object = ()
     evidence: object = None
@@ -34,6 +35,7 @@ def refund():
         input="No refund yet!",
         text="complaint",
         score=0.75,
+        ids=np.array([1]),
         probabilities={"praise": 0.0625, "complaint": 0.75, "question": 0.1875},
         offsets=np.array([(0, 2), (3, 6), (6, 9), (10, 13), (13, 14), (14, 14)]),
         evidence=np.array([0.25, 0.25, 0.25, 0.0, 0.125, 0.125], "float32"),

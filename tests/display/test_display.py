@@ -40,6 +40,18 @@ def test_a_terminal_without_colors_shades_the_evidence_below_the_text():
     ]
 
 
+def test_several_labels_or_none():
+    assert "labels" not in labelling_record(refund())
+    both = dataclasses.replace(
+        refund(), text="praise, complaint", ids=np.array([True, True, False])
+    )
+    heading = labelling_text(both, source=False).plain
+    assert heading == "praise, complaint  0.75  (question 0.19)"
+    none = dataclasses.replace(refund(), text="", ids=np.zeros(3, bool))
+    assert labelling_text(none, source=False).plain.startswith("(no label)  0.75  (complaint 0.75,")
+    assert "<bdi>(no label)</bdi>" in evidence_page([none])
+
+
 def test_spans_are_named_below_the_text():
     assert labelling_text(person(), color=False).plain.splitlines() == [
         "Call Ada Lovelace in London",
@@ -121,6 +133,8 @@ class Page(HTMLParser):
 def test_a_page_marks_words_by_their_weight_and_loads_nothing():
     page = Page(evidence_page([refund(), person()]))
     assert page.open == []
+    assert "Point at a word" in evidence_page([refund()])
+    assert "Point at a word" not in evidence_page([person()])
     assert page.loads == []
     assert page.sources == ["No refund yet!", "Call Ada Lovelace in London"]
     assert page.marks == [
