@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from keras_attention.text.inputs import UNKNOWN_TEXT
+from keras_attention.text.offsets import SPACE, after_space
 from keras_attention.text.tokenizer import Tokenizer
 
 FIRST_BYTE_ID = 4
@@ -61,6 +62,18 @@ class ByteTokenizer(Tokenizer):
         ids = tf.cast(values, tf.int32) + FIRST_BYTE_ID
         lengths = tf.strings.length(strings, unit="BYTE")
         return tf.RaggedTensor.from_row_lengths(ids, tf.cast(lengths, tf.int64), validate=False)
+
+    def _places(self, strings):
+        characters = tf.strings.unicode_split(strings, "UTF-8")
+        counts = tf.strings.length(characters.flat_values, "BYTE")
+        numbers = tf.ragged.range(characters.row_lengths()).flat_values
+        place = tf.cast(tf.repeat(numbers, counts), tf.int32)
+        places = tf.stack([place, place + 1], axis=1)
+        lengths = tf.cast(tf.strings.length(strings, "BYTE"), tf.int64)
+        return tf.RaggedTensor.from_row_lengths(places, lengths, validate=False)
+
+    def _begins_word(self, ids):
+        return after_space((ids == FIRST_BYTE_ID + SPACE) | self._is_special(ids))
 
     def _decode(self, ids, keep):
         inside = (ids >= 0) & (ids < self.vocabulary_size)

@@ -10,6 +10,8 @@ COUNT = 1 + 256
 NAMES = [WORD_START, *(f"<0x{value:02X}>" for value in range(256))]
 # White space never reaches a vocabulary, so that this one is free to stand for nothing.
 TEXTS = [BOUNDARY.encode(), *(JOINER.encode() + bytes([value]) for value in range(256))]
+# In characters: the first of the bytes that spell one counts it.
+LENGTHS = [0, *(0 if value // 0x40 == 2 else 1 for value in range(256))]
 _SPELT = 1 << 22  # Beyond all ids and code points.
 _STARTS = 1 << 23
 

@@ -3,7 +3,7 @@
 import heapq
 from collections import Counter, defaultdict
 
-from keras_attention.text.words import JOINER
+from keras_attention.text.words import JOINER, has_joiner, without_joiner
 
 
 def learn_pieces(word_counts, limit, minimum_count=2):
@@ -39,9 +39,8 @@ def learn_pieces(word_counts, limit, minimum_count=2):
 
 def _spell(word):
     """The word as a list of one-character pieces."""
-    attached = len(word) > len(JOINER) and word.startswith(JOINER)
-    characters = list(word[len(JOINER) :] if attached else word)
-    first = JOINER + characters[0] if attached else characters[0]
+    characters = list(without_joiner(word))
+    first = JOINER + characters[0] if has_joiner(word) else characters[0]
     return [first] + [JOINER + character for character in characters[1:]]
 
 

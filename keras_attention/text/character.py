@@ -4,6 +4,7 @@ from collections import Counter
 
 import tensorflow as tf
 
+from keras_attention.text.offsets import after_space
 from keras_attention.text.vocabulary import (
     FIRST_TEXT_ID,
     VocabularyTokenizer,
@@ -72,6 +73,14 @@ class CharacterTokenizer(VocabularyTokenizer):
         points = tf.strings.unicode_decode(strings, "UTF-8", errors="replace")  # (batch, None)
         ids = self._id_of_code_point.lookup(tf.cast(points.flat_values, tf.int64))
         return points.with_flat_values(tf.cast(ids, tf.int32))
+
+    def _places(self, strings):
+        lengths = tf.cast(tf.strings.length(strings, "UTF8_CHAR"), tf.int64)
+        places = tf.cast(tf.ragged.range(lengths), tf.int32)
+        return places.with_flat_values(tf.stack([places.flat_values, places.flat_values + 1], 1))
+
+    def _begins_word(self, ids):
+        return after_space((self._texts_of(ids) == " ") | self._is_special(ids))
 
     def _decode(self, ids, keep):
         return tf.strings.reduce_join(tf.where(keep, self._texts_of(ids), ""), axis=1)

@@ -32,7 +32,11 @@ def look_up(mapping, wanted, default):
 
 
 def expand(points, expansions):
-    """Replace ragged code points by what the table gives for them, one or several each."""
+    """Replace ragged code points by what the table gives for them, one or several each.
+
+    Returns:
+        The new ragged code points, and for each of them the flat place of the one it comes from.
+    """
     flat = points.flat_values  # (total,)
     place, found = find(expansions.keys, flat)
     lengths = tf.where(found, tf.gather(tf.constant(expansions.lengths), place), 1)
@@ -44,7 +48,8 @@ def expand(points, expansions):
     replaced = tf.gather(tf.constant(expansions.values), tf.gather(starts, source) + offset)
     new = tf.where(tf.gather(found, source), replaced, tf.gather(flat, source))
     splits = tf.gather(tf.concat([[0], ends], 0), points.row_splits)
-    return tf.RaggedTensor.from_row_splits(new, tf.cast(splits, tf.int64), validate=False)
+    new = tf.RaggedTensor.from_row_splits(new, tf.cast(splits, tf.int64), validate=False)
+    return new, source
 
 
 def keep_only(points, kept):

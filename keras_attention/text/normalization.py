@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from keras_attention.text import unicode_tables as tables
 from keras_attention.text.code_points import decode_strings, encode_strings, expand
-from keras_attention.text.composition import composed
+from keras_attention.text.composition import Sourced, composed, unchanged
 
 NORMALIZATIONS = ("none", "nfc", "nfkc")
 
@@ -39,9 +39,27 @@ def normalize(strings, lowercase=False, normalization="none"):
     """
     if not lowercase and normalization == "none":
         return tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", errors="replace")
-    points = decode_strings(strings)
+    return encode_strings(
+        normalize_points(decode_strings(strings), lowercase, normalization).points
+    )
+
+
+def normalize_points(points, lowercase=False, normalization="none"):
+    """Normalise code points and tell which characters each one comes from.
+
+    Args:
+        points: int32 `tf.RaggedTensor` of shape `(batch, None)`, the characters of texts.
+        lowercase: see `normalize`.
+        normalization: see `normalize`.
+
+    Returns:
+        A `Sourced`. All code points that a character becomes, such as the "f" and the "i" of a
+        ligature, come from that whole character.
+    """
+    result = Sourced(points, *unchanged(points))
     if normalization != "none":
-        points = composed(points, normalization.upper())
+        result = composed(points, normalization.upper())
     if lowercase:
-        points = expand(points, tables.lower_cases())
-    return encode_strings(points)
+        lower, source = expand(result.points, tables.lower_cases())
+        result = Sourced(lower, tf.gather(result.begins, source), tf.gather(result.ends, source))
+    return result

@@ -8,11 +8,14 @@ import tensorflow as tf
 
 from keras_attention.codecs.storage import write_atomically
 from keras_attention.errors import UserError
+from keras_attention.text.code_points import decode_strings
 from keras_attention.text.inputs import UNKNOWN_TEXT
+from keras_attention.text.offsets import after_space, in_rows, without_spaces
 from keras_attention.text.symbols import check_symbols
 from keras_attention.text.tokenizer import Tokenizer
 from keras_attention.text.vocabulary import NO_TEXT, normalized_batches
 
+SPACE_PIECE = "▁"
 MODEL_FILE = "sentencepiece.model"
 TRAINER_OPTIONS = {
     "hard_vocab_limit": False,
@@ -137,6 +140,35 @@ class SentencePieceTokenizer(Tokenizer):
 
     def _encode(self, strings):
         return self._operations().tokenize(strings)
+
+    def _places(self, strings):
+        operations = self._operations()
+        ids, begins, ends = operations.tokenize_with_offsets(strings)  # In bytes of each string.
+        characters = tf.strings.unicode_split(strings, "UTF-8")
+        counts = tf.strings.length(characters.flat_values, "BYTE")
+        count = tf.size(counts)
+        character_of = tf.concat([tf.repeat(tf.range(count), counts), [count]], 0)
+        bytes_before = tf.cumsum(tf.strings.length(strings, "BYTE"), exclusive=True)
+        first_byte = tf.gather(bytes_before, ids.value_rowids())
+        begin = tf.cast(begins.flat_values, tf.int32) + first_byte
+        end = tf.cast(ends.flat_values, tf.int32) + first_byte
+        # The library gives a character that is spelt as bytes to the last of them. The mark of a
+        # space before the text, which the text does not have, stays empty.
+        is_mark = ids.flat_values == operations.string_to_id(SPACE_PIECE)
+        end = tf.where((end == begin) & ~is_mark, begin + 1, end)
+        begin, last = (
+            tf.gather(character_of, begin),
+            tf.gather(character_of, tf.maximum(end - 1, 0)),
+        )
+        places = tf.stack([begin, tf.where(end > begin, last + 1, begin)], axis=1)
+        points = decode_strings(strings)
+        return without_spaces(in_rows(begins.with_flat_values(places), points), points)
+
+    def _begins_word(self, ids):
+        names = self._operations().id_to_string(ids)
+        is_space = (names == SPACE_PIECE) | self._is_special(ids)
+        marked = tf.strings.regex_full_match(names, f"{SPACE_PIECE}.+")
+        return ~is_space & (marked | after_space(is_space))
 
     def _decode(self, ids, keep):
         inside = (ids >= 0) & (ids < self._size)

@@ -4,8 +4,10 @@ import tensorflow as tf
 
 from keras_attention.codecs.codec import Codec
 from keras_attention.codecs.storage import TOKENIZER_FILE
+from keras_attention.text.code_points import decode_strings, encode_strings
 from keras_attention.text.inputs import as_ids, as_strings
-from keras_attention.text.normalization import check_normalization, normalize
+from keras_attention.text.normalization import check_normalization, normalize, normalize_points
+from keras_attention.text.offsets import in_source, numbers_of_words
 from keras_attention.user_files import read_lines
 
 SPECIAL_TOKENS = ("", "<unk>", "<s>", "</s>")
@@ -19,7 +21,8 @@ class Tokenizer(Codec):
     (`normalization`, then `lowercase`); unknown tokens become `unknown_id` and are decoded as
     U+FFFD. All methods take whole batches, eagerly or inside a `tf.function`.
 
-    A subclass defines `kind`, `vocabulary_size`, `_encode`, `_decode`, `_printable` and `train`.
+    A subclass defines `kind`, `vocabulary_size`, `_encode`, `_decode`, `_printable` and `train`;
+    `_places`, if `offsets` and `word_numbers` are asked for; and `_begins_word`, if that is.
 
     Args:
         lowercase: whether text is lower-cased (full Unicode case mapping) before it is split.
@@ -41,6 +44,8 @@ class Tokenizer(Codec):
         self._encode_graph = Traced(self._encode_any, tf.TensorSpec([None], tf.string))
         self._decode_graph = Traced(self._decode_any, tf.TensorSpec([None, None], tf.int32))
         self._name_graph = Traced(self._name_any, tf.TensorSpec([None], tf.int32))
+        self._offsets_graph = Traced(self._offsets_any, tf.TensorSpec([None], tf.string))
+        self._words_graph = Traced(self._words_any, tf.TensorSpec([None], tf.string))
 
     @property
     def vocabulary_size(self):
@@ -104,6 +109,57 @@ class Tokenizer(Codec):
         ids = as_ids(ids, self.pad_id)
         return tf.reshape(self._name_graph(tf.reshape(ids, [-1])), tf.shape(ids))
 
+    def offsets(self, strings):
+        """Where each token of `encode_source` stands in the text as it was given.
+
+        Places are counted in characters (code points) of the user's text, before it is normalised
+        and lower-cased: in Python `text[begin:end]` is what the token has been made of. A token
+        that is one of several made of one character, such as a byte or the "f" of the ligature
+        "ﬁ", has the place of the whole character; white space is not part of a token that holds
+        more than that.
+
+        Args:
+            strings: as for `encode`.
+
+        Returns:
+            An int32 `tf.RaggedTensor` of shape `(batch, None, 2)`, begin and end of each token; of
+            the end token the length of the text, twice.
+        """
+        return self._offsets_graph(as_strings(strings))
+
+    def word_numbers(self, strings):
+        """Which word each token of `encode_source` begins.
+
+        The words of a text are what stands between single spaces, `text.split(" ")`, whatever the
+        tokenizer splits further ("Dr." into "Dr" and "."), or drops: a word that is empty, or white
+        space to the tokenizer, has no token. `word_numbers(strings) >= 0` is true exactly once for
+        each of the others, at the first token that holds a character of it.
+
+        Args:
+            strings: as for `encode`.
+
+        Returns:
+            An int32 `tf.RaggedTensor` of shape `(batch, None)`: the place of the word among those
+            of the text, -1 for a token that begins none.
+        """
+        return self._words_graph(as_strings(strings))
+
+    def begins_word(self, ids):
+        """Whether each token begins a word, as far as its ids tell.
+
+        Text between white space is a word. `word_numbers`, which sees the text, is exact for every
+        text. Ids alone are not where an unknown token hides what it was: one of a word or WordPiece
+        tokenizer is taken for the beginning of a word.
+
+        Args:
+            ids: integers of shape `(batch, length)`, dense or ragged (ragged is padded).
+
+        Returns:
+            A bool tensor of the same shape, False for padding, start and end.
+        """
+        ids = as_ids(ids, self.pad_id)
+        return self._begins_word(ids) & ~self._is_special(ids)
+
     def read(self, path):
         """The lines of a text file, plain or compressed.
 
@@ -140,10 +196,33 @@ class Tokenizer(Codec):
         """Names of ids (count,) of the vocabulary; those of special ids are not used."""
         raise NotImplementedError
 
+    def _is_special(self, ids):
+        """Whether ids are of padding, start or end."""
+        return (ids == self.pad_id) | (ids == self.start_id) | (ids == self.end_id)
+
+    def _places(self, strings):
+        """Normalised strings (batch,) to ragged int32 places (batch, None, 2) of their ids."""
+        raise NotImplementedError(f"{type(self).__name__} must define `_places`.")
+
+    def _begins_word(self, ids):
+        """Whether each id (batch, length) begins a word; not used for special ones."""
+        raise NotImplementedError(f"{type(self).__name__} must define `_begins_word`.")
+
     # What is traced ------------------------------------------------------------------------------
 
     def _encode_any(self, strings):
         return self._encode(normalize(strings, self.lowercase, self.normalization))
+
+    def _offsets_any(self, strings):
+        source = decode_strings(strings)
+        normalized = normalize_points(source, self.lowercase, self.normalization)
+        pairs = in_source(self._places(encode_strings(normalized.points)), normalized, source)
+        lengths = tf.cast(source.row_lengths(), tf.int32)
+        ends = tf.tile(lengths[:, None, None], [1, 1, 2])  # (batch, 1, 2)
+        return tf.concat([pairs, tf.RaggedTensor.from_tensor(ends)], axis=1)
+
+    def _words_any(self, strings):
+        return numbers_of_words(self._offsets_graph(strings), decode_strings(strings))
 
     def _decode_any(self, ids):
         ended = tf.cumsum(tf.cast(ids == self.end_id, tf.int32), axis=1) > 0

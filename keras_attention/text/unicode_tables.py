@@ -85,6 +85,12 @@ def changeable_boundaries(form):
 
 
 @lru_cache(maxsize=1)
+def white_space_boundaries():
+    """Where ranges begin and end of what `str.isspace` calls a space."""
+    return _boundaries(point for point in _points() if chr(point).isspace())
+
+
+@lru_cache(maxsize=1)
 def _pairs():
     pairs = {}
     for point in _points():

@@ -4,6 +4,7 @@ from collections import Counter
 
 import tensorflow as tf
 
+from keras_attention.text.offsets import in_order
 from keras_attention.text.symbols import split_around_symbols, stand_in
 from keras_attention.text.vocabulary import (
     FIRST_TEXT_ID,
@@ -12,7 +13,7 @@ from keras_attention.text.vocabulary import (
     most_common,
     normalized_batches,
 )
-from keras_attention.text.words import JOINER, join_words, split_at_spaces, split_words
+from keras_attention.text.words import JOINER, have_joiner, join_words, split_at_spaces, split_words
 
 
 class WordTokenizer(VocabularyTokenizer):
@@ -86,8 +87,23 @@ class WordTokenizer(VocabularyTokenizer):
         """The arguments of the constructor as JSON values."""
         return {**super().get_config(), "split_punctuation": self.split_punctuation}
 
+    def _split(self, strings):
+        return split_words(strings) if self.split_punctuation else split_at_spaces(strings)
+
+    def _places(self, strings):
+        words = self._split(strings)
+        lengths = tf.strings.length(words.flat_values, "UTF8_CHAR")
+        if self.split_punctuation:
+            lengths -= tf.where(have_joiner(words.flat_values), len(JOINER), 0)
+        return in_order(strings, words.with_flat_values(lengths))
+
+    def _begins_word(self, ids):
+        if not self.split_punctuation:
+            return tf.fill(tf.shape(ids), True)
+        return ~have_joiner(self._texts_of(ids))
+
     def _encode(self, strings):
-        words = split_words(strings) if self.split_punctuation else split_at_spaces(strings)
+        words = self._split(strings)
         ids = self._id_of_word.lookup(words.flat_values)
         return words.with_flat_values(tf.cast(ids, tf.int32))
 

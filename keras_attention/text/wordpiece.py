@@ -8,10 +8,11 @@ from keras_attention.text import byte_fallback as fallback
 from keras_attention.text.byte_pairs import learn_pieces
 from keras_attention.text.code_points import decode_strings
 from keras_attention.text.inputs import UNKNOWN_TEXT
+from keras_attention.text.offsets import in_order
 from keras_attention.text.symbols import check_symbols, split_around_symbols, stand_in
 from keras_attention.text.vocabulary import FIRST_TEXT_ID, NO_TEXT, VocabularyTokenizer
 from keras_attention.text.word import count_words
-from keras_attention.text.words import JOINER, join_words
+from keras_attention.text.words import JOINER, has_joiner, have_joiner, join_words, without_joiner
 
 
 class WordPieceTokenizer(VocabularyTokenizer):
@@ -69,11 +70,19 @@ class WordPieceTokenizer(VocabularyTokenizer):
         names = [*self._vocabulary, *_both_forms(symbols)]
         texts = [name.encode("utf-8") for name in names]
         self._first_fallback_id = FIRST_TEXT_ID + len(names)
+        begins = [True] * FIRST_TEXT_ID + [not has_joiner(piece) for piece in self._vocabulary]
+        lengths = [1] * FIRST_TEXT_ID + [len(without_joiner(piece)) for piece in self._vocabulary]
+        begins += [True, False] * len(symbols)
+        lengths += [len(symbol) for symbol in symbols for _ in range(2)]
         if self.byte_fallback:
             names, texts = names + fallback.NAMES, texts + fallback.TEXTS
+            begins += [True] + [False] * 256
+            lengths += fallback.LENGTHS
         with tf.init_scope():
             self._texts = tf.constant([b"", UNKNOWN_TEXT.encode(), b"", b"", *texts])
             self._names = tf.constant(["", UNKNOWN_TEXT, "", "", *names])
+            self._begins = tf.constant(begins)  # Whether a piece begins a word.
+            self._lengths = tf.constant(lengths)  # In characters, without "##".
             initializer = tf.lookup.KeyValueTensorInitializer(
                 tf.constant(list(edges), tf.int64), tf.constant(list(edges.values()), tf.int64)
             )
@@ -144,6 +153,17 @@ class WordPieceTokenizer(VocabularyTokenizer):
         ids = tf.gather(self._cut(distinct), places)  # (words of the batch, None)
         return words.with_flat_values(ids).merge_dims(1, 2)
 
+    def _places(self, strings):
+        ids = self._encode(strings)
+        lengths = tf.gather(self._lengths, ids.flat_values)
+        begins = tf.gather(self._begins, ids.flat_values)
+        empty = lengths == 0
+        return in_order(strings, ids.with_flat_values(lengths), empty & begins, empty & ~begins)
+
+    def _begins_word(self, ids):
+        inside = (ids >= 0) & (ids < self.vocabulary_size)
+        return tf.gather(self._begins, tf.where(inside, ids, self.unknown_id))
+
     def _decode(self, ids, keep):
         text = join_words(tf.where(keep, self._texts_of(ids), ""))
         if not self.byte_fallback:
@@ -161,7 +181,7 @@ class WordPieceTokenizer(VocabularyTokenizer):
         points = points.to_tensor(-1)  # (count, longest)
         points = tf.pad(points, [[0, 0], [0, 1]], constant_values=-1)
         # Words that begin with "##" start behind it, where inner pieces start.
-        attached = tf.strings.regex_full_match(words, f"{JOINER}.+")
+        attached = have_joiner(words)
         start = tf.where(attached, len(JOINER), 0)
         node = tf.where(attached, self._inner_root, 0)
 

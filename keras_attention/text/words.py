@@ -57,6 +57,21 @@ def join_words(words, joiner=JOINER):
     return tf.strings.regex_replace(strings, "^ | $", "")
 
 
+def has_joiner(word):
+    """Whether a word, a `str`, follows the one before it without a space."""
+    return len(word) > len(JOINER) and word.startswith(JOINER)
+
+
+def without_joiner(word):
+    """A word, a `str`, as the text has it."""
+    return word[len(JOINER) :] if has_joiner(word) else word
+
+
+def have_joiner(words):
+    """Whether words follow the one before them without a space, a bool tensor of their shape."""
+    return tf.strings.regex_full_match(words, f"{JOINER}.+")
+
+
 def _split(strings):
     words = tf.strings.split(strings, sep=" ")
     return tf.ragged.boolean_mask(words, words != "")
