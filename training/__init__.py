@@ -28,6 +28,9 @@ from .data.pipeline import Batches as Batches
 from .data.pipeline import TokenizedPairs as TokenizedPairs
 from .data.pipeline import make_batches as make_batches
 from .data.pipeline import tokenize as tokenize
+from .data.question_splits import question_splits as question_splits
+from .data.questions import Questions as Questions
+from .data.questions import squad as squad
 from .data.splits import Splits as Splits
 from .data.splits import load_splits as load_splits
 from .evaluate import evaluate as evaluate
@@ -40,6 +43,7 @@ from .recipes.labelled_data_options import LabelledDataOptions as LabelledDataOp
 from .recipes.model_options import ModelOptions as ModelOptions
 from .recipes.model_options import RecurrentOptions as RecurrentOptions
 from .recipes.model_options import TransformerOptions as TransformerOptions
+from .recipes.question_data_options import QuestionDataOptions as QuestionDataOptions
 from .recipes.recipe import FitOptions as FitOptions
 from .recipes.recipe import Recipe as Recipe
 from .recipes.recipe import ScoreOptions as ScoreOptions

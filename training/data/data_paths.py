@@ -14,7 +14,7 @@ PATHS = (
     *(
         f"{split}_{kind}"
         for split in ("train", "validation", "test")
-        for kind in ("table", "conll", "slots", "spans")
+        for kind in ("table", "conll", "slots", "spans", "squad")
     ),
     "tfds_data_dir",
 )

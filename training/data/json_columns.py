@@ -74,13 +74,13 @@ def json_rows(text: str, path: Path) -> list[tuple[str, Any]]:
     first = _parsed(_first_line(text))
     lines = text.split("\n")
     if first is None or (_is_list_of_rows(first) and sum(map(bool, map(str.strip, lines))) == 1):
-        content = _parse(text, path, 1)
+        content = parse(text, path)
         if not _is_list_of_rows(content):
             kind = _kind(content)
             raise UserError(f"{path} holds {kind}; expected an object a line, or a list of them.")
         return [(f"item {number:,}", row) for number, row in enumerate(content, start=1)]
     return [
-        (f"line {number:,}", _parse(line, path, number))
+        (f"line {number:,}", parse(line, path, number))
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]
@@ -97,7 +97,17 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _parse(text: str, path: Path, first_line: int) -> Any:
+def parse(text: str, path: Path, first_line: int = 1) -> Any:
+    """The value that a text of JSON holds.
+
+    Args:
+        text: JSON.
+        path: its file, for the messages of errors.
+        first_line: the line of the file in which the text begins.
+
+    Raises:
+        UserError: the text is no JSON (names the line).
+    """
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

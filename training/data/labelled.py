@@ -53,6 +53,11 @@ class LabelledTexts:
         return self.texts
 
     @property
+    def held_out_by(self) -> dict[str, list[str] | None]:
+        """How `split_share` holds some out: the same share of each label."""
+        return {"strata": self.labels}
+
+    @property
     def tag_rows(self) -> list[str] | None:
         """The tags of each text as one string, with spaces between them, or None."""
         return None if self.tags is None else [" ".join(tags) for tags in self.tags]

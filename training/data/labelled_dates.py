@@ -1,5 +1,5 @@
-"""The embedded data with labels and tags: in which language and form a date is written, and which
-words are its day, month, year and weekday.
+"""The embedded data with labels, tags and questions: in which language and form a date is written,
+and where its day, month, year and weekday stand.
 
 "am 3. März 2021" → the label `de`, in the form `phrase`, with the tags `O B-day B-month B-year`.
 Made like `dates`: without limit, for a seed the same in every process, and no calendar date stands
@@ -24,6 +24,7 @@ from .dates_data import (
 from .dates_forms import Form, forms_of
 from .dates_words import ZEROS
 from .labelled import LabelledTexts
+from .questions import Questions
 
 # Forms of one language, each with the name of the first form that writes the same; their shares.
 Choice = tuple[tuple[Form, ...], tuple[str, ...], tuple[float, ...]]
@@ -89,6 +90,39 @@ def date_parts(split: str, size: int, seed: int = 0, labels: bool = False) -> La
         tags.append([tag for _, tag in words])
         locales.append(locale)
     return LabelledTexts(texts, locales if labels else None, tags, locales)
+
+
+def date_questions(split: str, size: int, seed: int = 0) -> Questions:
+    """Questions for a part of a date as people write it, and where in the text it stands.
+
+    A question for the weekday of a date that has none is one without an answer.
+
+    Args:
+        split: `"train"`, `"validation"` or `"test"`; they share no calendar date.
+        size: number of questions.
+        seed: the same seed gives the same questions, in every process.
+
+    Returns:
+        `Questions`.
+
+    Example:
+
+    >>> examples = date_questions("test", size=40)
+    >>> sorted(set(examples.questions))
+    ['Which day?', 'Which month?', 'Which weekday?', 'Which year?']
+    """
+    questions, texts, answers, begins = [], [], [], []
+    for locale, day, form, _, draw in _drawn_dates(split, size, seed, _all_forms):
+        marked = vary(_marked(form, day), locale, draw)
+        kind = list(_BEGIN)[int(draw() * len(_BEGIN))]
+        before, begun, behind = marked.partition(_BEGIN[kind])
+        part = behind.partition(_END)[0]
+        questions.append(f"Which {kind}?")
+        texts.append(_unmarked(marked))
+        answers.append([part] if begun else [])
+        begins.append([len(_unmarked(before))] if begun else [])
+    ids = [f"{split}-{number}" for number in range(1, size + 1)]
+    return Questions(questions, texts, answers, begins, ids)
 
 
 def _drawn_dates(
@@ -211,5 +245,19 @@ def _tagged_words(marked: str) -> list[tuple[str, str]]:
         kind = begun[0] if begun else inside
         tag = "O" if kind is None else f"{'B' if begun else 'I'}-{kind}"
         inside = None if _END in word else kind
-        tagged.append((re.sub("[\ue000-\ue004]", "", word), tag))
+        tagged.append((_unmarked(word), tag))
     return tagged
+
+
+def _unmarked(marked: str) -> str:
+    return re.sub("[\ue000-\ue004]", "", marked)
+
+
+def _all_forms(day: date) -> dict[str, Choice]:
+    """By locale, all forms, whatever the date is."""
+    return _all_choices()
+
+
+@functools.cache
+def _all_choices() -> dict[str, Choice]:
+    return {locale: _choice([(form, form.name) for form in forms_of(locale)]) for locale in LOCALES}

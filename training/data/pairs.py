@@ -119,6 +119,7 @@ def split_share(
     seed: int,
     same_source: str = "normalized",
     strata: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> tuple[Pairs, Pairs]:
     """A part of the pairs held out for validation or test.
 
@@ -134,6 +135,7 @@ def split_share(
             (`"case"`), or for the Unicode form of their characters too (`"normalized"`).
         strata: a label for each pair, or None. With labels, the same share of each label is held
             out, to the nearest pair, and at least one source of each label is not.
+        sources: a text for each pair that counts as its source here; by default `pairs.sources`.
 
     Returns:
         `(rest, held_out)`, each in the order of `pairs`; `dropped` stays with the rest.
@@ -142,17 +144,18 @@ def split_share(
         raise UserError(f"The share to hold out must lie between 0 and 1. Received: share={share}")
     same = _SAME[same_source]
     members: dict[str, list[int]] = {}
-    for index, source in enumerate(pairs.sources):
+    sources = pairs.sources if sources is None else sources
+    for index, source in enumerate(sources):
         members.setdefault(same(source), []).append(index)
     strata_of_sources: dict[str | None, list[str]] = {}
-    for source in sorted(members, key=lambda key: _rank(pairs, members[key], seed)):
+    for source in sorted(members, key=lambda key: _rank(sources, members[key], seed)):
         stratum = strata and strata[members[source][0]]
         strata_of_sources.setdefault(stratum, []).append(source)
     quotas = _quotas(strata_of_sources, members, share)
     held_out: set[int] = set()
-    for stratum, sources in strata_of_sources.items():
+    for stratum, own in strata_of_sources.items():
         count = 0
-        for source in sources if strata is None else sources[:-1]:
+        for source in own if strata is None else own[:-1]:
             if count >= quotas[stratum]:
                 break
             held_out.update(members[source])
@@ -180,9 +183,9 @@ def _quotas(strata, members, share):
     return quotas
 
 
-def _rank(pairs: Pairs, members: list[int], seed: int) -> bytes:
+def _rank(sources: Sequence[str], members: list[int], seed: int) -> bytes:
     # By case alone: where no two sources differ by their form only, both ways hold out the same.
-    return min(_digest(_cased_source(pairs.sources[index]), seed) for index in members)
+    return min(_digest(_cased_source(sources[index]), seed) for index in members)
 
 
 def _digest(text: str, seed: int) -> bytes:
