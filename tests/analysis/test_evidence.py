@@ -13,6 +13,7 @@ from keras_attention.analysis import erase, erasure, evidence
 from keras_attention.analysis.evidence import METHODS, kept_words
 from keras_attention.analysis.gradients import gradient_times_input, log_odds
 from keras_attention.evidence_words import WeightedWord, words_of
+from keras_attention.predictors.rows import pad
 
 LABELS = ("bad", "good", "none")
 TELLS = {"awful": 0, "superb": 1}  # The word that a label hangs on.
@@ -192,6 +193,70 @@ def test_what_cannot_be_compared_is_refused(texts):
         with pytest.raises(UserError, match="tags alone"):
             evidence(only_tags, ["a"], method)
     assert evidence(classifier, []) == []
+
+
+# A trained model --------------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable("tests")
+class Nothing(keras.layers.Layer):
+    """An encoder that leaves each embedded word as it is: attention over words, and no more."""
+
+    supports_masking = True
+
+    def call(self, values, mask=None, training=None):
+        return values
+
+
+class TrainedOnWords:
+    """A predictor over a trained model, whose tokens are words."""
+
+    tags_words = False
+    batch_size = 64
+
+    def __init__(self, texts):
+        self.ids = {word: place for place, word in enumerate(sorted(set(" ".join(texts).split())))}
+        self.model = models.EncoderModel(
+            Nothing(),
+            models.ClassificationHead(num_labels=2),
+            source_vocabulary_size=len(self.ids) + 2,
+            embedding_dim=8,
+        )
+        self.model.compile(keras.optimizers.Adam(0.05))
+        labels = np.array(["superb" in text for text in texts], "int32")
+        self.model.fit(pad(self.source_ids(texts)), labels, epochs=12, batch_size=20, verbose=0)
+
+    def source_ids(self, texts):
+        return [[2 + self.ids[word] for word in text.split()] + [1] for text in texts]
+
+    def explain(self, texts):
+        answer = self.model.answer(pad(self.source_ids(texts)))
+        answer = {name: keras.ops.convert_to_numpy(value) for name, value in answer.items()}
+        return [
+            Answer(
+                text,
+                [*words_of(text), (len(text), len(text))],
+                answer["evidence"][row, : len(text.split()) + 1],
+                dict(zip(("bad", "good"), answer["probabilities"][row], strict=True)),
+            )
+            for row, text in enumerate(texts)
+        ]
+
+
+@pytest.fixture(scope="module")
+def trained(texts):
+    keras.utils.set_random_seed(5)
+    return TrainedOnWords(texts)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_trained_model_names_the_planted_word(trained, texts, method):
+    hits = [
+        text.split()[weights[:-1].argmax()] in TELLS
+        for text, weights in zip(texts, evidence(trained, texts, method), strict=True)
+    ]
+    assert np.mean(hits) >= 0.95
+    assert erasure(trained, texts, method, shares=(0.1, 0.5), draws=2).beats_random
 
 
 # The gradient -----------------------------------------------------------------------------
