@@ -132,8 +132,8 @@ class Tokenizer(Codec):
 
         The words of a text are what stands between single spaces, `text.split(" ")`, whatever the
         tokenizer splits further ("Dr." into "Dr" and "."), or drops: a word that is empty, or white
-        space to the tokenizer, has no token. `word_numbers(strings) >= 0` is true exactly once for
-        each of the others, at the first token that holds a character of it.
+        space to the tokenizer, has no token. Each of the others is begun exactly once, by the
+        first token that holds a character of it.
 
         Args:
             strings: as for `encode`.
@@ -144,10 +144,21 @@ class Tokenizer(Codec):
         """
         return self._words_graph(as_strings(strings))
 
+    def word_starts(self, strings):
+        """Whether each token of `encode_source` begins a word.
+
+        Args:
+            strings: as for `encode`.
+
+        Returns:
+            A bool `tf.RaggedTensor` of shape `(batch, None)`: where `word_numbers` has a number.
+        """
+        return self.word_numbers(strings) >= 0
+
     def begins_word(self, ids):
         """Whether each token begins a word, as far as its ids tell.
 
-        Text between white space is a word. `word_numbers`, which sees the text, is exact for every
+        Text between white space is a word. `word_starts`, which sees the text, is exact for every
         text. Ids alone are not where an unknown token hides what it was: one of a word or WordPiece
         tokenizer is taken for the beginning of a word.
 

@@ -199,6 +199,7 @@ def test_in_a_graph(tokenizer):
     check_words(tokenizer, strings)
     assert numbers.to_list() == tokenizer.word_numbers(strings).to_list()
     assert offsets.to_list() == tokenizer.offsets(strings).to_list()
+    assert tokenizer.word_starts(strings).to_list() == (numbers >= 0).to_list()
     ids = tokenizer.encode_source(strings)
     begins = tokenizer.begins_word(ids)
     assert begins.dtype == tf.bool and begins.shape == ids.to_tensor().shape
