@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from keras_attention.training.answer_scores import score_answers
 from keras_attention.training.label_scores import (
     calibration,
     confusion_counts,
@@ -14,6 +15,7 @@ from keras_attention.training.label_scores import (
     score_tags,
     sentence_accuracy,
 )
+from keras_attention.training.score_reports import label_rows, write_score_pictures
 
 
 def test_labels_by_hand():
@@ -114,3 +116,31 @@ def test_sentences():
 def test_what_does_not_fit(call):
     with pytest.raises(ValueError, match="Expected .*Received: "):
         call()
+
+
+def test_answers_by_hand():
+    answers = ["the Eiffel Tower", "in New York City", "", "x", ""]
+    references = [["Eiffel tower!"], ["Boston", "New York"], [], [], ["an A", "b"]]
+    scores = score_answers(answers, references)
+    # "in new york city" and "new york" have two words in common, of 4 and of 2.
+    f1 = [1, 2 * 2 / 6, 1, 0, 0]
+    assert scores["exact_match"] == 2 / 5
+    assert scores["f1"] == pytest.approx(sum(f1) / 5)
+    assert scores["no_answer"] == 1 / 2
+    assert scores["answered"] == {"exact_match": 1 / 3, "f1": pytest.approx(sum(f1[:2]) / 3)}
+    assert set(score_answers(["a b"], [["b"]])) == {"exact_match", "f1"}
+    assert "answered" not in score_answers([""], [[]])
+    with pytest.raises(ValueError, match="Received: 1 answers, 0 references"):
+        score_answers(["a"], [])
+
+
+def test_reports(tmp_path):
+    scores = score_labels(["a", "b", "b"], ["a", "a", "b"], [0.9, 0.6, 0.8])
+    assert [row["label"] for row in label_rows(scores["labels"])] == ["a", "b"]
+    assert len(label_rows(scores["labels"], most=1)) == 1
+    paths = write_score_pictures(tmp_path, "test", scores)
+    assert [path.name for path in paths] == ["confusion-test.png", "reliability-test.png"]
+    assert sorted(tmp_path.iterdir()) == paths
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+    without = score_labels(["a", "b", "b"], ["a", "a", "b"])
+    assert len(write_score_pictures(tmp_path, "validation", without)) == 1
