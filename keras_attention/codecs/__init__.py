@@ -13,4 +13,6 @@ from keras_attention.codecs.labelling import LabelsAndTags as LabelsAndTags
 from keras_attention.codecs.labels import Labels as Labels
 from keras_attention.codecs.loading import load as load
 from keras_attention.codecs.tags import Tags as Tags
-from keras_attention.codecs.tags import word_offsets as word_offsets
+from keras_attention.codecs.words import tokens_to_words as tokens_to_words
+from keras_attention.codecs.words import word_offsets as word_offsets
+from keras_attention.codecs.words import words_to_tokens as words_to_tokens

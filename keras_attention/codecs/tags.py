@@ -1,5 +1,7 @@
 """Rows of tags, one a word, to ids and back, and the spans that they say."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from keras_attention.codecs.codec import Codec
@@ -14,10 +16,19 @@ from keras_attention.codecs.schemes import (
     tags_of,
     written,
 )
+from keras_attention.codecs.words import word_offsets
 from keras_attention.errors import UserError
 from keras_attention.spans import Span
 from keras_attention.text.inputs import as_strings
 from keras_attention.text.unknown_parts import listed
+
+
+class TagsOfSpans(NamedTuple):
+    """Tags that say where spans are, and the spans that words do not hold exactly."""
+
+    tags: list  # of str, one a word
+    grown: list  # of `Span`: they begin or end inside of a word
+    left_out: list  # of `Span`: they have no word, or an earlier one has it
 
 
 class Tags(Codec):
@@ -212,30 +223,54 @@ class Tags(Codec):
             found.append(Span(kind, text[begin:end], begin, end, score))
         return found
 
+    def from_spans(self, spans, text):
+        """The row of tags that says where spans of characters are.
+
+        A word is tagged if any of its characters stands in a span: a span that cuts a word grows
+        to the whole of it.
+
+        Args:
+            spans: iterable of `keras_attention.Span`; their text and score are not used.
+            text: str, whose words are `text.split(" ")`.
+
+        Returns:
+            A `TagsOfSpans`: a list of tags, the spans that grew, and those that were left out
+            because they have no word, or an earlier span has it.
+
+        Raises:
+            ValueError: the scheme is `"plain"`, or a span is none of the text.
+
+        Example:
+
+        >>> tags = Tags(["O", "B-city", "I-city"])
+        >>> tags.from_spans([Span("city", "Rome", 3, 7)], "to Rome? yes")
+        TagsOfSpans(tags=['O', 'B-city', 'O'], grown=[Span(...)], left_out=[])
+        """
+        if self.scheme == PLAIN:
+            raise ValueError('Expected a `scheme` that has spans. Received: scheme="plain"')
+        words, taken, grown, left_out = word_offsets(text), [], [], []
+        for span in sorted(spans, key=lambda span: (span.begin, span.end)):
+            if not 0 <= span.begin < span.end <= len(text):
+                raise ValueError(
+                    f"Expected spans inside of the {len(text)} characters of the text. "
+                    f"Received: {span}"
+                )
+            places = [
+                place
+                for place, (begin, end) in enumerate(words)
+                if begin < span.end and end > span.begin
+            ]
+            if not places or (taken and places[0] < taken[-1][2]):
+                left_out.append(span)
+                continue
+            if words[places[0]][0] < span.begin or words[places[-1]][1] > span.end:
+                grown.append(span)
+            taken.append((span.kind, places[0], places[-1] + 1))
+        return TagsOfSpans(written(taken, len(words), self.scheme), grown, left_out)
+
     def get_config(self):
         """The arguments of the constructor as JSON values."""
         return {"names": self.names, "scheme": self.scheme}
-
-
-def word_offsets(text):
-    """Where the words of a text begin and end, in characters; they stand between single spaces.
-
-    Args:
-        text: str.
-
-    Returns:
-        List of `(begin, end)`, one for each of `text.split(" ")`.
-
-    Example:
-
-    >>> word_offsets("to  York")
-    [(0, 2), (3, 3), (4, 8)]
-    """
-    offsets, begin = [], 0
-    for word in text.split(" "):
-        offsets.append((begin, begin + len(word)))
-        begin += len(word) + 1
-    return offsets
 
 
 def _row(row):

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention import Span, UserError, codecs
+from keras_attention import Span, UserError, codecs, text
 
 TEXT = "Ada King wrote to Babbage ."
 BIO = ["B-PER", "I-PER", "O", "O", "B-PER", "O"]
 BILOU_ROW = ["B-PER", "L-PER", "O", "O", "U-PER", "O"]
 
 
-def texts(tensor):
+def strings_of(tensor):
     return tf.nest.map_structure(lambda item: item.decode(), tensor.numpy().tolist())
 
 
@@ -24,7 +24,7 @@ def test_labels_have_their_places_as_ids():
     assert labels.names == ["card lost", "refund", "Ärger"]
     ids = labels.encode([" refund", "Ärger", "card lost"])
     assert ids.dtype == tf.int32 and ids.numpy().tolist() == [1, 2, 0]
-    assert texts(labels.decode([[1, 2], [0, -1]])) == [["refund", "Ärger"], ["card lost", ""]]
+    assert strings_of(labels.decode([[1, 2], [0, -1]])) == [["refund", "Ärger"], ["card lost", ""]]
     assert labels.lengths(ids).numpy().tolist() == [1, 1, 1]
     assert labels.padded(ids, 5) is ids
     in_a_graph = tf.function(labels.encode, input_signature=[labels.spec])
@@ -44,9 +44,9 @@ def test_several_labels_of_a_text():
     assert rows.dtype == tf.int32 and rows.numpy().tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
     every = np.array(list(itertools.product([False, True], repeat=3)))
     wanted = [", ".join(np.array(labels.names)[row]) for row in every]
-    assert texts(labels.decode(every)) == wanted
+    assert strings_of(labels.decode(every)) == wanted
     assert labels.encode(wanted).numpy().tolist() == every.astype(int).tolist()
-    assert texts(labels.tokens(every[-2:])) == [["a", "b", ""], ["a", "b", "c c"]]
+    assert strings_of(labels.tokens(every[-2:])) == [["a", "b", ""], ["a", "b", "c c"]]
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_tags_to_ids_and_back():
     assert tags.encode(["O B-b", "", "I-a"]).to_list() == ids.to_list()
     padded = tags.padded(ids, 3)
     assert padded.numpy().tolist() == [[0, 3, -1], [-1, -1, -1], [2, -1, -1]]
-    assert texts(tags.tokens(padded))[0] == ["O", "B-b", ""]
+    assert strings_of(tags.tokens(padded))[0] == ["O", "B-b", ""]
     holes = tf.constant([[-1, 0, -1, 3], [-1, -1, -1, -1], [2, -1, -1, 0]])
-    assert texts(tags.decode(holes)) == ["O B-b", "", "I-a O"]
-    assert texts(tf.function(tags.decode)(holes)) == ["O B-b", "", "I-a O"]
-    assert texts(tags.decode(ids)) == ["O B-b", "", "I-a"]
+    assert strings_of(tags.decode(holes)) == ["O B-b", "", "I-a O"]
+    assert strings_of(tf.function(tags.decode)(holes)) == ["O B-b", "", "I-a O"]
+    assert strings_of(tags.decode(ids)) == ["O B-b", "", "I-a"]
 
 
 def test_plain_tags_stand_for_themselves():
@@ -151,6 +151,56 @@ def is_well_formed(row, scheme):
     return True
 
 
+@pytest.mark.parametrize("scheme", ["bio", "bilou"])
+def test_spans_to_tags_and_back(scheme):
+    tags = codecs.Tags.train(["B-a B-b"], scheme=scheme)
+    text = "an ö  w!"  # The third of its four words is empty.
+    for row in itertools.product(tags.names, repeat=2):
+        row = tags.repaired([*row, "O", "B-a"])
+        assert tags.from_spans(tags.spans(row, text), text) == (row, [], [])
+    assert tags.from_spans([], "") == (["O"], [], [])
+
+
+def test_spans_that_words_do_not_hold():
+    tags = codecs.Tags.train(["B-a B-b"])
+    text = "ab cd  ef."
+    cut = Span("a", "b c", 1, 4)
+    overlaps, without_word = Span("b", "d", 4, 5), Span("b", " ", 5, 6)
+    before_the_sign = Span("b", "ef", 7, 9)
+    found = tags.from_spans([before_the_sign, overlaps, without_word, cut], text)
+    assert found.tags == ["B-a", "I-a", "O", "B-b"]
+    assert found.grown == [cut, before_the_sign] and found.left_out == [overlaps, without_word]
+    spaced = tags.from_spans([Span("a", " cd ", 2, 6)], text)
+    assert spaced == (["O", "B-a", "O", "O"], [], [])
+    for wrong in (Span("a", "", 2, 2), Span("a", "x", 9, 11), Span("a", "x", -1, 2)):
+        with pytest.raises(ValueError, match="inside of the 10 characters"):
+            tags.from_spans([wrong], text)
+    with pytest.raises(ValueError, match="has spans"):
+        codecs.Tags(["NOUN"], scheme="plain").from_spans([], "a")
+
+
+def test_values_of_words_go_to_tokens_and_back():
+    """A word that a tokenizer splits, one that it drops, and an empty text."""
+    tokenizer = text.ByteTokenizer()
+    strings = ["an  ö", "", "x \u3000"]
+    numbers = tokenizer.word_numbers(strings)
+    assert numbers.to_list() == [[0, -1, -1, -1, 2, -1, -1], [-1], [0, -1, 1, -1, -1, -1]]
+    values = tf.ragged.constant([[5, 6, 7], [8], [9, 4]])
+    spread = tf.function(codecs.words_to_tokens)(values, numbers)
+    assert spread.to_list() == [[5, -1, -1, -1, 7, -1, -1], [-1], [9, -1, 4, -1, -1, -1]]
+    back = tf.function(codecs.tokens_to_words)(
+        spread.to_tensor(3), numbers, tf.constant(strings), 0
+    )
+    assert back.to_list() == [[5, 0, 7], [0], [9, 4]]
+    scores = codecs.tokens_to_words(tf.ones([3, 9]), numbers, strings, 0.5)
+    assert scores.to_list() == [[1, 0.5, 1], [0.5], [1, 1]]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more words than values"):
+        codecs.words_to_tokens(values[:, :1], numbers)
+    assert codecs.words_to_tokens(tf.ragged.constant([[]], tf.int32), numbers[1:2]).to_list() == [
+        [-1]
+    ]
+
+
 def test_malformed_rows_by_hand():
     bio = codecs.Tags.train(["B-a B-b"])
     assert bio.repaired(["I-a", "I-b", "I-b", "O", "I-a"]) == ["B-a", "B-b", "I-b", "O", "B-a"]
@@ -189,8 +239,8 @@ def test_labels_and_tags_at_once(tmp_path):
     padded = both.padded(encoded)
     assert padded["tags"].numpy().tolist() == [[0, 1], [0, -1]]
     answers = both.decode(padded)
-    assert texts(answers["labels"]) == ["play", "book"]
-    assert texts(answers["tags"]) == ["O B-song", "O"]
-    assert texts(both.tokens(padded)["tags"]) == [["O", "B-song"], ["O", ""]]
+    assert strings_of(answers["labels"]) == ["play", "book"]
+    assert strings_of(answers["tags"]) == ["O B-song", "O"]
+    assert strings_of(both.tokens(padded)["tags"]) == [["O", "B-song"], ["O", ""]]
     only = codecs.LabelsAndTags.train(SimpleNamespace(labels=["a"], tags=None))
     assert only.tags is None and only.lengths({"labels": tf.constant([0, 0])}).shape == (2,)
