@@ -73,7 +73,7 @@ class Alerts:
     a share that stays near the limit makes one alert, not a thousand.
 
     Args:
-        rules: list of `AlertRule`.
+        rules: list of `AlertRule`, kept as an attribute.
         labels: list of str, all there can be.
 
     Raises:
@@ -87,12 +87,13 @@ class Alerts:
         self._watched = [
             (rule, label) for rule in rules for label in labels if rule.label in (ANY, label)
         ]
+        self.rules = list(rules)
         self._since = {}
 
     @property
     def labels(self):
-        """The labels that rules look at, each once."""
-        return list(dict.fromkeys(label for _, label in self._watched))
+        """The labels that rules name, each once."""
+        return list(dict.fromkeys(rule.label for rule in self.rules if rule.label != ANY))
 
     def changes(self, monitor, now):
         """What begins and what ends with the latest text.
@@ -107,11 +108,11 @@ class Alerts:
         """
         if not monitor.is_ready:
             return
+        deviations = dict(zip(monitor.labels, monitor.deviations().tolist(), strict=True))
         for rule, label in self._watched:
-            share = monitor[label]
-            distance, key = rule.distance(share.deviations), (rule, label)
+            distance, key = rule.distance(deviations[label]), (rule, label)
             if key not in self._since and distance > rule.limit:
                 self._since[key] = now
-                yield rule, label, share, None
+                yield rule, label, monitor[label], None
             elif key in self._since and distance < _ENDS_BELOW * rule.limit:
-                yield rule, label, share, self._since.pop(key)
+                yield rule, label, monitor[label], self._since.pop(key)

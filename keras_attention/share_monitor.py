@@ -132,12 +132,16 @@ class ShareMonitor:
         variances = self.expected * (1 - self.expected) * (of_mean + (1 - kept) ** 2 * self._error)
         return np.sqrt(variances)
 
+    def deviations(self):
+        """How many standard deviations each share is above what is expected, float `(labels,)`."""
+        if not self._weighted:  # Before the first text all are as expected, and sigma is 0.
+            return np.zeros(len(self.labels))
+        return (self.shares - self.expected) / self.sigmas()
+
     def __getitem__(self, label):
         """`LabelShare` of a label; None while the baseline lasts."""
         if not self.is_ready:
             return None
         place = self._places[label]
-        share, expected = float(self.shares[place]), float(self.expected[place])
-        sigma = float(self.sigmas()[place])
-        deviations = (share - expected) / sigma if sigma else 0.0  # Before the first text.
-        return LabelShare(share, expected, sigma, deviations)
+        arrays = self.shares, self.expected, self.sigmas(), self.deviations()
+        return LabelShare(*(float(array[place]) for array in arrays))
