@@ -1,9 +1,11 @@
-"""Metrics over padded target sequences."""
+"""Metrics over padded sequences of tokens and tags."""
 
 import keras
 from keras import ops
 
 from keras_attention.losses import MaskedReduction, token_labels, token_weights
+from keras_attention.losses.crf import crf_labels
+from keras_attention.ops import crf
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -49,3 +51,40 @@ class TokenAccuracy(keras.metrics.Mean):
 
     def get_config(self):
         return {**super().get_config(), "pad_id": self.pad_id}
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class CRFAccuracy(keras.metrics.Mean):
+    """Fraction of known tags that are those of the most probable row of a `TaggingHead(crf=True)`.
+
+    Positions whose tag is -1, and those that are not in the chain, count for nothing.
+
+    Args:
+        name: str.
+        dtype: dtype of the running sums.
+
+    Example:
+
+    >>> from keras_attention.ops import crf
+    >>> transitions = crf.Transitions(np.zeros((2, 2)), np.zeros(2), np.zeros(2))
+    >>> scores, mask = np.array([[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]]), np.ones((1, 3), bool)
+    >>> metric = keras_attention.metrics.CRFAccuracy()
+    >>> metric.update_state(np.array([[0, 0, -1]]), crf.pack(scores, mask, transitions))
+    >>> float(metric.result())
+    0.5
+    """
+
+    def __init__(self, name="accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch: tags `(batch, source)` and what the head returned."""
+        packed = ops.convert_to_tensor(y_pred)
+        y_true = crf_labels(y_true, packed)
+        emissions, transitions, mask = crf.unpack(packed)
+        tags, _ = crf.viterbi(emissions, transitions, mask)
+        weights = ops.cast(ops.logical_and(mask, y_true >= 0), "float32")
+        if sample_weight is not None:
+            weights = weights * token_weights(sample_weight, weights)
+        correct = ops.cast(ops.equal(y_true, tags), "float32")
+        super().update_state(ops.ravel(correct), sample_weight=ops.ravel(weights))

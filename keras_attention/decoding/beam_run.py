@@ -18,8 +18,8 @@ from keras_attention.decoding.state import (
     repeat_rows,
     top_log_probs,
     vocabulary_size,
-    write_row,
 )
+from keras_attention.ops.buffers import write_row
 
 
 class BeamRun:

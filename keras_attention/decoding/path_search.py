@@ -11,8 +11,8 @@ from keras_attention.decoding.state import (
     StateLeaves,
     first_tokens,
     vocabulary_size,
-    write_row,
 )
+from keras_attention.ops.buffers import write_row
 
 
 class Paths(NamedTuple):

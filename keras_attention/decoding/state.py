@@ -68,13 +68,6 @@ class StateLeaves:
         return tuple(reordered)
 
 
-def write_row(buffer, t, row):
-    """The `(max_length, ...)` buffer with `row` at the step `t`, an int32 scalar."""
-    if 0 in tuple(buffer.shape):  # TensorFlow writes into no empty tensor
-        return buffer
-    return ops.scatter_update(buffer, ops.reshape(t, (1, 1)), row[None])
-
-
 def repeat_rows(x, width):
     """Each row of `(batch, ...)` `width` times in a row: `(batch * width, ...)`."""
     rows = ops.arange(ops.shape(x)[0] * width, dtype="int32") // width

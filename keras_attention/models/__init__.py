@@ -14,6 +14,7 @@ from keras_attention.models.recurrent_decoder import RecurrentDecoder as Recurre
 from keras_attention.models.recurrent_encoder import RecurrentEncoder as RecurrentEncoder
 from keras_attention.models.self_attentions import SELF_ATTENTIONS as SELF_ATTENTIONS
 from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
+from keras_attention.models.tagging_head import TaggingHead as TaggingHead
 from keras_attention.models.transformer_decoder import TransformerDecoder as TransformerDecoder
 from keras_attention.models.transformer_encoder import TransformerEncoder as TransformerEncoder
 from keras_attention.models.transformers import TRANSFORMER_SIZES as TRANSFORMER_SIZES

@@ -8,6 +8,7 @@ from keras_attention.layers import AttentionPooling
 from keras_attention.losses import SequenceCrossEntropy
 from keras_attention.metrics import TokenAccuracy
 from keras_attention.models.head import Head
+from keras_attention.ops.normalizers import softmax
 from keras_attention.ops.precision import at_least_float32
 
 KINDS = ("single",)
@@ -111,7 +112,7 @@ class ClassificationHead(Head):
 
     def _answer(self, values, mask):
         logits, evidence = self._logits_and_evidence(values, mask)
-        probabilities = ops.cast(ops.softmax(logits), "float32")
+        probabilities = ops.cast(softmax(logits), "float32")
         scores, ids = ops.top_k(probabilities, 1)  # (batch, 1): `argmax` does not convert to ONNX
         return {
             "ids": ops.cast(ids[:, 0], "int32"),

@@ -1,0 +1,7 @@
+"""Losses of token sequences, labels and tags."""
+
+from keras_attention.losses.crf import CRFLoss as CRFLoss
+from keras_attention.losses.sequence import MaskedReduction as MaskedReduction
+from keras_attention.losses.sequence import SequenceCrossEntropy as SequenceCrossEntropy
+from keras_attention.losses.sequence import token_labels as token_labels
+from keras_attention.losses.sequence import token_weights as token_weights
