@@ -262,41 +262,63 @@ def test_a_trained_model_names_the_planted_word(trained, texts, method):
 # The gradient -----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def model():
+def make_model(heads):
     keras.utils.set_random_seed(3)
     return models.EncoderModel(
-        models.RecurrentEncoder(units=5),
-        models.ClassificationHead(num_labels=3),
-        source_vocabulary_size=13,
-        embedding_dim=7,
+        models.RecurrentEncoder(units=5), heads, source_vocabulary_size=13, embedding_dim=7
     )
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_model(models.ClassificationHead(num_labels=3))
 
 
 IDS = np.array([[4, 9, 5, 3, 0], [7, 10, 8, 6, 3]], "int32")
 
 
-def test_gradient_times_input_is_the_slope_of_scaling_an_embedding(model):
-    """Scaling the row of a token by 1 + a changes the log-odds by a * x . ds/dx."""
-    weights = gradient_times_input(model, IDS)
-    assert weights.shape == IDS.shape
-    (table,) = [variable for variable in model.source_embedding.weights]
+def slope(model, inputs, row, token):
+    """How fast the log-odds of a row change when the embedding of a token is scaled.
+
+    The row of the token times 1 + a changes them by a * x . ds/dx.
+    """
+    (table,) = model.source_embedding.weights
     rows, step = np.array(table), 1e-2
 
-    def odds(token, factor):
+    def odds(factor):
         scaled = rows.copy()
         scaled[token] *= factor
         table.assign(scaled)
-        return keras.ops.convert_to_numpy(log_odds(model.answer(IDS)))
+        answer = model.answer(inputs)
+        return keras.ops.convert_to_numpy(log_odds(answer.get("labels", answer)))[row]
 
+    try:
+        return (odds(1 + step) - odds(1 - step)) / (2 * step)
+    finally:
+        table.assign(rows)
+
+
+def test_gradient_times_input_is_the_slope_of_scaling_an_embedding(model):
+    weights = gradient_times_input(model, IDS)
+    assert weights.shape == IDS.shape
     for row, token in [(0, 4), (0, 9), (0, 3), (1, 10), (1, 3)]:
-        slope = (odds(token, 1 + step) - odds(token, 1 - step))[row] / (2 * step)
-        position = IDS[row].tolist().index(token)
-        np.testing.assert_allclose(weights[row, position], slope, rtol=0.02, atol=2e-4)
-    table.assign(rows)
+        expected = slope(model, IDS, row, token)
+        found = weights[row, IDS[row].tolist().index(token)]
+        np.testing.assert_allclose(found, expected, rtol=0.02, atol=2e-4)
     np.testing.assert_allclose(weights[0, 4], 0, atol=1e-7)  # padding
     alone = gradient_times_input(model, IDS[:1, :4])
     np.testing.assert_allclose(alone, weights[:1, :4], rtol=1e-4, atol=1e-6)
+
+
+def test_the_gradient_is_that_of_the_label_where_there_are_tags_too():
+    heads = {
+        "labels": models.ClassificationHead(num_labels=3),
+        "tags": models.TaggingHead(num_tags=3, words=True),
+    }
+    model = make_model(heads)
+    inputs = {"source": IDS, "words": IDS % 2 == 0}
+    found = gradient_times_input(model, inputs)[0, 1]
+    np.testing.assert_allclose(found, slope(model, inputs, 0, 9), rtol=0.02, atol=2e-4)
 
 
 def test_log_odds():
