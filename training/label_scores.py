@@ -188,7 +188,8 @@ def score_tags(tags, reference, scheme="bio"):
     Returns:
         Dict with `accuracy`, of single tags. Where tags are spans, also `precision`, `recall` and
         `f1` of all spans (micro average) and `kinds`, a dict of `precision`, `recall`, `f1` and
-        `support` by kind of span; with plain tags `macro_f1`, and `kinds` by tag.
+        `support` by kind of span; with plain tags `kinds` by tag. `macro_f1` is the mean of the
+        kinds' F1.
 
     Raises:
         ValueError: the lengths differ, there is no text, or another scheme.
@@ -242,7 +243,8 @@ def sentence_accuracy(answers, labels, tags, reference):
 def _span_scores(tags, reference, scheme):
     metrics, schemes = (_import(f"seqeval.{name}", "seqeval") for name in ("metrics", "scheme"))
     if all(tag == "O" for row in [*tags, *reference] for tag in row):
-        return {"precision": 0.0, "recall": 0.0, "f1": 0.0, "kinds": {}}  # seqeval divides by zero.
+        nothing = dict.fromkeys(("precision", "recall", "f1", "macro_f1"), 0.0)
+        return {**nothing, "kinds": {}}  # seqeval divides by zero.
     report = metrics.classification_report(
         reference,
         tags,
@@ -262,7 +264,11 @@ def _span_scores(tags, reference, scheme):
     }
     whole = rows.pop("micro avg")
     kinds = {name: row for name, row in rows.items() if name not in ("macro avg", "weighted avg")}
-    return {**{name: whole[name] for name in ("precision", "recall", "f1")}, "kinds": kinds}
+    return {
+        **{name: whole[name] for name in ("precision", "recall", "f1")},
+        "macro_f1": float(np.mean([row["f1"] for row in kinds.values()])),
+        "kinds": kinds,
+    }
 
 
 def _table(labels, answers, names):

@@ -45,6 +45,7 @@ def test_examples_keep_their_columns_together():
         {"texts": ["a"], "labels": ["x", "y"]},
         {"texts": ["a b"], "tags": [["O"]]},
         {"texts": ["a  b"], "tags": [["O", "O", "O"]]},  # An empty word.
+        {"texts": ["a \u00a0"], "tags": [["O", "O"]]},  # A word that tokenizers do not see.
     ],
 )
 def test_columns_that_do_not_fit(columns):
@@ -82,7 +83,10 @@ def test_table_with_tags(write):
     without = labelled_table(path, target_column=None, tags_column="tags", report=quiet)
     assert without.labels is None and without.tags == examples.tags
     path = write("b.tsv", "text\ttags\na b\tO O\nc d\tO\n")
-    with pytest.raises(UserError, match=r"b.tsv, row 2: .* 2 words and 1 tags \('c d'\)"):
+    with pytest.raises(UserError, match=r"b.tsv, line 3: .* 2 words and 1 tags \('c d'\)"):
+        labelled_table(path, target_column="", tags_column="tags", report=quiet)
+    path = write("c.tsv", "text\ttags\na \u3000\tO O\n")
+    with pytest.raises(UserError, match="c.tsv, line 2: a word .* nothing but white space"):
         labelled_table(path, target_column="", tags_column="tags", report=quiet)
     with pytest.raises(UserError, match="column of labels or one of tags"):
         labelled_table(path, target_column=None, report=quiet)
@@ -113,6 +117,8 @@ def test_texts_with_several_labels(write):
 
 
 def test_conll_with_tabs_and_with_spaces(write):
+    path = write("n.txt", "New\u00a0York B-city\nx O\n")
+    assert conll(path, report=quiet).texts == ["New\u00a0York x"]
     path = write("a.tsv", "# id 1\r\nThe\tO\r\n#\tO\r\nRome\tB-city\r\n\r\n\r\nNo\tO\r\n")
     expected = LabelledTexts(["The # Rome", "No"], tags=[["O", "O", "B-city"], ["O"]])
     assert conll(path, report=quiet) == expected
@@ -129,6 +135,7 @@ def test_conll_with_tabs_and_with_spaces(write):
     [
         ("The\tO\nRome\n", "1 columns in line 2, but column 2"),
         ("The\tO\n\tO\n", "line 2. Received: word=''"),
+        ("The\tO\n\u00a0\tO\n", "line 2. Received: word='\\\\xa0'"),
         ("New York\tB-city\n", "without spaces in line 1. Received: word='New York'"),
         ("-DOCSTART- O\n\n", "holds no sentence"),
     ],

@@ -51,6 +51,21 @@ def test_held_out_shares_have_the_labels_of_all(table):
     assert labelled_splits(options, seed=2, report=quiet).test.texts != splits.test.texts
 
 
+def test_few_texts_of_each_label(table, tmp_path):
+    options = LabelledDataOptions(train_table=str(table), train_per_label=5)
+    splits = [labelled_splits(options, seed, report=quiet) for seed in (0, 0, 1)]
+    assert Counter(splits[0].train.labels) == {"a": 5, "b": 5, "c": 2}
+    assert splits[0].train == splits[1].train
+    assert splits[0].train.texts != splits[2].train.texts
+    assert len(splits[0].validation) == 6  # As of all texts.
+    (tmp_path / "a.tsv").write_text("".join(f"word{n}\tB-x\n\n" for n in range(20)))
+    options = LabelledDataOptions(
+        train_conll=str(tmp_path / "a.tsv"), train_per_label=5, validation_share=0.2, test_share=0.2
+    )
+    with pytest.raises(UserError, match="--train-per-label is for data with labels"):
+        labelled_splits(options, seed=0, report=quiet)
+
+
 @pytest.mark.parametrize(
     ("embedded", "labels", "tags"),
     [

@@ -128,7 +128,8 @@ def _words(text: str, words: str) -> list[Word]:
         for place, part in enumerate(parts):
             singly = place != 1 and words == "signs"  # Each sign is a word.
             for piece in part if singly else [part] if part else []:
-                found.append((begin, begin + len(piece)))
+                if piece.strip():  # A lone no-break space is no word.
+                    found.append((begin, begin + len(piece)))
                 begin += len(piece)
     return found
 

@@ -23,8 +23,8 @@ def json_columns(
     columns: list[str | int],
     report,
     separators: list[str] | None = None,
-) -> list[list[str]]:
-    """The texts of each column.
+) -> tuple[list[list[str]], list[str]]:
+    """The texts of each column, and where each row stands, such as `"line 3"`.
 
     Args:
         text: an object or list a line, or one list of objects or lists; blank lines are skipped.
@@ -36,7 +36,8 @@ def json_columns(
             and neither are true and false.
 
     Returns:
-        A list for each column: numbers as they are written in JSON, `""` for null.
+        A list for each column, numbers as they are written in JSON and `""` for null; and the
+        list of places.
 
     Raises:
         UserError: the text is no JSON, or a column is not there or holds no text (names the line).
@@ -52,13 +53,14 @@ def json_columns(
         for cell, (place, _) in zip(cells, rows, strict=True)
         if _NO_CHARACTER.search(cell)
     ]
+    places = [place for place, _ in rows]
     if not damaged:
-        return texts
+        return texts, places
     report(
         f"{path}: U+FFFD replaces \\u0000 and halves of surrogate pairs "
         f"({len(damaged):,} texts, the first in {damaged[0]})."
     )
-    return [[_NO_CHARACTER.sub("\ufffd", cell) for cell in cells] for cells in texts]
+    return [[_NO_CHARACTER.sub("\ufffd", cell) for cell in cells] for cells in texts], places
 
 
 def json_rows(text: str, path: Path) -> list[tuple[str, Any]]:

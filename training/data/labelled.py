@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from keras_attention.errors import UserError
 
+from .pairs import source_rank
+
 
 @dataclass(frozen=True)
 class LabelledTexts:
@@ -15,7 +17,8 @@ class LabelledTexts:
         texts: what a model reads.
         labels: one for each text, or None.
         tags: for each text one tag a word, such as `["O", "B-day"]`, or None. The words are
-            `text.split(" ")`: where there are tags, single spaces divide the words.
+            `text.split(" ")`: where there are tags, single spaces divide the words, and none of
+            them is white space alone.
         groups: a name for each text, to score them apart (the form of a date), or None.
         dropped: how many texts the reader left out because text or label was empty.
 
@@ -38,7 +41,7 @@ class LabelledTexts:
             raise ValueError(f"Expected columns of one length. Received: lengths={lengths}")
         for place, tags in enumerate(self.tags or ()):
             words = self.texts[place].split(" ")
-            if len(words) != len(tags) or not all(words):
+            if len(words) != len(tags) or not all(map(str.strip, words)):
                 raise ValueError(
                     "Expected a tag for each word, and single spaces between words. "
                     f"Received: words={words}, tags={tags}, place={place}"
@@ -92,6 +95,31 @@ class LabelledTexts:
         names = ("texts", "labels", "tags", "groups")
         columns = {name: getattr(self, name) for name in names}
         return {name: column for name, column in columns.items() if column is not None}
+
+
+def few_of_each(examples: LabelledTexts, number: int, seed: int) -> LabelledTexts:
+    """At most some examples of each label, such as ten, in the order of the examples.
+
+    Args:
+        examples: `LabelledTexts` with labels.
+        number: how many of each label; all where there are fewer.
+        seed: another seed takes others. Which ones depends on it and on the texts, not on their
+            order.
+
+    Example:
+
+    >>> examples = LabelledTexts(["one", "two", "three", "four"], ["odd", "even", "odd", "even"])
+    >>> sorted(few_of_each(examples, 1, seed=0).labels)
+    ['even', 'odd']
+    """
+    places: dict[str, list[int]] = {}
+    for place, label in enumerate(examples.labels):
+        places.setdefault(label, []).append(place)
+    chosen = [
+        sorted(own, key=lambda place: source_rank(examples.texts[place], seed))[:number]
+        for own in places.values()
+    ]
+    return examples.select(sorted(place for own in chosen for place in own))
 
 
 def words_of(text: str) -> list[str]:

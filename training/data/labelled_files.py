@@ -54,12 +54,12 @@ def labelled_table(
         raise UserError("A table of labelled texts needs a column of labels or one of tags.")
     reading = (header, quoted, delimiter, encoding, report)
     separators = [", " if name == "labels" else " " for name in columns]
-    texts = read_columns(path, list(columns.values()), *reading, separators=separators)
+    texts, places = read_columns(path, list(columns.values()), *reading, separators=separators)
     cells = dict(zip(columns, texts, strict=True))
     tags = cells.get("tags") and [words_of(row) for row in cells["tags"]]
     if tags:
-        for number, (text, row) in enumerate(zip(cells["texts"], tags, strict=True), start=1):
-            _check_tags(words_of(text), row, f"{path}, row {number:,}")
+        for place, text, row in zip(places, cells["texts"], tags, strict=True):
+            _check_tags(words_of(text), row, f"{path}, {place}")
     return without_empty_texts(
         cells["texts"], cells.get("labels"), tags, cells.get("groups"), str(path), several
     )
@@ -100,7 +100,7 @@ def conll(
         elif not line.startswith("-DOCSTART-") and not (
             has_tabs and line.startswith("# ") and "\t" not in line
         ):
-            cells = line.split("\t") if has_tabs else line.split()
+            cells = line.split("\t") if has_tabs else words_of(line)
             sentences[-1].append(_word_and_tag(cells, word_column, tag_column, path, number))
     sentences = [sentence for sentence in sentences if sentence]
     if not sentences:
@@ -148,6 +148,8 @@ def _check_tags(words: list[str], tags: list[str], where: str):
             f"{where}: expected a tag for each word, but there are {len(words)} words and "
             f"{len(tags)} tags ({' '.join(words)[:60]!r})."
         )
+    if not all(map(str.strip, words)):
+        raise UserError(f"{where}: a word with a tag is nothing but white space ({words}).")
 
 
 def _word_and_tag(cells, word_column, tag_column, path, number) -> tuple[str, str]:
@@ -156,8 +158,8 @@ def _word_and_tag(cells, word_column, tag_column, path, number) -> tuple[str, st
         raise UserError(
             f"{path} has {len(cells)} columns in line {number:,}, but column {least} is asked for."
         )
-    word, tag = (cells[place - 1].strip() for place in (word_column, tag_column))
-    if not word or not tag or " " in word + tag:
+    word, tag = (cells[place - 1].strip(" \r") for place in (word_column, tag_column))
+    if not word.strip() or not tag or " " in word + tag:
         raise UserError(
             f"{path}: expected a word and a tag without spaces in line {number:,}. "
             f"Received: word={word!r}, tag={tag!r}"

@@ -1,5 +1,7 @@
 """Training, validation and test texts as a labelling recipe names them."""
 
+from keras_attention.errors import UserError
+
 from ..recipes.labelled_data_options import (
     LABELS,
     ConllFiles,
@@ -11,6 +13,7 @@ from ..recipes.labelled_data_options import (
 )
 from . import labelled_dates
 from .character_spans import character_spans
+from .labelled import few_of_each
 from .labelled_files import conll, labelled_table, slot_folder
 from .labelled_tfds import tfds_labelled, tfds_labelled_splits
 from .split_reader import SplitReader, make_splits, read_paths
@@ -61,6 +64,14 @@ def _tfds(options, seed, report, several):
     ]
 
 
+def _few_of_each(train, options, seed):
+    if not options.train_per_label:
+        return train
+    if train.labels is None:
+        raise UserError("--train-per-label is for data with labels, and this has tags only.")
+    return few_of_each(train, options.train_per_label, seed)
+
+
 EMBEDDED = {
     "languages": labelled_dates.languages,
     "language-forms": lambda *split: labelled_dates.languages(*split, forms=True),
@@ -76,6 +87,6 @@ READERS = {
     LabelledTfds: _tfds,
 }
 
-_READER = SplitReader(LABELS, READERS, noun="texts")
+_READER = SplitReader(LABELS, READERS, noun="texts", reduce=_few_of_each)
 labelled_splits = _READER.load
 other_labelled_splits = _READER.load_others

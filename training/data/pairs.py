@@ -185,8 +185,9 @@ def _quotas(strata, members, share):
 
 def _rank(sources: Sequence[str], members: list[int], seed: int) -> bytes:
     # By case alone: where no two sources differ by their form only, both ways hold out the same.
-    return min(_digest(_cased_source(sources[index]), seed) for index in members)
+    return min(source_rank(sources[index], seed) for index in members)
 
 
-def _digest(text: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed} {text}".encode()).digest()
+def source_rank(source: str, seed: int) -> bytes:
+    """The place of a source in an order drawn by a seed; case and white space do not count."""
+    return hashlib.sha256(f"{seed} {_cased_source(source)}".encode()).digest()

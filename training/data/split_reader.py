@@ -16,12 +16,15 @@ class SplitReader:
         readers: dict of a function by the class of options: `(options, seed, report, several)` to a
             list of the examples of the three splits, None for one that is not given.
         noun: str. What examples are called in reports.
+        reduce: function `(examples, options, seed)` to those of them that are trained on, called
+            before `train_size` counts them; None for all.
     """
 
-    def __init__(self, kinds, readers, noun):
+    def __init__(self, kinds, readers, noun, reduce=None):
         self.kinds = kinds
         self.readers = readers
         self.noun = noun
+        self.reduce = reduce
 
     def load(self, options, seed, report=print, several=False):
         """Reads or makes the three splits.
@@ -43,10 +46,12 @@ class SplitReader:
         selectors = self.kinds.selectors
         check_selectors(selectors, [name for name in selectors if getattr(options, name, "")])
         splits = self.readers[type(options)](options, seed, report, several)
-        splits = _filled(splits, options, seed)
+        train, *held_out = _filled(splits, options, seed)
+        if self.reduce is not None:
+            train = self.reduce(train, options, seed)
         named = {
             name: first(examples, getattr(options, f"{name}_size"))
-            for name, examples in zip(SPLITS, splits, strict=True)
+            for name, examples in zip(SPLITS, [train, *held_out], strict=True)
         }
         return Splits(**without_overlap(named, options.drop_overlap, report, self.noun))
 

@@ -28,8 +28,8 @@ def table_columns(
     quoted: bool | None,
     delimiter: str,
     report,
-) -> list[list[str]]:
-    """The texts of each column of a table.
+) -> tuple[list[list[str]], list[str]]:
+    """The texts of each column of a table, and where each of its rows ends, such as `"line 3"`.
 
     Args:
         text: the content of the file.
@@ -64,7 +64,7 @@ def table_columns(
     _report_widths(path, rows, report)
     if not _is_quoted(delimiter, quoted):
         _report_quotes(path, texts, report)
-    return texts
+    return texts, [f"line {line:,}" for line, _ in rows]
 
 
 def _names_in(columns: list[str | int]) -> list[str]:

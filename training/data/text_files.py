@@ -81,7 +81,7 @@ def table(
     """
     columns = [source_column, target_column]
     columns += [] if group_column is None else [group_column]
-    texts = read_columns(path, columns, header, quoted, delimiter, encoding, report)
+    texts, _ = read_columns(path, columns, header, quoted, delimiter, encoding, report)
     sources, targets, groups = (*texts, None)[:3]
     return without_empty_sides(sources, targets, groups, str(path))
 
@@ -95,8 +95,8 @@ def read_columns(
     encoding: str = "auto",
     report=print,
     separators: list[str] | None = None,
-) -> list[list[str]]:
-    """The texts of each column of a table or of JSON lines, all of the same length.
+) -> tuple[list[list[str]], list[str]]:
+    """The texts of each column of a table or of JSON lines, and the place of each row.
 
     Args:
         path: the file.
@@ -104,6 +104,10 @@ def read_columns(
         header, quoted, delimiter, encoding, report: as for `table`.
         separators: for each column what joins the texts of a list in JSON. Without it, a list is no
             text, and neither are true and false.
+
+    Returns:
+        A list of as many texts for each column; and as many places for errors, such as `"line 3"`,
+        where the row of a table ends, or `"item 3"` of a JSON list.
 
     Raises:
         UserError: as `table`.

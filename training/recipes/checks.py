@@ -7,6 +7,7 @@ from typing import get_args
 from keras_attention.errors import UserError
 
 POSITIVE = {
+    "data": ("word_column",),
     "fit": ("epochs", "batch_size", "learning_rate", "clip_norm", "steps_per_execution"),
     "text": ("vocabulary_size",),
     "model": (
@@ -18,7 +19,7 @@ POSITIVE = {
     ),
 }
 NOT_NEGATIVE = {
-    "data": ("train_size", "validation_size", "test_size"),
+    "data": ("train_size", "validation_size", "test_size", "train_per_label", "tag_column"),
     "fit": ("warmup_steps", "seed"),
     "score": ("validation_decodes", "heatmaps"),
 }

@@ -24,6 +24,9 @@ class CommonLabelledOptions:
     if they occur in test. If not given, their number is only reported."""
     train_size: int = 0
     """Texts used for training; 0 takes all. Required for embedded data, which is unlimited."""
+    train_per_label: int = 0
+    """Texts of each label used for training, drawn by --seed, such as 10 to see what few examples
+    teach; 0 takes all."""
     validation_size: int = 0
     """Texts used for validation; 0 takes all."""
     test_size: int = 0
