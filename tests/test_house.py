@@ -51,6 +51,7 @@ GROUND = {
     "user_files",
     "version",
     "losses",
+    "windows",
     "metrics",
     "visualization",
 }

@@ -13,6 +13,7 @@ from keras_attention.codecs.labelling import LabelsAndTags as LabelsAndTags
 from keras_attention.codecs.labels import Labels as Labels
 from keras_attention.codecs.loading import load as load
 from keras_attention.codecs.tags import Tags as Tags
+from keras_attention.codecs.text_pair import TextPair as TextPair
 from keras_attention.codecs.words import tokens_to_words as tokens_to_words
 from keras_attention.codecs.words import word_offsets as word_offsets
 from keras_attention.codecs.words import words_to_tokens as words_to_tokens
