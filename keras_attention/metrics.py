@@ -88,3 +88,33 @@ class CRFAccuracy(keras.metrics.Mean):
             weights = weights * token_weights(sample_weight, weights)
         correct = ops.cast(ops.equal(y_true, tags), "float32")
         super().update_state(ops.ravel(correct), sample_weight=ops.ravel(weights))
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class LabelSetAccuracy(keras.metrics.Mean):
+    """Fraction of sources all of whose labels are right, where each has any number of labels.
+
+    Args:
+        name: str.
+        dtype: dtype of the running sums.
+
+    Example:
+
+    >>> metric = keras_attention.metrics.LabelSetAccuracy()
+    >>> metric.update_state(np.array([[1, 0], [0, 1]]), np.array([[2.0, -1.0], [2.0, 1.0]]))
+    >>> float(metric.result())
+    0.5
+    """
+
+    def __init__(self, name="accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch: labels and logits `(batch, labels)`; labels of -1 are not known."""
+        labels = ops.cast(ops.convert_to_tensor(y_true), "int32")
+        right = ops.equal(labels > 0, ops.convert_to_tensor(y_pred) > 0)
+        weights = ops.cast(ops.any(labels >= 0, axis=-1), "float32")
+        if sample_weight is not None:
+            weights = weights * token_weights(sample_weight, weights)
+        correct = ops.all(ops.logical_or(labels < 0, right), axis=-1)
+        super().update_state(ops.cast(correct, "float32"), sample_weight=weights)

@@ -25,6 +25,7 @@ SOURCE = [
 # Every floor of the house and those it may stand on.
 GROUND = {
     "arguments",
+    "calibration",
     "compression",
     "display",
     "errors",

@@ -68,7 +68,7 @@ class SequenceCrossEntropy(keras.losses.Loss):
             )
         self.label_smoothing = label_smoothing
         self.pad_id = pad_id
-        self.class_weight = _checked_class_weight(class_weight)
+        self.class_weight = checked_class_weight(class_weight)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         with keras.name_scope(self.name):
@@ -98,16 +98,9 @@ class SequenceCrossEntropy(keras.losses.Loss):
         return MaskedReduction(reduction=reduction, dtype=self.dtype)(losses, y_pred, weights)
 
     def _class_weights(self, y_true, vocabulary_size, dtype):
-        beyond = [label for label in self.class_weight if label >= vocabulary_size]
-        if beyond:
-            raise ValueError(
-                f"Expected the labels of `class_weight` to be below {vocabulary_size}, the size of "
-                f"the vocabulary. Received: class_weight={self.class_weight}"
-            )
-        table = np.ones(vocabulary_size, "float32")
-        table[list(self.class_weight)] = list(self.class_weight.values())
+        table = ops.convert_to_tensor(weight_table(self.class_weight, vocabulary_size), dtype)
         labels = ops.where(ops.not_equal(y_true, self.pad_id), y_true, 0)
-        return ops.take(ops.convert_to_tensor(table, dtype), ops.cast(labels, "int32"), axis=0)
+        return ops.take(table, ops.cast(labels, "int32"), axis=0)
 
     def get_config(self):
         return {
@@ -187,7 +180,32 @@ def token_weights(sample_weight, values):
     return ops.broadcast_to(weights, ops.shape(values))
 
 
-def _checked_class_weight(class_weight):
+def weight_table(class_weight, size):
+    """Weights of all labels.
+
+    Args:
+        class_weight: As `checked_class_weight` returns it.
+        size: Integer, the number of labels.
+
+    Returns:
+        Float32 array `(size,)`, of ones where nothing is said.
+
+    Raises:
+        ValueError: There is no such label.
+    """
+    table = np.ones(size, "float32")
+    if class_weight is None:
+        return table
+    if any(label >= size for label in class_weight):
+        raise ValueError(
+            f"Expected the labels of `class_weight` to be below {size}, the size of the "
+            f"vocabulary. Received: class_weight={class_weight}"
+        )
+    table[list(class_weight)] = list(class_weight.values())
+    return table
+
+
+def checked_class_weight(class_weight):
     """Weights by label with int keys (JSON has none), or None."""
     if class_weight is None:
         return None
