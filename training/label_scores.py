@@ -1,13 +1,11 @@
-"""Scores of labels, numbers and tags, by scikit-learn and seqeval."""
-
-import importlib
+"""Scores of labels and numbers, by scikit-learn."""
 
 import numpy as np
 
-from keras_attention.errors import UserError
-
-BINS = 15  # Of the expected calibration error, as Guo et al. (2017) have it.
-_SCHEMES = {"bio": "IOB2", "bilou": "BILOU"}
+from .calibration import calibration as calibration
+from .score_basics import accuracy, check_lengths, f1_rows, f1_table, library
+from .tag_scores import score_tags as score_tags
+from .tag_scores import sentence_accuracy as sentence_accuracy
 
 
 def score_labels(answers, labels, probabilities=None):
@@ -35,18 +33,18 @@ def score_labels(answers, labels, probabilities=None):
     >>> scores["accuracy"], round(scores["macro_f1"], 3), scores["confusions"]
     (0.75, 0.733, [{'label': 'a', 'answer': 'b', 'count': 1}])
     """
-    _check_lengths(answers, labels)
+    check_lengths(answers, labels)
     answers, labels = list(answers), list(labels)
     names = sorted({*answers, *labels} - {""})
-    table = _table(labels, answers, names)
+    table = f1_table(labels, answers, names)
     scores = {
-        "accuracy": _accuracy(answers, labels),
+        "accuracy": accuracy(answers, labels),
         "macro_f1": float(np.mean([row["f1"] for row in table.values()])),
         "labels": table,
         "confusions": _confusions(answers, labels),
     }
     if probabilities is not None:
-        _check_lengths(probabilities, labels)
+        check_lengths(probabilities, labels)
         rows = zip(answers, labels, probabilities, strict=True)
         answered = [(answer == label, p) for answer, label, p in rows if answer]
         scores["calibration"] = calibration(*zip(*answered, strict=True)) if answered else None
@@ -71,16 +69,16 @@ def score_several_labels(answers, labels):
     >>> scores["accuracy"], round(scores["micro_f1"], 3)
     (0.5, 0.857)
     """
-    _check_lengths(answers, labels)
-    metrics = _import("sklearn.metrics", "scikit-learn")
+    check_lengths(answers, labels)
+    metrics = library("sklearn.metrics", "scikit-learn")
     sets = [[_set_of(text) for text in side] for side in (labels, answers)]
     names = sorted(set().union(*sets[0], *sets[1]))
     right, given = (np.array([[name in row for name in names] for row in side]) for side in sets)
     columns = metrics.precision_recall_fscore_support(right, given, average=None, zero_division=0)
-    table = _rows(names, columns)
+    table = f1_rows(names, columns)
     micro = metrics.f1_score(right, given, average="micro", zero_division=0)
     return {
-        "accuracy": _accuracy(*sets),
+        "accuracy": accuracy(*sets),
         "micro_f1": float(micro),
         "macro_f1": float(np.mean([row["f1"] for row in table.values()])),
         "labels": table,
@@ -104,7 +102,7 @@ def score_numbers(answers, labels):
     >>> round(scores["mean_absolute_error"], 3), round(scores["correlation"], 3)
     (0.333, 0.929)
     """
-    _check_lengths(answers, labels)
+    check_lengths(answers, labels)
     answers, labels = (np.array([float(value) for value in side]) for side in (answers, labels))
     errors = answers - labels
     varies = np.ptp(answers) > 0 and np.ptp(labels) > 0
@@ -113,40 +111,6 @@ def score_numbers(answers, labels):
         "root_mean_squared_error": float(np.sqrt(np.square(errors).mean())),
         "correlation": float(np.corrcoef(answers, labels)[0, 1]) if varies else None,
     }
-
-
-def calibration(is_right, probabilities, bins=BINS):
-    """How far the probabilities of answers are from how often they are right.
-
-    `error = sum over bins of count / texts * |accuracy - probability|` (Guo et al. 2017, equation
-    3), with bins of equal width, each without its lower and with its upper end.
-
-    Args:
-        is_right: sequence of bool.
-        probabilities: sequence of float from 0 to 1.
-        bins: number of bins.
-
-    Returns:
-        Dict with `error` and `bins`, a list of `probability` (the mean), `accuracy` and `count` of
-        each bin that has texts, in order.
-
-    Example:
-
-    >>> round(calibration([True, True, False], [0.95, 0.95, 0.55], bins=10)["error"], 3)
-    0.217
-    """
-    is_right, probabilities = np.asarray(is_right, bool), np.asarray(probabilities, float)
-    places = np.clip(np.ceil(probabilities * bins).astype(int) - 1, 0, bins - 1)
-    rows = [
-        {
-            "probability": float(probabilities[places == place].mean()),
-            "accuracy": float(is_right[places == place].mean()),
-            "count": int((places == place).sum()),
-        }
-        for place in np.unique(places)
-    ]
-    gaps = [row["count"] * abs(row["accuracy"] - row["probability"]) for row in rows]
-    return {"error": float(sum(gaps) / len(is_right)), "bins": rows}
 
 
 def confusion_counts(scores):
@@ -176,122 +140,6 @@ def confusion_counts(scores):
     return names, counts
 
 
-def score_tags(tags, reference, scheme="bio"):
-    """Scores of rows of tags: seqeval's, of whole spans that are exactly right.
-
-    Args:
-        tags: list of lists of str, those that a model gave, one a word. A text without an answer
-            has `[]` and counts as without spans.
-        reference: list of lists of str, the right ones.
-        scheme: `"bio"`, `"bilou"`, or `"plain"` for tags that are no spans.
-
-    Returns:
-        Dict with `accuracy`, of single tags. Where tags are spans, also `precision`, `recall` and
-        `f1` of all spans (micro average) and `kinds`, a dict of `precision`, `recall`, `f1` and
-        `support` by kind of span; with plain tags `kinds` by tag. `macro_f1` is the mean of the
-        kinds' F1.
-
-    Raises:
-        ValueError: the lengths differ, there is no text, or another scheme.
-
-    Example:
-
-    >>> scores = score_tags([["B-x", "O"]], [["B-x", "I-x"]])
-    >>> scores["f1"], scores["accuracy"]
-    (0.0, 0.5)
-    """
-    _check_lengths(tags, reference)
-    reference = [list(row) for row in reference]
-    pairs = zip(tags, reference, strict=True)
-    tags = [list(row) or ["O"] * len(right) for row, right in pairs]
-    for row, right in zip(tags, reference, strict=True):
-        if len(row) != len(right):
-            raise ValueError(f"Expected as many tags as words. Received: tags={row}, of={right}")
-    flat = [[tag for row in side for tag in row] for side in (tags, reference)]
-    scores = {"accuracy": _accuracy(*flat)}
-    if scheme == "plain":
-        kinds = _table(flat[1], flat[0], sorted(set(flat[0]) | set(flat[1])))
-        macro = float(np.mean([row["f1"] for row in kinds.values()]))
-        return {**scores, "macro_f1": macro, "kinds": kinds}
-    if scheme not in _SCHEMES:
-        raise ValueError(f"Expected one of bio, bilou, plain. Received: scheme={scheme!r}")
-    return {**scores, **_span_scores(tags, reference, scheme)}
-
-
-def sentence_accuracy(answers, labels, tags, reference):
-    """Fraction of texts whose label and all tags are right.
-
-    Args:
-        answers: list of str, or None where there are no labels.
-        labels: list of str, the right ones, or None.
-        tags: list of lists of str, or None where there are no tags.
-        reference: list of lists of str, the right ones, or None.
-
-    Example:
-
-    >>> sentence_accuracy(["a", "b"], ["a", "a"], [["O"], ["O"]], [["O"], ["O"]])
-    0.5
-    """
-    sides = [
-        [given == right for given, right in zip(column, expected, strict=True)]
-        for column, expected in ((answers, labels), (tags, reference))
-        if expected is not None
-    ]
-    return float(np.mean([all(row) for row in zip(*sides, strict=True)]))
-
-
-def _span_scores(tags, reference, scheme):
-    metrics, schemes = (_import(f"seqeval.{name}", "seqeval") for name in ("metrics", "scheme"))
-    if all(tag == "O" for row in [*tags, *reference] for tag in row):
-        nothing = dict.fromkeys(("precision", "recall", "f1", "macro_f1"), 0.0)
-        return {**nothing, "kinds": {}}  # seqeval divides by zero.
-    report = metrics.classification_report(
-        reference,
-        tags,
-        mode="strict",
-        scheme=getattr(schemes, _SCHEMES[scheme]),
-        output_dict=True,
-        zero_division=0,
-    )
-    rows = {
-        name: {
-            "precision": float(row["precision"]),
-            "recall": float(row["recall"]),
-            "f1": float(row["f1-score"]),
-            "support": int(row["support"]),
-        }
-        for name, row in report.items()
-    }
-    whole = rows.pop("micro avg")
-    kinds = {name: row for name, row in rows.items() if name not in ("macro avg", "weighted avg")}
-    return {
-        **{name: whole[name] for name in ("precision", "recall", "f1")},
-        "macro_f1": float(np.mean([row["f1"] for row in kinds.values()])),
-        "kinds": kinds,
-    }
-
-
-def _table(labels, answers, names):
-    metrics = _import("sklearn.metrics", "scikit-learn")
-    columns = metrics.precision_recall_fscore_support(
-        labels, answers, labels=names, average=None, zero_division=0
-    )
-    return _rows(names, columns)
-
-
-def _rows(names, columns):
-    precision, recall, f1, support = columns
-    return {
-        name: {
-            "precision": float(precision[place]),
-            "recall": float(recall[place]),
-            "f1": float(f1[place]),
-            "support": int(support[place]),
-        }
-        for place, name in enumerate(names)
-    }
-
-
 def _confusions(answers, labels):
     counts = {}
     for answer, label in zip(answers, labels, strict=True):
@@ -305,24 +153,3 @@ def _confusions(answers, labels):
 
 def _set_of(text):
     return {label.strip() for label in text.split(",")} - {""}
-
-
-def _accuracy(answers, labels):
-    return float(np.mean([given == right for given, right in zip(answers, labels, strict=True)]))
-
-
-def _check_lengths(answers, labels):
-    if len(answers) != len(labels) or not len(labels):
-        raise ValueError(
-            "Expected as many answers as labels, and at least one. "
-            f"Received: {len(answers)} answers, {len(labels)} labels"
-        )
-
-
-def _import(module, package):
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(
-            f'Scores of labels need {package}: pip install "keras-attention[training]".'
-        ) from error

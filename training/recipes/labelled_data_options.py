@@ -41,8 +41,9 @@ class EmbeddedLabels(CommonLabelledOptions):
         "languages"
     )
     """Data that comes with the package, dates as people write them: with the language as label
-    (languages), with the language and the form (language-forms), with tags for day, month, year
-    and weekday (date-parts), or with the language and the tags (languages-and-parts)."""
+    (languages), with the language and the form (language-forms: some 245 labels, of which some
+    are rare), with tags for day, month, year and weekday (date-parts), or with the language and
+    the tags (languages-and-parts)."""
 
 
 @dataclasses.dataclass(frozen=True)
