@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 import pytest
 
+from keras_attention.errors import UserError
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -37,3 +39,50 @@ def test_the_benchmark_of_the_loss_tells_its_rows():
     assert keras_loss["memory_ratio"] == pytest.approx(
         keras_loss["mebibytes"] / ours["mebibytes"], abs=0.02
     )
+
+
+@pytest.fixture
+def babi(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return pytest.importorskip("babi", reason="the tests of a wheel leave the folder out")
+
+
+def test_stories_of_babi(babi, tmp_path):
+    path = tmp_path / "qa.txt"
+    path.write_text(
+        "1 Ann went home.\n2 Bob is out.\n3 Where is Bob? \tout\t2\n4 Ann left.\n"
+        "5 Where is Ann?\toffice\t1 4\n1 Eve is in.\n2 Where is Eve?\tin\t1\n"
+    )
+    found = babi.stories(path)
+    assert babi.labelled(found).columns() == [
+        [
+            "Ann went home. Bob is out. Where is Bob?",
+            "Ann went home. Bob is out. Ann left. Where is Ann?",
+            "Eve is in. Where is Eve?",
+        ],
+        ["out", "office", "in"],
+    ]
+    supporting = [
+        [story.text[slice(*story.sentences[place])] for place in story.supporting]
+        for story in found
+    ]
+    assert supporting == [["Bob is out."], ["Ann went home.", "Ann left."], ["Eve is in."]]
+    path.write_text("1 Ann went home.\n2 Where is Ann?\thome\t7\n")
+    with pytest.raises(UserError, match="numbers of earlier sentences in line 2"):
+        babi.stories(path)
+    path.write_text("Ann went home.\n")
+    with pytest.raises(UserError, match="a numbered sentence in line 1: 'Ann went home.'"):
+        babi.stories(path)
+
+
+REAL = Path(__file__).parents[2] / "shared/data/babi"
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="there is no ../shared/data/babi")
+def test_all_tasks_of_babi(babi):
+    paths = sorted(REAL.glob("*_test.txt"))
+    assert len(paths) == 8
+    for path in paths:
+        found = babi.stories(path)
+        assert len(found) == 1000 and all(story.supporting for story in found)
+        assert len({story.answer for story in found}) < 10
