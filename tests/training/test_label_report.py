@@ -53,6 +53,15 @@ def test_several_labels():
         check_known(labelled(["red, blue"]), {"red", "big"}, "test", several=True)
 
 
+def test_numbers():
+    train = labelled(["1", "2.5", "4e0"])
+    lines = reports(train, labelled(["9"]), labelled(["-1"]), numbers=True)
+    assert lines == ["train: 3 numbers from 1 to 4, 2.5 on the average."]
+    for wrong in ("n/a", "nan", "inf"):
+        with pytest.raises(UserError, match=f"test: .* but 1 of 2 are none, such as '{wrong}'"):
+            reports(train, train, labelled(["1", wrong]), numbers=True)
+
+
 def test_spellings_and_conflicts():
     train = labelled(["Sports", "sports", "top_up", "Top-up", "x"])
     lines = reports(train, labelled(["x"]), labelled(["x"]))

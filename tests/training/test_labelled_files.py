@@ -110,7 +110,11 @@ def test_texts_with_several_labels(write):
     path = write("a.jsonl", "\n".join(map(json.dumps, rows)))
     examples = labelled_table(path, several=True, report=quiet)
     assert examples == LabelledTexts(["x", "y", "z"], ["a, b", "", ""])
-    assert labelled_table(path, report=quiet).dropped == 2
+    with pytest.raises(UserError, match="'label' in line 1 is no text: a list of 2"):
+        labelled_table(path, report=quiet)
+    path = write("b.csv", 'text,label\nx,"a,b"\ny,\n')
+    assert labelled_table(path, several=True, report=quiet).labels == ["a,b", ""]
+    assert labelled_table(path, report=quiet).dropped == 1
 
 
 # CoNLL -----

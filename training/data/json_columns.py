@@ -32,8 +32,8 @@ def json_columns(
         columns: keys of an object, or places in a list counted from 1; a dot leads into an object
             or a list within.
         report: function that tells the user one line, of damage that was repaired.
-        separators: for each column what joins the texts of a list. Without it, a list is no text,
-            and neither are true and false.
+        separators: for each column what joins the texts of a list; with an empty one lists are no
+            texts. Without separators, true and false are no texts either.
 
     Returns:
         A list for each column, numbers as they are written in JSON and `""` for null; and the
@@ -167,7 +167,7 @@ def text_at(row: Any, column: str, place: str, path: Path, separator: str | None
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return json.dumps(value)
-    if separator and isinstance(value, bool):
+    if separator is not None and isinstance(value, bool):
         return json.dumps(value)
     if separator and isinstance(value, list) and all(isinstance(word, str) for word in value):
         return separator.join(value)

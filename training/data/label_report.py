@@ -1,5 +1,6 @@
 """What a user should know of labels and tags before training: how many, how even, which are odd."""
 
+import math
 from collections import Counter
 
 from keras_attention.arguments import nearest
@@ -12,7 +13,7 @@ UNEVEN = 10  # Ratio of the most to the least frequent label from which on it is
 SHOWN = 5
 
 
-def report_labels(splits, report, several=False, scheme="bio"):
+def report_labels(splits, report, several=False, scheme="bio", numbers=False):
     """Reports labels and tags of all splits, and raises where they cannot be trained or scored.
 
     Args:
@@ -20,13 +21,17 @@ def report_labels(splits, report, several=False, scheme="bio"):
         report: function that tells the user one line.
         several: whether a label is a list of labels with commas between them.
         scheme: str. Of the tags, as for `Tags`.
+        numbers: whether labels are numbers to be met, and not names.
 
     Raises:
         UserError: training has only one label; validation or test has a label, or validation a
-            tag, that training does not have (names the nearest one that it has).
+            tag, that training does not have (names the nearest one that it has); a label is no
+            number and should be one.
     """
     named = vars(splits)
-    if splits.train.labels is not None:
+    if splits.train.labels is not None and numbers:
+        _report_numbers(named, report)
+    elif splits.train.labels is not None:
         counts = label_counts(splits.train.labels, several)
         _report_counts(counts, "labels", report)
         if len(counts) < 2 and not several:
@@ -89,6 +94,29 @@ def _report_counts(counts, noun, report):
         f"train: {len(counts):,} {noun}, from {most!r} ({largest:,}) to {least!r} ({smallest:,}), "
         f"a ratio of {ratio:.1f}{advice}."
     )
+
+
+def _report_numbers(named, report):
+    for name, examples in named.items():
+        wrong = [label for label in examples.labels if not _is_number(label)]
+        if wrong:
+            raise UserError(
+                f"{name}: expected labels that are numbers, but {len(wrong):,} of "
+                f"{len(examples):,} are none, such as {wrong[0]!r}."
+            )
+    values = [float(label) for label in named["train"].labels]
+    mean = math.fsum(values) / len(values)
+    report(
+        f"train: {len(values):,} numbers from {min(values):g} to {max(values):g}, {mean:g} on the "
+        "average."
+    )
+
+
+def _is_number(label):
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False
 
 
 def _report_spellings(counts, report):

@@ -53,7 +53,8 @@ def labelled_table(
     if not {"labels", "tags"} & set(columns):
         raise UserError("A table of labelled texts needs a column of labels or one of tags.")
     reading = (header, quoted, delimiter, encoding, report)
-    separators = [", " if name == "labels" else " " for name in columns]
+    of_labels = ", " if several else ""
+    separators = [of_labels if name in ("labels", "groups") else " " for name in columns]
     texts, places = read_columns(path, list(columns.values()), *reading, separators=separators)
     cells = dict(zip(columns, texts, strict=True))
     tags = cells.get("tags") and [words_of(row) for row in cells["tags"]]

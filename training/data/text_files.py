@@ -102,8 +102,8 @@ def read_columns(
         path: the file.
         columns: names or numbers of columns, as `source_column` of `table`.
         header, quoted, delimiter, encoding, report: as for `table`.
-        separators: for each column what joins the texts of a list in JSON. Without it, a list is no
-            text, and neither are true and false.
+        separators: for each column what joins the texts of a list in JSON; with an empty one lists
+            are no texts. Without separators, true and false are no texts either.
 
     Returns:
         A list of as many texts for each column; and as many places for errors, such as `"line 3"`,
