@@ -22,6 +22,8 @@ for strings in cases:
     for name, (ids, back) in model.both(tf.constant(strings, tf.string)).items():
         back = [item.decode("utf-8") for item in back.numpy().tolist()]
         result.setdefault(name, []).append([ids.to_list(), back])
+places = [model.places(tf.constant(strings, tf.string)) for strings in cases]
+result["places"] = [[rows.to_list() for rows in both] for both in places]
 json.dump(result, open(sys.argv[3], "w", encoding="utf-8"))
 """
 
@@ -47,6 +49,11 @@ class Everything(tf.Module):
             ids = tokenizer.encode(strings)
             result[name] = (ids, tokenizer.decode(ids))
         return result
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def places(self, strings):
+        tokenizer = self.tokenizers["normalized"]
+        return tokenizer.offsets(strings), tokenizer.word_numbers(strings)
 
 
 def run(program, *arguments, **environment):
@@ -79,6 +86,10 @@ def test_saved_models_load_where_only_tensorflow_is(tokenizers, dates, tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
 
+    places = zip(cases, result.pop("places"), strict=True)
+    for strings, (offsets, numbers) in places:
+        assert offsets == held["normalized"].offsets(strings).to_list()
+        assert numbers == held["normalized"].word_numbers(strings).to_list()
     assert result.keys() == held.keys()
     for name, tokenizer in held.items():
         for strings, (ids, back) in zip(cases, result[name], strict=True):
