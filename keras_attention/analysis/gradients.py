@@ -6,16 +6,16 @@ import keras
 import numpy as np
 from keras import ops
 
-_TINY = 1e-30  # Keeps the logarithm of a probability of 0 finite.
+_LOWEST = -1e30  # Leaves the best label out of a sum of exponentials.
 
 
 def gradient_times_input(model, inputs):
     """How much each source position speaks for the label that a model gives.
 
-        w_t = sum_d  x_td * ds / dx_td             (Shrikumar et al., 2016, section 3.2)
+        w_t = sum_d  x_td * ds / dx_td             (Shrikumar et al., 2016)
 
-    with the embedded source `x` and the log-odds `s` of the label. A weight below 0 speaks against
-    it.
+    with the embedded source `x` and the log-odds `s` of the label, before its temperature. A weight
+    below 0 speaks against it.
 
     Args:
         model: `keras_attention.models.EncoderModel` with a `ClassificationHead`, that reads ids.
@@ -36,27 +36,34 @@ def gradient_times_input(model, inputs):
     return np.sum(ops.convert_to_numpy(embedded * gradients), axis=-1, dtype="float32")
 
 
-def log_odds(answer):
-    """The log-odds of the label of each source, a tensor `(batch,)`.
-
-    Of several labels, that of the most probable one.
+def log_odds(outputs, kind):
+    """How sure a model is of the label of each source.
 
     Args:
-        answer: dict, as `answer` of a `ClassificationHead` returns it.
+        outputs: float tensor `(batch, labels)`, as a call of a `ClassificationHead` gives it.
+        kind: str, that of the head.
+
+    Returns:
+        Tensor `(batch,)`: the log-odds of the most probable label; of numbers the first one.
     """
-    probabilities = answer["probabilities"]
-    is_best = ops.one_hot(ops.argmax(probabilities, axis=-1), probabilities.shape[-1])
-    best = ops.sum(is_best * probabilities, axis=-1)
-    has_several = len(answer["ids"].shape) == 2
-    # The sum of the small ones, not 1 - best, which is 0 where the model is sure.
-    others = 1.0 - best if has_several else ops.sum((1.0 - is_best) * probabilities, axis=-1)
-    return ops.log(ops.maximum(best, _TINY)) - ops.log(ops.maximum(others, _TINY))
+    if kind == "numeric":
+        return outputs[:, 0]
+    if kind == "several":  # Each has a logit of its own.
+        return ops.max(outputs, axis=-1)
+    best = ops.argmax(outputs, axis=-1)
+    is_best = ops.cast(ops.one_hot(best, outputs.shape[-1]), "bool")
+    others = ops.logsumexp(ops.where(is_best, _LOWEST, outputs), axis=-1)
+    return ops.max(outputs, axis=-1) - others
 
 
 def _total(model, inputs):
     """The log-odds of all rows, which do not depend on each other, in one number."""
-    answer = model.answer(inputs)
-    return ops.sum(log_odds(answer.get("labels", answer)))
+    outputs = model(inputs, training=False)
+    if isinstance(outputs, dict):
+        outputs, head = outputs["labels"], model.heads["labels"]
+    else:
+        (head,) = model.heads.values()
+    return ops.sum(log_odds(outputs, head.kind))
 
 
 def _tensorflow_gradients(model, inputs):

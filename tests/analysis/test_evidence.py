@@ -290,7 +290,9 @@ def slope(model, inputs, row, token):
         scaled[token] *= factor
         table.assign(scaled)
         answer = model.answer(inputs)
-        return keras.ops.convert_to_numpy(log_odds(answer.get("labels", answer)))[row]
+        probabilities = keras.ops.convert_to_numpy(answer.get("labels", answer)["probabilities"])
+        best = probabilities[row].max()
+        return np.log(best / (1 - best))
 
     try:
         return (odds(1 + step) - odds(1 - step)) / (2 * step)
@@ -322,12 +324,13 @@ def test_the_gradient_is_that_of_the_label_where_there_are_tags_too():
 
 
 def test_log_odds():
-    answer = {"ids": np.array([1]), "probabilities": np.array([[0.1, 0.8, 0.1]], "float32")}
-    np.testing.assert_allclose(log_odds(answer), [np.log(0.8 / 0.2)], rtol=1e-5)
-    several = {"ids": np.array([[True, True]]), "probabilities": np.array([[0.6, 0.9]], "float32")}
-    np.testing.assert_allclose(log_odds(several), [np.log(0.9 / 0.1)], rtol=1e-5)
-    sure = {"ids": np.array([0]), "probabilities": np.array([[1.0, 1e-20]], "float32")}
-    np.testing.assert_allclose(log_odds(sure), [np.log(1e20)], rtol=1e-5)
+    logits = np.array([[0.1, 0.8, 0.1], [50.0, 0.0, -200.0]], "float32")
+    expected = [0.8 - np.log(2 * np.exp(0.1)), 50.0]
+    np.testing.assert_allclose(log_odds(logits, "single"), expected, rtol=1e-5)
+    logs = np.log(np.array([[0.2, 0.7, 0.1]], "float32"))
+    np.testing.assert_allclose(log_odds(logs, "ordinal"), [np.log(0.7 / 0.3)], rtol=1e-5)
+    np.testing.assert_allclose(log_odds(logits[:1], "several"), [0.8], rtol=1e-5)
+    np.testing.assert_allclose(log_odds(logits[:1], "numeric"), [0.1], rtol=1e-5)
 
 
 def test_gradients_of_texts_come_by_token(model):
