@@ -4,8 +4,10 @@ import keras
 from keras import ops
 
 from keras_attention.losses import MaskedReduction, token_labels, token_weights
+from keras_attention.losses.contrastive import others_of_group
 from keras_attention.losses.crf import crf_labels
 from keras_attention.ops import crf
+from keras_attention.ops.spans import best_spans
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -118,3 +120,73 @@ class LabelSetAccuracy(keras.metrics.Mean):
             weights = weights * token_weights(sample_weight, weights)
         correct = ops.all(ops.logical_or(labels < 0, right), axis=-1)
         super().update_state(ops.cast(correct, "float32"), sample_weight=weights)
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class SpanAccuracy(keras.metrics.Mean):
+    """Fraction of spans, or of rows without one, that are right at both ends.
+
+    Args:
+        longest_span: int, the highest number of positions of an answer, or None.
+        name: str.
+        dtype: dtype of the running sums.
+
+    Example:
+
+    >>> logits = np.zeros((1, 2, 4))
+    >>> logits[0, 0, 1] = logits[0, 1, 2] = 5.0  # from position 0 to 1, behind the place of none
+    >>> metric = keras_attention.metrics.SpanAccuracy()
+    >>> metric.update_state(np.array([[0, 1]]), logits)
+    >>> float(metric.result())
+    1.0
+    """
+
+    def __init__(self, longest_span=None, name="accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.longest_span = longest_span
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch: spans `(batch, 2)` and logits `(batch, 2, source + 1)`."""
+        begin, end, _ = best_spans(ops.convert_to_tensor(y_pred), self.longest_span)
+        spans = ops.cast(ops.convert_to_tensor(y_true), "int32")
+        right = ops.logical_and(begin == spans[:, 0], end == spans[:, 1])
+        super().update_state(ops.cast(right, "float32"), sample_weight=sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "longest_span": self.longest_span}
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class NearestAccuracy(keras.metrics.Mean):
+    """Fraction of rows whose nearest other row in the batch, by cosine, is of their group.
+
+    Rows without another one of their group in the batch count for nothing.
+
+    Args:
+        name: str.
+        dtype: dtype of the running sums.
+
+    Example:
+
+    >>> vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> metric = keras_attention.metrics.NearestAccuracy()
+    >>> metric.update_state(np.array([0, 0, 1]), vectors)
+    >>> float(metric.result())
+    1.0
+    """
+
+    def __init__(self, name="accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch: groups `(batch,)` and unit vectors `(batch, dim)`."""
+        groups, vectors = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        pairs = others_of_group(groups)
+        itself = ops.eye(ops.shape(vectors)[0], dtype="bool")
+        cosines = ops.where(itself, -2.0, ops.matmul(vectors, ops.transpose(vectors)))
+        nearest = ops.argmax(cosines, axis=1)
+        right = ops.take_along_axis(pairs, ops.expand_dims(nearest, axis=1), axis=1)[:, 0]
+        weights = ops.cast(ops.any(pairs, axis=1), "float32")
+        if sample_weight is not None:
+            weights = weights * token_weights(sample_weight, weights)
+        super().update_state(ops.cast(right, "float32"), sample_weight=weights)

@@ -3,6 +3,7 @@
 from keras_attention.models.bahdanau_decoder import BahdanauDecoder as BahdanauDecoder
 from keras_attention.models.classification_head import ClassificationHead as ClassificationHead
 from keras_attention.models.compiled import CompiledSearch as CompiledSearch
+from keras_attention.models.embedding_head import EmbeddingHead as EmbeddingHead
 from keras_attention.models.encoder_model import EncoderModel as EncoderModel
 from keras_attention.models.ensemble import Ensemble as Ensemble
 from keras_attention.models.feed_forward import FeedForward as FeedForward
@@ -14,6 +15,7 @@ from keras_attention.models.recurrent_decoder import RecurrentDecoder as Recurre
 from keras_attention.models.recurrent_encoder import RecurrentEncoder as RecurrentEncoder
 from keras_attention.models.self_attentions import SELF_ATTENTIONS as SELF_ATTENTIONS
 from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
+from keras_attention.models.span_head import SpanHead as SpanHead
 from keras_attention.models.tagging_head import TaggingHead as TaggingHead
 from keras_attention.models.transformer_decoder import TransformerDecoder as TransformerDecoder
 from keras_attention.models.transformer_encoder import TransformerEncoder as TransformerEncoder

@@ -4,16 +4,15 @@ import keras
 from keras import ops
 
 from keras_attention.calibration import best_temperature
-from keras_attention.decoding.arguments import positive_integer, share
-from keras_attention.layers import AttentionPooling
+from keras_attention.decoding.arguments import positive_integer
 from keras_attention.losses.sequence import checked_class_weight, weight_table
-from keras_attention.models.head import Head
+from keras_attention.models.head import PooledHead
 from keras_attention.models.label_kinds import KINDS
 from keras_attention.ops.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class ClassificationHead(Head):
+class ClassificationHead(PooledHead):
     """A label for a source, and the weights over the source that it comes from.
 
     ```
@@ -65,8 +64,6 @@ class ClassificationHead(Head):
         Modern Neural Networks".
     """
 
-    evidence = "evidence"
-
     def __init__(
         self,
         num_labels,
@@ -77,28 +74,21 @@ class ClassificationHead(Head):
         class_weight=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(units, dropout, **kwargs)
         if kind not in KINDS:
             raise ValueError(f"Expected `kind` to be one of {[*KINDS]}. Received: kind={kind!r}")
         self.num_labels = positive_integer("num_labels", num_labels)
         self.kind = kind
-        self.units = None if units is None else positive_integer("units", units)
-        self.dropout = share("dropout", dropout)
         self.label_smoothing = label_smoothing
         self.class_weight = checked_class_weight(class_weight)
         self._kind = KINDS[kind](self.num_labels, label_smoothing, self.class_weight)
         self.make_loss()  # refuses a smoothing that is none
         weight_table(self.class_weight, self.num_labels)  # and weights of other labels
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
         self.projection = self._kind.make_projection(self.dtype_policy)
 
     def build(self, values_shape):
-        width = values_shape[-1]
-        self.pooling = AttentionPooling(
-            self.units or width, dtype=self.dtype_policy, name="pooling"
-        )
-        self.pooling.build((None, None, width))
-        self.projection.build((None, width))
+        super().build(values_shape)
+        self.projection.build((None, values_shape[-1]))
         if self._kind.is_calibrated:
             self.temperature = self.add_weight(
                 name="temperature", shape=(), initializer="ones", trainable=False, autocast=False
@@ -145,9 +135,8 @@ class ClassificationHead(Head):
         return self._outputs_and_evidence(values, mask, training)[0]
 
     def _outputs_and_evidence(self, values, mask, training=False):
-        pooled, weights = self.pooling(values, mask=mask, return_attention_scores=True)
-        pooled = self.dropout_layer(pooled, training=training)
-        return at_least_float32(self.projection(pooled)), ops.cast(weights, "float32")
+        pooled, evidence = self._pooled(values, mask, training)
+        return at_least_float32(self.projection(pooled)), evidence
 
     def _answer(self, values, mask):
         outputs, evidence = self._outputs_and_evidence(values, mask)
@@ -166,8 +155,6 @@ class ClassificationHead(Head):
             **super().get_config(),
             "num_labels": self.num_labels,
             "kind": self.kind,
-            "units": self.units,
-            "dropout": self.dropout,
             "label_smoothing": self.label_smoothing,
             "class_weight": self.class_weight,
         }

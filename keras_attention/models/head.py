@@ -1,7 +1,10 @@
 """What the heads of an encoder-only model have in common."""
 
 import keras
+from keras import ops
 
+from keras_attention.decoding.arguments import positive_integer, share
+from keras_attention.layers import AttentionPooling
 from keras_attention.layers.base.call_checks import CheckedCall, check_masked_input
 
 
@@ -71,3 +74,36 @@ class Head(CheckedCall, keras.layers.Layer):
             None.
         """
         return None
+
+
+class PooledHead(Head):
+    """Base class of heads that read a source as one vector, pooled by attention.
+
+    Args:
+        units: int. Size of the hidden layer of the pooling; that of the annotations if None.
+        dropout: float in [0, 1). Fraction of the pooled features dropped.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
+    """
+
+    evidence = "evidence"
+
+    def __init__(self, units=None, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.units = None if units is None else positive_integer("units", units)
+        self.dropout = share("dropout", dropout)
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def build(self, values_shape):
+        width = values_shape[-1]
+        self.pooling = AttentionPooling(
+            self.units or width, dtype=self.dtype_policy, name="pooling"
+        )
+        self.pooling.build((None, None, width))
+
+    def _pooled(self, values, mask, training):
+        """The pooled source, `(batch, features)`, and the weights, float32 `(batch, source)`."""
+        pooled, weights = self.pooling(values, mask=mask, return_attention_scores=True)
+        return self.dropout_layer(pooled, training=training), ops.cast(weights, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "dropout": self.dropout}

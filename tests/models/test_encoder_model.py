@@ -101,9 +101,9 @@ def test_heads_by_name_train_by_their_own_losses_and_come_back_from_a_file(tmp_p
         keras.optimizers.Adam(0.05), loss_weights={"topic": 1.0, "form": 0.5}, jit_compile=False
     )
     labels = {"topic": np.array([0, 1, 2, -1]), "form": np.array([0, 1, 0, -1])}
-    history = model.fit(IDS, labels, epochs=25, verbose=0).history
+    many = {name: np.tile(x, 25) for name, x in labels.items()}
+    history = model.fit(np.tile(IDS, (25, 1)), many, batch_size=4, shuffle=False, verbose=0).history
     assert {"topic_accuracy", "form_accuracy"} <= set(history)
-    assert history["topic_accuracy"][-1] == history["form_accuracy"][-1] == 1
     answer = to_numpy(model.answer(IDS))
     for name in heads:
         np.testing.assert_array_equal(answer[name]["ids"][:3], labels[name][:3])
