@@ -124,6 +124,15 @@ class Tokenizer(Codec):
         Returns:
             An int32 `tf.RaggedTensor` of shape `(batch, None, 2)`, begin and end of each token; of
             the end token the length of the text, twice.
+
+        Example:
+
+        >>> from keras_attention import text
+        >>> tokenizer = text.WordTokenizer.train(["ﬁne, Ada"], lowercase=True, normalization="nfkc")
+        >>> tokenizer.tokens(tokenizer.encode_source(["ﬁne, Ada"])).numpy().tolist()
+        [[b'fine', b'##,', b'ada', b'</s>']]
+        >>> tokenizer.offsets(["ﬁne, Ada"]).to_list()
+        [[[0, 3], [3, 4], [5, 8], [8, 8]]]
         """
         return self._offsets_graph(as_strings(strings))
 
@@ -141,6 +150,12 @@ class Tokenizer(Codec):
         Returns:
             An int32 `tf.RaggedTensor` of shape `(batch, None)`: the place of the word among those
             of the text, -1 for a token that begins none.
+
+        Example:
+
+        >>> from keras_attention import text
+        >>> text.WordTokenizer.train(["Dr. Who"]).word_numbers(["Dr. Who"]).to_list()
+        [[0, -1, 1, -1]]
         """
         return self._words_graph(as_strings(strings))
 
@@ -158,9 +173,9 @@ class Tokenizer(Codec):
     def begins_word(self, ids):
         """Whether each token begins a word, as far as its ids tell.
 
-        Text between white space is a word. `word_starts`, which sees the text, is exact for every
-        text. Ids alone are not where an unknown token hides what it was: one of a word or WordPiece
-        tokenizer is taken for the beginning of a word.
+        `word_starts`, which sees the text, is exact for every text. Ids do not tell everything: an
+        unknown token of a word or WordPiece tokenizer is taken for the beginning of a word, and so
+        is a token of theirs behind a tab or another white space.
 
         Args:
             ids: integers of shape `(batch, length)`, dense or ragged (ragged is padded).
