@@ -11,7 +11,10 @@ import keras
 
 from keras_attention.ops.accelerator import on_accelerator
 
-PACKAGES = ("tensorflow", "keras", "jax", "torch", "keras-hub", "ctranslate2", "onnxruntime")
+PACKAGES = (
+    *("tensorflow", "keras", "jax", "torch", "keras-hub", "ctranslate2", "onnxruntime"),
+    "scikit-learn",
+)
 
 
 def describe():
