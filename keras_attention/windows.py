@@ -55,11 +55,11 @@ def windows(ids, length, stride=None, prefix=0, starts=None):
             f"from 1 to what it holds more. Received: length={length}, prefix={prefix}, "
             f"stride={stride}"
         )
-    found = []
+    cut = []
     for begin in _begins(prefix, last, room, stride, starts):
         places = [*range(prefix), *range(begin, min(begin + room, last)), last]
-        found.append(Window(ids[places], np.array(places)))
-    return found
+        cut.append(Window(ids[places], np.array(places)))
+    return cut
 
 
 def _begins(first, last, room, stride, starts):

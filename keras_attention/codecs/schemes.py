@@ -60,18 +60,18 @@ def groups(tags):
     >>> groups(["O", "I-PER", "I-PER", "I-LOC", "B-LOC"])
     [('PER', 1, 3), ('LOC', 3, 4), ('LOC', 4, 5)]
     """
-    found, is_open = [], False
+    spans, is_open = [], False
     for place, tag in enumerate(tags):
         prefix, kind = split_tag(tag)
         if tag == OUTSIDE:
             is_open = False
             continue
-        if is_open and prefix in "IL" and found[-1][0] == kind:
-            found[-1] = (kind, found[-1][1], place + 1)
+        if is_open and prefix in "IL" and spans[-1][0] == kind:
+            spans[-1] = (kind, spans[-1][1], place + 1)
         else:
-            found.append((kind, place, place + 1))
+            spans.append((kind, place, place + 1))
         is_open = prefix in "BI"
-    return found
+    return spans
 
 
 def written(spans, length, scheme):

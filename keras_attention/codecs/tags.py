@@ -103,13 +103,13 @@ class Tags(Codec):
             UserError: there is no tag, or one is none of BIO and BILOU.
         """
         check_scheme(scheme)
-        found = {tag for row in examples for tag in _row(row)}
-        if not found:
+        occurring = {tag for row in examples for tag in _row(row)}
+        if not occurring:
             raise UserError("There is no tag to learn: the tags of the training data are empty.")
         if scheme == PLAIN:
-            return cls(sorted(found), scheme)
-        _check_tags(found)
-        kinds = sorted({split_tag(tag)[1] for tag in found if tag != OUTSIDE})
+            return cls(sorted(occurring), scheme)
+        _check_tags(occurring)
+        kinds = sorted({split_tag(tag)[1] for tag in occurring if tag != OUTSIDE})
         return cls(tags_of(kinds, scheme), scheme)
 
     def encode(self, raw):
@@ -216,12 +216,12 @@ class Tags(Codec):
                 f"{text!r}. Received: {len(tags)} tags"
                 + (f", {len(scores)} scores" if scores is not None else "")
             )
-        found = []
+        spans = []
         for kind, first, last in [] if self.scheme == PLAIN else groups(tags):
             begin, end = offsets[first][0], offsets[last - 1][1]
             score = None if scores is None else float(min(scores[first:last]))
-            found.append(Span(kind, text[begin:end], begin, end, score))
-        return found
+            spans.append(Span(kind, text[begin:end], begin, end, score))
+        return spans
 
     def from_spans(self, spans, text):
         """The row of tags that says where spans of characters are.

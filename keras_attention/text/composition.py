@@ -66,7 +66,7 @@ def sources(owners, source, count):
     """The `begins` and `ends` of composed code points.
 
     A mark that stands between two others which have changed their order, or joined its letter, has
-    an interval inside theirs; it is widened so that both ends never fall along a text.
+    an interval inside theirs; it is widened so that begins and ends never decrease along a text.
 
     Args:
         owners: int32 tensor `(decomposed,)`, the place of the code point that each became part of.
