@@ -13,6 +13,7 @@ from keras_attention.models.language_model import LanguageModel as LanguageModel
 from keras_attention.models.parallel_decoder import ParallelDecoder as ParallelDecoder
 from keras_attention.models.recurrent_decoder import RecurrentDecoder as RecurrentDecoder
 from keras_attention.models.recurrent_encoder import RecurrentEncoder as RecurrentEncoder
+from keras_attention.models.retriever import Retriever as Retriever
 from keras_attention.models.self_attentions import SELF_ATTENTIONS as SELF_ATTENTIONS
 from keras_attention.models.seq2seq import Seq2Seq as Seq2Seq
 from keras_attention.models.span_head import SpanHead as SpanHead

@@ -22,6 +22,10 @@ def transformer():
     return models.TransformerEncoder(1, 2, 11)
 
 
+def small():
+    return models.RecurrentEncoder(5, cell="gru", bidirectional=False)
+
+
 def make_model(heads=None, encoder=recurrent, frames=False, **options):
     source = {"source_features": FEATURES} if frames else {"source_vocabulary_size": SIZE}
     heads = models.ClassificationHead(3) if heads is None else heads
@@ -96,7 +100,7 @@ def test_heads_by_name_train_by_their_own_losses_and_come_back_from_a_file(tmp_p
         "topic": models.ClassificationHead(3, class_weight={1: 2.0}),
         "form": models.ClassificationHead(2, units=3, label_smoothing=0.1),
     }
-    model = make_model(heads, transformer, dropout=0.1)
+    model = make_model(heads, small, dropout=0.1)
     model.compile(
         keras.optimizers.Adam(0.05), loss_weights={"topic": 1.0, "form": 0.5}, jit_compile=False
     )
