@@ -40,6 +40,7 @@ GROUND = {
     "printing",
     "quiet",
     "run_log_filter",
+    "score_pictures",
     "share_alerts",
     "share_monitor",
     "fonts",
@@ -66,7 +67,9 @@ MAY_IMPORT = {
     "text": {"codecs"},
     "predictors": {"ops", "layers", "decoding", "models", "text", "codecs"},
     "translator": {"predictors"},
-    "training": {"", "ops", "layers", "decoding", "models", "text", "codecs", "predictors"},
+    "training": {
+        *("", "ops", "layers", "decoding", "models", "text", "codecs", "predictors", "analysis"),
+    },
     "export": {"", "ops", "layers", "decoding", "models", "text", "codecs", "predictors"},
     **{name: {"ops"} for name in GROUND},
 }
