@@ -131,7 +131,10 @@ def test_shared_texts_are_told_and_left_out(tmp_path):
     assert "such as 'two'; 1 texts are left out of train" in lines[-1]
 
 
-def test_what_is_refused():
+def test_what_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\nx,a\ny,b\n")
+    with pytest.raises(UserError, match="of 2 texts with 2 different .* give more texts"):
+        labelled_splits(LabelledDataOptions(train_table=str(tmp_path / "a.csv")), 0, quiet)
     with pytest.raises(UserError, match="Exactly one of --embedded, .*Received: none"):
         labelled_splits(UnnamedLabels(), seed=0)
     with pytest.raises(UserError, match="Received: --embedded, --train-table"):

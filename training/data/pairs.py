@@ -120,6 +120,7 @@ def split_share(
     same_source: str = "normalized",
     strata: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
+    noun: str = "pairs",
 ) -> tuple[Pairs, Pairs]:
     """A part of the pairs held out for validation or test.
 
@@ -136,6 +137,7 @@ def split_share(
         strata: a label for each pair, or None. With labels, the same share of each label is held
             out, to the nearest pair, and at least one source of each label is not.
         sources: a text for each pair that counts as its source here; by default `pairs.sources`.
+        noun: what examples are called in the message of the error.
 
     Returns:
         `(rest, held_out)`, each in the order of `pairs`; `dropped` stays with the rest.
@@ -162,8 +164,8 @@ def split_share(
             count += len(members[source])
     if not 0 < len(held_out) < len(pairs):
         raise UserError(
-            f"A share of {share} of {len(pairs)} pairs with {len(members)} different sources "
-            "leaves one side empty: give more pairs or another share."
+            f"A share of {share} of {len(pairs)} {noun} with {len(members)} different sources "
+            f"leaves one side empty: give more {noun} or another share."
         )
     rest = pairs.select(index for index in range(len(pairs)) if index not in held_out)
     return rest, replace(pairs.select(sorted(held_out)), dropped=0)

@@ -46,7 +46,7 @@ class SplitReader:
         selectors = self.kinds.selectors
         check_selectors(selectors, [name for name in selectors if getattr(options, name, "")])
         splits = self.readers[type(options)](options, seed, report, several)
-        train, *held_out = _filled(splits, options, seed)
+        train, *held_out = _filled(splits, options, seed, self.noun)
         if self.reduce is not None:
             train = self.reduce(train, options, seed)
         named = {
@@ -130,13 +130,15 @@ def make_splits(make, options, seed):
     return [make(split, size, seed) for split, size in sizes.items()]
 
 
-def _filled(splits, options, seed):
+def _filled(splits, options, seed, noun):
     """The splits with held-out shares of the training examples where none were given."""
     train, validation, test = splits
+    how = {"noun": noun, **train.held_out_by}
     if test is None:
         share = (options.test_share, seed, options.same_source)
-        train, test = split_share(train, *share, **train.held_out_by)
+        train, test = split_share(train, *share, **how)
+        how |= train.held_out_by
     if validation is None:
         share = (options.validation_share, seed + 1, options.same_source)
-        train, validation = split_share(train, *share, **train.held_out_by)
+        train, validation = split_share(train, *share, **how)
     return train, validation, test
