@@ -8,6 +8,7 @@ from keras_attention.models.encoder_model import EncoderModel as EncoderModel
 from keras_attention.models.ensemble import Ensemble as Ensemble
 from keras_attention.models.feed_forward import FeedForward as FeedForward
 from keras_attention.models.head import Head as Head
+from keras_attention.models.hierarchical_encoder import HierarchicalEncoder as HierarchicalEncoder
 from keras_attention.models.input_feeding_decoder import InputFeedingDecoder as InputFeedingDecoder
 from keras_attention.models.language_model import LanguageModel as LanguageModel
 from keras_attention.models.parallel_decoder import ParallelDecoder as ParallelDecoder

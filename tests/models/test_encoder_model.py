@@ -22,6 +22,11 @@ def transformer():
     return models.TransformerEncoder(1, 2, 11)
 
 
+def hierarchical():
+    encoders = models.TransformerEncoder(1, 2, 11), models.TransformerEncoder(1, 4, 7)
+    return models.HierarchicalEncoder(6, *encoders, sentence_length=2)
+
+
 def small():
     return models.RecurrentEncoder(5, cell="gru", bidirectional=False)
 
@@ -52,7 +57,7 @@ def softmax(x):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize("encoder", [transformer, recurrent])
+@pytest.mark.parametrize("encoder", [transformer, hierarchical, recurrent])
 def test_a_label_comes_from_the_evidence(encoder):
     """Equations 5 to 7 and 11 of Yang et al. (2016), in NumPy, from the annotations."""
     model = make_model(encoder=encoder)
@@ -75,7 +80,7 @@ def test_a_label_comes_from_the_evidence(encoder):
     assert answer["ids"].dtype == "int32" and answer["evidence"].dtype == "float32"
 
 
-@pytest.mark.parametrize("encoder", [transformer, recurrent])
+@pytest.mark.parametrize("encoder", [transformer, hierarchical, recurrent])
 def test_frames_masks_and_padding(encoder):
     """A row alone, without padding, gives what it gives among others; so does a given mask."""
     model = make_model(encoder=encoder, frames=True)
@@ -93,6 +98,36 @@ def test_frames_masks_and_padding(encoder):
     logits = to_numpy(model(inputs))
     np.testing.assert_allclose(softmax(logits), masked["probabilities"], atol=1e-5)
     np.testing.assert_allclose(model.predict(inputs, verbose=0), logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [5, 4, 1])
+def test_words_know_their_sentence(length):
+    """Equations 5 to 7 of Yang et al. (2016) in NumPy; the second row ends in a whole sentence."""
+    encoder, rng = models.HierarchicalEncoder(6, sentence_length=2), np.random.default_rng(2)
+    x = rng.normal(size=(2, length, 3)).astype("float32")
+    mask = np.arange(length) < np.array([[length], [2]])
+    found = to_numpy(encoder(x, mask=mask))
+    kernel, bias, context = map(ops.convert_to_numpy, encoder.word_attention.weights)
+    for row in range(2):
+        for start in range(0, mask[row].sum(), 2):
+            words = x[row, start : start + 2][mask[row, start : start + 2]]
+            sentence = softmax(np.tanh(words @ kernel + bias) @ context) @ words
+            expected = np.concatenate([words, np.broadcast_to(sentence, words.shape)], axis=-1)
+            place = slice(start, start + len(words))
+            np.testing.assert_allclose(found[row, place], expected, atol=1e-5)
+    assert found.shape == (2, length, 6)
+
+
+def test_the_hierarchy_comes_back_from_a_file_and_takes_sources_of_nothing(tmp_path):
+    model = make_model(encoder=hierarchical)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    check_close(to_numpy(loaded.answer(IDS)), to_numpy(model.answer(IDS)))
+    nothing = to_numpy(model.answer(np.zeros((2, 0), "int32")))
+    padding = to_numpy(model.answer(np.zeros((2, 3), "int32")))
+    np.testing.assert_allclose(nothing["probabilities"], padding["probabilities"], atol=1e-6)
+    with pytest.raises(ValueError, match="`word_encoder` to be an instance of `Layer`"):
+        models.HierarchicalEncoder(3, word_encoder="gru")
 
 
 def test_heads_by_name_train_by_their_own_losses_and_come_back_from_a_file(tmp_path):
@@ -135,7 +170,7 @@ def test_an_answer_is_a_graph_of_any_batch_and_length():
     convert = pytest.importorskip("keras_attention.export.to_onnx").convert
     onnxruntime = pytest.importorskip("onnxruntime")
     kinds = "single", "several", "ordinal", "numeric"
-    model = make_model({kind: models.ClassificationHead(3, kind) for kind in kinds}, transformer)
+    model = make_model({kind: models.ClassificationHead(3, kind) for kind in kinds}, hierarchical)
     spec = tf.TensorSpec((None, None), "int32", name="source")
 
     def answers(source):

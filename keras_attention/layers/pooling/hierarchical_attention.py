@@ -1,7 +1,5 @@
 """Hierarchical attention: words make sentences, sentences make a document."""
 
-import inspect
-
 import keras
 from keras import ops
 
@@ -9,6 +7,12 @@ from keras_attention.layers.base.argument_checks import get_object
 from keras_attention.layers.base.call_checks import CheckedCall, check_masked_input
 from keras_attention.layers.base.kernels import WithKernels
 from keras_attention.layers.pooling.attention_pooling import AttentionPooling
+from keras_attention.layers.pooling.encoders import (
+    build_encoder,
+    build_once,
+    encode,
+    encoded_shape,
+)
 from keras_attention.ops.fitting import as_bool
 
 
@@ -103,11 +107,11 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
                 f"Received: input_shape={input_shape}"
             )
         _, sentences, words, dim = input_shape
-        shape = _build_encoder(self.word_encoder, "word_encoder", (None, words, dim))
-        _build(self.word_attention, shape)
+        shape = build_encoder(self.word_encoder, "word_encoder", (None, words, dim))
+        build_once(self.word_attention, shape)
         shape = (None, sentences, shape[-1])
-        shape = _build_encoder(self.sentence_encoder, "sentence_encoder", shape)
-        _build(self.sentence_attention, shape)
+        shape = build_encoder(self.sentence_encoder, "sentence_encoder", shape)
+        build_once(self.sentence_attention, shape)
 
     def call(self, inputs, mask=None, return_attention_scores=False, training=None):
         batch, sentences, words, dim = ops.shape(inputs)
@@ -119,10 +123,10 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
             sentence_mask = ops.any(mask, axis=-1)  # (batch, sentences)
 
         x = ops.reshape(inputs, (batch * sentences, words, dim))
-        x = _encode(self.word_encoder, x, word_mask)  # (batch * sentences, words, word_dim)
+        x = encode(self.word_encoder, x, word_mask)  # (batch * sentences, words, word_dim)
         x, word_weights = self.word_attention(x, mask=word_mask, **options)
         x = ops.reshape(x, (batch, sentences, x.shape[-1]))
-        x = _encode(self.sentence_encoder, x, sentence_mask)  # (batch, sentences, sentence_dim)
+        x = encode(self.sentence_encoder, x, sentence_mask)  # (batch, sentences, sentence_dim)
         x, sentence_weights = self.sentence_attention(x, mask=sentence_mask, **options)
         if not return_attention_scores:
             return x  # (batch, sentence_dim)
@@ -146,8 +150,8 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, sentences, words, dim = input_shape
-        *_, word_dim = _encoded_shape(self.word_encoder, (None, words, dim))
-        *_, sentence_dim = _encoded_shape(self.sentence_encoder, (None, sentences, word_dim))
+        *_, word_dim = encoded_shape(self.word_encoder, (None, words, dim))
+        *_, sentence_dim = encoded_shape(self.sentence_encoder, (None, sentences, word_dim))
         return batch, sentence_dim
 
     def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None):
@@ -174,47 +178,3 @@ class HierarchicalAttention(WithKernels, CheckedCall, keras.layers.Layer):
         for name in ("word_encoder", "sentence_encoder"):
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return super().from_config(config)
-
-
-def _build(layer, shape):
-    if not layer.built:  # Keras builds the layers inside a saved model by itself
-        layer.build(shape)
-
-
-def _build_encoder(encoder, name, shape):
-    """Builds an encoder, and returns the shape of what it makes of `shape`."""
-    if encoder is not None:
-        _build(encoder, shape)
-    encoded = _encoded_shape(encoder, shape)
-    if len(encoded) != 3:
-        raise ValueError(
-            f"Expected `{name}` to return a vector for each position, such as a GRU with "
-            f"return_sequences=True. Received: {name} that makes {encoded} of {shape}"
-        )
-    return encoded
-
-
-def _encoded_shape(encoder, shape):
-    if encoder is None:
-        return shape
-    return tuple(encoder.compute_output_spec(keras.KerasTensor(shape)).shape)
-
-
-def _encode(encoder, x, mask):
-    if encoder is None:
-        return x
-    if 0 in tuple(x.shape):  # recurrent layers take no empty tensors
-        return ops.zeros(_encoded_shape(encoder, tuple(x.shape)), dtype=x.dtype)
-    if mask is None or "mask" not in inspect.signature(encoder.call).parameters:
-        return encoder(x)
-    return encoder(x, mask=_never_empty(mask))
-
-
-def _never_empty(mask):
-    """The mask, and of an empty sequence the first position.
-
-    cuDNN takes no empty sequence. What the encoder makes of it has no weight afterwards.
-    """
-    empty = ops.logical_not(ops.any(mask, axis=-1, keepdims=True))
-    first = ops.equal(ops.arange(ops.shape(mask)[1], dtype="int32"), 0)
-    return ops.logical_or(mask, ops.logical_and(empty, first))
