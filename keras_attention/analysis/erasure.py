@@ -175,6 +175,19 @@ def erase(probabilities, texts, words, method, shares=SHARES, draws=5, seed=0, r
     Raises:
         ValueError: `shares` or `draws` are not as `erasure` says.
         UserError: fewer than two texts have two words.
+
+    Example:
+
+    >>> from keras_attention.evidence_words import words_of
+    >>> praise = {"fine", "good", "great", "nice"}
+    >>> texts = [f"a {word} film by them" for word in sorted(praise)]
+    >>> def probabilities(some):  # of a classifier that looks for one of these words
+    ...     found = [praise & set(text.split()) for text in some]
+    ...     return np.array([[0.9, 0.1] if words else [0.4, 0.6] for words in found])
+    >>> words = [word_weights(text, words_of(text), [0.1, 0.6, 0.1, 0.1, 0.1]) for text in texts]
+    >>> found = erase(probabilities, texts, words, "by hand", shares=[0.2])
+    >>> found.beats_random, round(found.comprehensiveness.evidence, 3)
+    (True, 0.5)
     """
     shares = [float(share) for share in shares]
     if not shares or not all(0 < share < 1 for share in shares):

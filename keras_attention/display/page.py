@@ -4,7 +4,7 @@ import html
 import re
 from string import Template
 
-from keras_attention.display.strength import best_first, shown_label, strengths
+from keras_attention.display.shown import best_first, shown_label, strengths
 from keras_attention.evidence_words import evidence_words
 
 # Text keeps a contrast of 4.5 to 1 on the strongest mark, in both modes.

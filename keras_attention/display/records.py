@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_attention.display.strength import given_labels
+from keras_attention.display.shown import given_labels
 from keras_attention.evidence_words import evidence_words
 
 

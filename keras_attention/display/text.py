@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keras_attention.display.strength import best_first, given_labels, levels, shown_label
+from keras_attention.display.shown import best_first, given_labels, levels, shown_label
 from keras_attention.evidence_words import evidence_words, words_of
 from keras_attention.labels import clusters, display_width, isolate, visible
 from keras_attention.printing import drawing
