@@ -65,7 +65,7 @@ class Head(CheckedCall, keras.layers.Layer):
         check_masked_input(self, "values", values, axes, ("mask", mask))
 
     def compute_mask(self, values, previous_mask=None):
-        """None: the loss reads from the labels what counts.
+        """None: what a head returns has no positions of the source, unless it says so.
 
         Args:
             values, previous_mask: Not needed.

@@ -122,6 +122,18 @@ class TaggingHead(Head):
             "tag_scores": ops.where(mask, ops.cast(tag_scores, "float32"), 0.0),
         }
 
+    def compute_mask(self, values, previous_mask=None):
+        """The Keras mask of logits: that of the annotations; with a CRF none, the output has it.
+
+        Args:
+            values: Not needed.
+            previous_mask: The Keras mask of the annotations, or None.
+
+        Returns:
+            Bool tensor `(batch, source)`, or None.
+        """
+        return None if self.crf else previous_mask
+
     def compute_output_shape(self, values_shape):
         batch, length, _ = values_shape
         if not self.crf:

@@ -18,10 +18,10 @@ CASES = {
     **input_cases.CASES,
     **pair_cases.CASES,
 }
-__all__ = ["CASES", "MODELS", "LayerCase", "ModelCase", "arrays", "one_of_each"]
+__all__ = ["CASES", "MODELS", "HeadCase", "LayerCase", "ModelCase", "arrays", "one_of_each"]
 # Layers inside another one, which are never called by themselves.
 INNER = (layers.HeadPart, layers.Pattern, layers.Position)
-BASES = (layers.Attention, layers.RecursiveAttention, models.RecurrentDecoder)
+BASES = (layers.Attention, layers.RecursiveAttention, models.RecurrentDecoder, models.Head)
 
 
 def one_of_each(cases):
@@ -71,6 +71,19 @@ class ModelCase:
         return [keras.random.normal((2, 3, DIM), seed=generator) for _ in range(self.inputs)]
 
 
+class HeadCase(ModelCase):
+    """A head of an `EncoderModel`, whose outputs are float32 for the loss.
+
+    Args:
+        make: function of keyword arguments that makes the head.
+        carries_mask: bool. Whether its outputs have the mask of its inputs, or none.
+    """
+
+    def __init__(self, make, carries_mask=False):
+        super().__init__(make)
+        self.carries_mask = carries_mask
+
+
 MODELS = {
     "feed_forward": ModelCase(lambda **options: models.FeedForward(5, **options)),
     "recurrent_encoder": ModelCase(lambda **options: models.RecurrentEncoder(5, **options)),
@@ -90,6 +103,15 @@ MODELS = {
     "transformer_decoder": ModelCase(
         lambda **options: models.TransformerDecoder(1, 1, 5, **options), 2
     ),
+    "hierarchical_encoder": ModelCase(
+        lambda **options: models.HierarchicalEncoder(5, sentence_length=2, **options)
+    ),
+    "classification_head": HeadCase(lambda **options: models.ClassificationHead(5, **options)),
+    "ordinal_head": HeadCase(lambda **options: models.ClassificationHead(5, "ordinal", **options)),
+    "tagging_head": HeadCase(lambda **options: models.TaggingHead(5, **options), carries_mask=True),
+    "crf_tagging_head": HeadCase(lambda **options: models.TaggingHead(5, crf=True, **options)),
+    "span_head": HeadCase(lambda **options: models.SpanHead(**options)),
+    "embedding_head": HeadCase(lambda **options: models.EmbeddingHead(5, **options)),
 }
 
 
