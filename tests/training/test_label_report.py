@@ -2,9 +2,10 @@
 
 import pytest
 
+from keras_attention.codecs import Labels, LabelsAndTags, Tags
 from keras_attention.errors import UserError
 from keras_attention.training import Splits
-from keras_attention.training.data.label_report import check_known, report_labels
+from keras_attention.training.data.label_report import check_known, check_scored, report_labels
 from keras_attention.training.data.labelled import LabelledTexts
 
 
@@ -60,6 +61,19 @@ def test_numbers():
     for wrong in ("n/a", "nan", "inf"):
         with pytest.raises(UserError, match=f"test: .* but 1 of 2 are none, such as '{wrong}'"):
             reports(train, train, labelled(["1", wrong]), numbers=True)
+
+
+def test_data_that_a_model_cannot_be_scored_on():
+    both = LabelsAndTags(Labels(["go", "stop"]), Tags(["O", "B-x", "I-x"]))
+    check_scored(LabelledTexts(["a"], ["go"], [["B-new"]]), both)
+    with pytest.raises(UserError, match="gives tags, and this data has none .* --tags-column"):
+        check_scored(labelled(["go"]), both)
+    with pytest.raises(UserError, match="gives labels, and this data has none"):
+        check_scored(tagged("O"), both)
+    with pytest.raises(UserError, match="The data: 1 label is unknown .* nearest: 'stop'"):
+        check_scored(labelled(["stopp"]), LabelsAndTags(labels=Labels(["go", "stop"])))
+    several = LabelsAndTags(labels=Labels(["red", "big"], several=True))
+    check_scored(labelled(["red, big", ""]), several)
 
 
 def test_spellings_and_conflicts():

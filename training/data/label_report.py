@@ -83,6 +83,31 @@ def check_known(examples, known, name, several=False):
         raise UserError(f"{name}: {_sentence(unknown, 'label', known)}.")
 
 
+def check_scored(examples, target):
+    """Raises `UserError` where the answers of a model cannot be scored on examples.
+
+    Args:
+        examples: `LabelledTexts`, such as those that `evaluate` is given in place of the recipe's.
+        target: `keras_attention.codecs.LabelsAndTags` of the model.
+
+    Raises:
+        UserError: the model gives labels or tags and the examples have none, or they have a label
+            that the model cannot give (names the nearest one that it can).
+    """
+    for name, codec, column in (
+        ("labels", target.labels, examples.labels),
+        ("tags", target.tags, examples.tags),
+    ):
+        if codec is not None and column is None:
+            raise UserError(
+                f"The model gives {name}, and this data has none to compare them with: "
+                f"{'--target-column' if name == 'labels' else '--tags-column'} names the column "
+                "of a table that has them."
+            )
+    if target.labels is not None:
+        check_known(examples, target.labels.names, "The data", target.labels.several)
+
+
 def _report_counts(counts, noun, report):
     """Reports the number of labels, the most and the least frequent one, and their ratio."""
     (most, largest), *_, (least, smallest) = counts.most_common() * 2
