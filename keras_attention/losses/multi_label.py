@@ -50,7 +50,7 @@ class MultiLabelCrossEntropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         logits = at_least_float32(y_pred)
         labels = ops.cast(y_true, logits.dtype)
-        if len(labels.shape) != 2 or labels.shape[-1] != logits.shape[-1]:
+        if len(labels.shape) != 2 or labels.shape[-1] not in (None, logits.shape[-1]):
             raise ValueError(
                 "Expected labels of shape (batch, labels), one number for each of the "
                 f"{logits.shape[-1]} labels. Received: y_true.shape={tuple(labels.shape)}"

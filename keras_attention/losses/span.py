@@ -30,7 +30,7 @@ class SpanLoss(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
-        if len(y_true.shape) != 2 or y_true.shape[1] != 2:
+        if len(y_true.shape) != 2 or y_true.shape[1] not in (None, 2):
             raise ValueError(
                 "Expected spans of shape (batch, 2), begin and end. "
                 f"Received: y_true.shape={tuple(y_true.shape)}"
