@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.ops.buffers import write_row
+from keras_attention.ops.fitting import as_bool
 from keras_attention.ops.largest import largest
 from keras_attention.ops.precision import at_least_float32
 
@@ -228,7 +229,7 @@ def unpack(packed):
 def _mask_of(emissions, mask):
     if mask is None:
         return ops.ones(ops.shape(emissions)[:2], dtype="bool")
-    return mask
+    return as_bool(mask)
 
 
 def _chain(emissions, mask):
@@ -303,6 +304,7 @@ def _pairs(chain, before, transitions, probabilities):
     powers, _ = through.powers_of(before)
     sums = through.sums_of(powers)
     follows = ops.logical_and(chain.real, ops.logical_not(chain.first))
+    follows = ops.logical_and(follows, sums > SMALLEST)  # else cut off, and without a gradient
     fractions = ops.where(follows, probabilities / sums, ops.zeros_like(sums))
     return through.matrix * ops.einsum("tbi,tbj->ij", powers, fractions)
 

@@ -136,6 +136,21 @@ def test_long_rows_and_large_scores_stay_exact():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_a_transition_far_below_all_others_stays_finite():
+    """Of 400 rows that take it, each is as unlikely as the scores allow; nothing overflows."""
+    emissions, between = np.zeros((400, 2, 2), "float32"), np.array([[0, -200], [0, 0]], "float32")
+    start = end = np.zeros(2, "float32")
+    given = np.tile([[0, 1]], (400, 1))
+
+    def objective(emissions, between):
+        weights = crf.Transitions(between, start, end)
+        return ops.sum(crf.log_likelihood(given, emissions, weights))
+
+    found = to_numpy(objective(emissions, between)) / 400
+    assert -200 - np.log(3) <= found < -80
+    assert all(np.isfinite(x).all() for x in gradients(objective, emissions, between))
+
+
 def test_a_tag_that_does_not_exist_and_rows_of_nothing():
     emissions, *weights = make_scores()
     given = np.full((BATCH, LENGTH), 1)
