@@ -6,7 +6,7 @@ from keras_attention.layers.base.rematerialized import RematerializedByParts
 
 
 class SequenceModel(RematerializedByParts, keras.Model):
-    """Base class of functional models whose targets are padded on the right.
+    """Base class of functional models of token sequences.
 
     A subclass says in `_check_batch` what a batch may not be.
     """
