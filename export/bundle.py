@@ -10,26 +10,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_attention.decoding import SearchOptions, changed_search
+from keras_attention.decoding import SearchOptions
 from keras_attention.errors import UserError, first_line
 from keras_attention.files import atomic_folder, read_json, remove_temporary, temporary_prefix
 from keras_attention.locks import lock
-from keras_attention.predictors import Translator
+from keras_attention.predictors import Predictor
+from keras_attention.predictors.loading import predictor_folder
 
 from . import layout
-from .evaluation import recorded_evaluation
+from .exporter import exporter_of
 from .manifest import describe, origin
 from .parity import agreement, check_parity
 from .parity.answers import read_answers, write_answers
 from .portable import without_cudnn
 from .precision import half_policies, in_float32
-from .predictor import translator_folder
 from .quantize import write_int8
-from .readme import readme
 from .saved_model import write_saved_model
-from .signatures import TRANSLATION
 from .to_onnx import write_onnx
-from .translation import trained_answers
 
 WARMUP_TEXTS = 8
 
@@ -41,13 +38,13 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
     does it take its place: whatever goes wrong leaves what was at `to`, or nothing.
 
     Args:
-        source: path of a run directory, or of a folder that `Translator.save` wrote.
+        source: path of a run directory, or of a folder that `Predictor.save` wrote.
         to: path of the bundle's folder. One that is there already is replaced.
         texts: list of str. Held-out sentences to compare the files with the model on; those that
             the training run put aside if not given.
         report: function that tells the user one line about each step.
         search: `SearchOptions` in place of recorded ones.
-        xla: bool. Whether the SavedModel compiles its searches by XLA.
+        xla: bool. Whether XLA compiles the model in the SavedModel.
         int8: bool. Whether to write a second ONNX file, with 8-bit integers as weights. It need not
             answer like the trained model: the manifest tells how often it does.
 
@@ -62,33 +59,28 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
     source, to = Path(source), Path(to)
     _check_backend()
     _check_destination(to)
-    folder = translator_folder(source)
+    folder = predictor_folder(source)
     with _alone(to, report):
         # On the CPU and without cuDNN, as in the parity check: GPUs round otherwise, TF32 by more
         # than it allows.
         with keras.device("cpu"):
-            translator = Translator.load(folder)
-            translator.search = changed_search(translator.search, search or SearchOptions())
-            recorded = recorded_evaluation(source, translator.search)
+            predictor = Predictor.load(folder)
+            exporter = exporter_of(predictor)
+            unknown = exporter.prepare(search or SearchOptions(), report)
+            recorded = exporter.recorded(source)
             if recorded.why_not:
                 report(recorded.why_not)
-            unknown = translator.unknown
-            if unknown != "keep":
-                report(
-                    "The files show unknown words as such; keras_attention replaces their answers'."
-                )
-                translator.unknown = "keep"
-            trained_in = ", ".join(half_policies(translator.model)) or "float32"
+            trained_in = ", ".join(half_policies(predictor.model)) or "float32"
             if trained_in != "float32":
                 report(f"Trained in {trained_in}; exported in float32.")
-                translator.model = in_float32(translator.model)
-            texts, source_ids = held_out_texts(translator, source, texts)
-            report(f"Translating {len(texts)} held-out sentences with the trained model ...")
-            with without_cudnn(translator.model):
-                answers = trained_answers(translator, texts, source_ids)
+                predictor.model = in_float32(predictor.model)
+            texts, source_ids = held_out_texts(predictor, source, texts)
+            report(f"Answering {len(texts)} held-out texts with the trained model ...")
+            with without_cudnn(predictor.model):
+                answers = exporter.answers(texts, source_ids)
         with _disk_errors(to), atomic_folder(to) as final, _workspace(to) as workspace:
             made = workspace / "made"
-            write_files(translator, made, to.name, answers, report, xla, int8)
+            write_files(exporter, made, to.name, answers, report, xla, int8)
             moved = workspace / "moved" / to.name
             moved.parent.mkdir()
             os.replace(made, moved)
@@ -96,7 +88,7 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
                 "Comparing the exported files with the trained model, from a moved folder, in "
                 "clean processes ..."
             )
-            description = describe(translator, to.name, xla)
+            description = describe(exporter, to.name, xla)
             parity = check_parity(moved, description, answers)
             manifest = {
                 **description,
@@ -105,6 +97,7 @@ def export(source, to, texts=None, report=print, search=None, xla=False, int8=Fa
                 "from": origin(source),
                 "scores": recorded.scores,
                 "rejection": recorded.rejection,
+                **({} if recorded.evidence is None else {"evidence": recorded.evidence}),
                 "parity": parity,
                 "int8": agreement(moved, description, answers) if int8 else None,
                 "files": layout.checksums(moved),
@@ -149,41 +142,45 @@ def verify(bundle, report=print):
     return {"name": manifest["name"], "files": files, "parity": parity, "int8": int8}
 
 
-def write_files(translator, folder, name, answers, report, xla=False, int8=False):
+def write_files(exporter, folder, name, answers, report, xla=False, int8=False):
     """Writes everything but the manifest.
 
     Args:
-        translator: `keras_attention.Translator`.
+        exporter: as `exporter_of` returns it.
         folder: path of a folder that does not exist yet.
         name: str. The bundle's name.
         answers: `Answers` of the trained model.
         report: function that tells the user one line.
-        xla: bool. Whether the SavedModel compiles its searches by XLA.
+        xla: bool. Whether XLA compiles the model in the SavedModel.
         int8: bool. Whether to write an ONNX file with integer weights too.
     """
-    raw = answers.inputs[TRANSLATION.answer[0]][TRANSLATION.raw_input]
+    predictor, task = exporter.predictor, exporter.task
+    raw = answers.inputs[task.answer[0]][task.raw_input]
     warmup_texts = [text for text in raw.tolist() if text][:WARMUP_TEXTS]
     report("Writing the SavedModel ...")
-    write_saved_model(translator, folder / layout.SAVED_MODEL, warmup_texts, jit_compile=xla)
+    write_saved_model(predictor, folder / layout.SAVED_MODEL, warmup_texts, jit_compile=xla)
     report("Writing the ONNX file ...")
-    write_onnx(translator, folder / layout.ONNX)
+    write_onnx(predictor, folder / layout.ONNX)
     if int8:
         report("Writing the ONNX file with 8-bit weights ...")
-        write_int8(folder / layout.ONNX, folder / layout.ONNX_INT8, translator.model.end_id)
-    translator.source_tokenizer.save(folder / layout.SOURCE_TOKENIZER)
-    translator.target_tokenizer.save(folder / layout.TARGET_TOKENIZER)
-    instructions = readme(describe(translator, name, xla), warmup_texts[0], int8)
+        write_int8(folder / layout.ONNX, folder / layout.ONNX_INT8, exporter.end_id)
+    description = describe(exporter, name, xla)
+    for codec, place in zip(
+        (predictor.source, predictor.target), layout.codec_folders(description), strict=True
+    ):
+        codec.save(folder / place)
+    instructions = exporter.readme(description, warmup_texts[0], int8)
     (folder / layout.README).write_text(instructions, encoding="utf-8")
     write_answers(folder / layout.ANSWERS, answers)
 
 
-def held_out_texts(translator, source, texts=None):
+def held_out_texts(predictor, source, texts=None):
     """The sentences to compare on: held-out ones that the model takes, and the empty one.
 
     One that ends in NUL is left out: strings of NumPy, in which they are kept, would lose it.
 
     Args:
-        translator: `keras_attention.Translator`.
+        predictor: `Predictor`.
         source: path of what is exported.
         texts: list of str, or `None` for those that the training run put aside.
 
@@ -196,11 +193,11 @@ def held_out_texts(translator, source, texts=None):
         samples = read_json(Path(source) / "samples.json", "a run directory", {"texts": [str]})
         texts = samples["texts"]
     texts = [text for text in dict.fromkeys(texts) if not text.endswith("\0")]
-    rows = zip(texts, translator.encoded(texts), strict=True)
-    fits = [(text, ids) for text, ids in rows if 1 < len(ids) <= translator.max_source_length]
+    rows = zip(texts, predictor.encoded(texts), strict=True)
+    fits = [(text, ids) for text, ids in rows if 1 < len(ids) <= predictor.max_source_length]
     if not fits:
         raise UserError("Nothing can be compared: there is no held-out sentence the model takes.")
-    empty = np.array([translator.model.end_id], "int32")
+    empty = np.array([predictor.source.end_id], "int32")
     texts, source_ids = zip(*fits, ("", empty), strict=True)
     return list(texts), list(source_ids)
 

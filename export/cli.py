@@ -1,8 +1,7 @@
-"""`keras-attention export`, `verify` and `translate`."""
+"""`keras-attention export`, `verify`, `predict`, `translate` and `score`."""
 
 import dataclasses
 import math
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,7 +17,10 @@ from keras_attention.user_files import expand_home, read_lines
 
 from . import score_pairs
 from .answering import Answering, Judge, cut_off
-from .lines import LINES_AT_A_TIME, batches_of_lines, standard_input
+from .lines import LINES_AT_A_TIME, batches_of_lines, readable, standard_input, tell
+from .predict import PredictArguments as PredictArguments
+from .predict import predict_command as predict_command
+from .predict import predict_options as predict_options
 
 EXPLAINED = ("text", "score", "source_tokens", "target_tokens", "alignment", "token_scores")
 FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}
@@ -200,22 +202,26 @@ def translate_command(options):
     Args:
         options: `TranslateArguments`.
     """
+    from keras_attention.predictors import Translator
+
     from .predictor import open_predictor
 
     if options.texts:
-        texts = [_readable(options.texts, "Text")]
+        texts = [readable(options.texts, "Text")]
     else:
-        texts = batches_of_lines(standard_input(), _tell, LINES_AT_A_TIME)
+        texts = batches_of_lines(standard_input(), tell, LINES_AT_A_TIME)
     unknown = options.unknown
     if unknown not in (None, "keep", "copy"):
         unknown = read_json(expand_home(unknown), "a dictionary of words")
     predictor = open_predictor(options.model, options.format, options.search, unknown)
-    (prefix,) = _readable([options.prefix], "Prefix")
+    if not isinstance(predictor, Translator):
+        raise UserError(f"{options.model} is no translator: ask it by keras-attention predict.")
+    (prefix,) = readable([options.prefix], "Prefix")
     ask = predictor.nbest if options.nbest else predictor.predict
     answering = Answering(
         ask=lambda batch: ask(batch, prefix),
         refusals=predictor.too_long,
-        tell=_tell,
+        tell=tell,
         name="Text" if options.texts else "Line",
     )
     if options.nbest:
@@ -227,10 +233,10 @@ def translate_command(options):
         for number, source, hypotheses, why_not in answering(texts):
             told = None if hypotheses is None else cut_off(hypotheses)
             if told:
-                _tell(f"{answering.name} {number}: {told}")
+                tell(f"{answering.name} {number}: {told}")
             print(_printed_nbest(source, hypotheses, why_not, options.json), flush=True)
     else:
-        judge = Judge(options, predictor, _tell)
+        judge = Judge(options, predictor, tell)
         for number, source, explanation, why_not in answering(texts):
             judged = explanation and judge(f"{answering.name} {number}", explanation)
             print(_printed(source, judged, why_not, options), flush=True)
@@ -259,7 +265,7 @@ def score_command(options):
     answering = Answering(
         ask=lambda pairs: score_pairs.scores(translator, pairs),
         refusals=lambda pairs: score_pairs.refusals(translator, pairs),
-        tell=_tell,
+        tell=tell,
         name="Pair" if options.pairs else "Line",
     )
     for _, pair, score, why_not in answering(batches):
@@ -276,15 +282,10 @@ def _pairs(options):
     if any(files) and not all(files):
         raise UserError("--source and --target go together.")
     if options.pairs:
-        return score_pairs.given_pairs(_readable(options.pairs, "Argument"))
+        return score_pairs.given_pairs(readable(options.pairs, "Argument"))
     if all(files):
-        return score_pairs.pairs_of_files(*(read_lines(file, _tell) for file in files))
-    return score_pairs.pairs_of_stream(standard_input(), _tell)
-
-
-def _tell(sentence):
-    if sys.stderr is not None:  # Or `print` would take standard output for it.
-        print(f"keras-attention: {sentence}", file=sys.stderr, flush=True)
+        return score_pairs.pairs_of_files(*(read_lines(file, tell) for file in files))
+    return score_pairs.pairs_of_stream(standard_input(), tell)
 
 
 def parity_table(parity):
@@ -298,14 +299,19 @@ def parity_table(parity):
         `rich.table.Table`.
     """
     title = "Compared with the trained model: equal ids and texts"
-    table = Table("file", "sentences", "batch sizes", "scores", "alignments", title=title)
+    (first, *_) = parity.values()
+    measures = {
+        f"max_{name}_difference": f"{name}s"
+        for name in ("score", "alignment")
+        if f"max_{name}_difference" in first
+    }
+    table = Table("file", "sentences", "batch sizes", *measures.values(), title=title)
     for name, report in parity.items():
         table.add_row(
             FORMAT_NAMES[name],
             str(report["sentences"]),
             ", ".join(map(str, report["batch_sizes"])),
-            f"± {report['max_score_difference']:.1e}",
-            f"± {report['max_alignment_difference']:.1e}",
+            *(f"± {report[measure]:.1e}" for measure in measures),
         )
     return table
 
@@ -314,7 +320,7 @@ def _tell_agreement(console, int8):
     if int8 is not None:
         console.print(
             f"With 8-bit weights, {int8['same_text']} of the {int8['sentences']} sentences get the "
-            f"text of the trained model, scores ± {int8['max_score_difference']:.1e}."
+            f"answer of the trained model, scores ± {int8['max_score_difference']:.1e}."
         )
 
 
@@ -385,13 +391,3 @@ def _draw(path, source, explanation):
         explanation.target_tokens,
         title=f"{source} → {explanation.text}",
     )
-
-
-def _readable(texts, name):
-    """Arguments of the command line, with U+FFFD in place of bytes that are not UTF-8, as told."""
-    readable = []
-    for number, text in enumerate(texts, start=1):
-        readable.append(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-        if readable[-1] != text:
-            _tell(f"{name} {number} is not valid UTF-8: U+FFFD takes the place of what is not.")
-    return readable

@@ -1,11 +1,15 @@
 """Exported files as functions from source ids to what a search finds."""
 
+from pathlib import Path
+
 import tensorflow as tf
 
+from keras_attention import codecs
 from keras_attention.decoding import SearchResult
 from keras_attention.errors import UserError, first_line
 
-from .signatures import SEARCH, SOURCE_IDS, TRANSLATION, check_ports
+from .layout import ONNX_INT8, codec_folders, open_bundle, read_manifest
+from .signatures import SEARCH, SOURCE_IDS, TASKS, TRANSLATION, check_ports
 from .to_onnx import open_session
 
 OUTPUTS = TRANSLATION.endpoints[SEARCH].outputs  # In the order of the fields of `SearchResult`.
@@ -24,13 +28,54 @@ def onnx_engine(path, manifest):
     Raises:
         UserError: it cannot be opened, or lacks an input or output.
     """
+    session, names = open_onnx(path, manifest, SEARCH)
+    return lambda source_ids: SearchResult(*session.run(names, {SOURCE_IDS: source_ids}))
+
+
+def open_onnx(path, manifest, endpoint):
+    """An ONNX file with the inputs and outputs of its manifest.
+
+    Args:
+        path: path of the file.
+        manifest: dict, that of its bundle.
+        endpoint: str. What the file computes.
+
+    Returns:
+        `onnxruntime.InferenceSession`, and the names of its outputs in the order of the table.
+
+    Raises:
+        UserError: it cannot be opened, or lacks an input or output.
+    """
     session = _opened(open_session, path)
     inputs, outputs = (
         {port.name for port in ports} for ports in (session.get_inputs(), session.get_outputs())
     )
-    check_ports(path, SEARCH, manifest["signatures"][SEARCH], inputs, outputs)
-    names = [name for name in OUTPUTS if name in outputs]  # Version 0.1 wrote fewer.
-    return lambda source_ids: SearchResult(*session.run(names, {SOURCE_IDS: source_ids}))
+    check_ports(path, endpoint, manifest["signatures"][endpoint], inputs, outputs)
+    known = TASKS[manifest["task"]].endpoints[endpoint].outputs
+    return session, [name for name in known if name in outputs]  # Version 0.1 wrote fewer.
+
+
+def opened_parts(bundle, file):
+    """What a predictor of one file of a bundle is made of, beside that file.
+
+    Args:
+        bundle: path of the bundle's folder.
+        file: str. Its path inside the bundle.
+
+    Returns:
+        The manifest, the source and the target codec.
+
+    Raises:
+        UserError: it is no bundle, the file is missing, or one is not as it was written.
+    """
+    bundle = Path(bundle)
+    if file == ONNX_INT8 and ONNX_INT8 not in read_manifest(bundle)["files"]:
+        raise UserError(
+            f"{bundle} has no ONNX file with 8-bit weights: export the run with --int8."
+        )
+    manifest = open_bundle(bundle, (file, TASKS[read_manifest(bundle)["task"]].codecs))
+    source, target = (codecs.load(bundle / folder) for folder in codec_folders(manifest))
+    return manifest, source, target
 
 
 def open_saved_model(path, manifest):

@@ -15,6 +15,7 @@ from .layout import REJECTION
 SHAPE = {
     "search": Optional((str, {"class_name": str, "config": dict})),
     "validation": Optional({"rejection": Optional(REJECTION)}),
+    "test": Optional({"evidence": Optional({"report": str})}),
 }
 
 
@@ -25,11 +26,13 @@ class Recorded(NamedTuple):
         scores: dict of the numbers of `evaluation.json` by split.
         rejection: dict with `threshold` and `quantile`, or None.
         why_not: str. One sentence, where there is an evaluation, but of another search.
+        evidence: str. One sentence on whether the evidence beats random words, or None.
     """
 
     scores: dict
     rejection: dict | None = None
     why_not: str | None = None
+    evidence: str | None = None
 
 
 def evaluated_search(recorded):
@@ -86,4 +89,8 @@ def recorded_evaluation(run, search):
         for split, values in evaluation.items()
         if isinstance(values, dict) and split != "search"
     }
-    return Recorded(scores, evaluation.get("validation", {}).get("rejection"))
+    return Recorded(
+        scores,
+        rejection=evaluation.get("validation", {}).get("rejection"),
+        evidence=evaluation.get("test", {}).get("evidence", {}).get("report"),
+    )

@@ -16,11 +16,8 @@ README = "README.md"
 SAVED_MODEL = "saved_model/1"
 ONNX = "onnx/model.onnx"
 ONNX_INT8 = "onnx/model.int8.onnx"
-TOKENIZERS = "tokenizer"
-SOURCE_TOKENIZER = f"{TOKENIZERS}/source"
-TARGET_TOKENIZER = f"{TOKENIZERS}/target"
 # Folders whose files are all in the manifest: a server that finds another one there serves it.
-LISTED = ("saved_model", "onnx", TOKENIZERS)
+LISTED = ("saved_model", "onnx", *dict.fromkeys(task.codecs for task in TASKS.values()))
 
 REJECTION = ({"threshold": float, "quantile": float}, type(None))
 SHAPE = {
@@ -28,7 +25,7 @@ SHAPE = {
     "needs_tensorflow_text": bool,
     "special_ids": {"end": AtLeast(0)},
     "max_source_length": AtLeast(1),
-    "search": {"config": {"max_length": AtLeast(1)}},
+    "search": Optional({"config": {"max_length": AtLeast(1)}}),
     "signatures": {str: {"inputs": {str: (str, list)}, "outputs": {str: (str, list)}}},
     "unknown": Optional((str, {str: str})),
     "rejection": Optional(REJECTION),
@@ -133,6 +130,12 @@ def answers_file(manifest):
     return OLD_ANSWERS if manifest["format"] < FORMAT else ANSWERS
 
 
+def codec_folders(manifest):
+    """Folders in a bundle with the source and the target codec."""
+    folder = TASKS[manifest["task"]].codecs
+    return f"{folder}/source", f"{folder}/target"
+
+
 def open_bundle(bundle, parts=LISTED):
     """The manifest of a bundle whose files are as they were written.
 
@@ -196,7 +199,7 @@ def check_files(bundle, manifest, parts=None):
                 f"{bundle} is not as it was exported: its manifest does not list {name}."
             )
     answers = answers_file(manifest)
-    for part in (SAVED_MODEL, ONNX, SOURCE_TOKENIZER, TARGET_TOKENIZER, answers):
+    for part in (SAVED_MODEL, ONNX, *codec_folders(manifest), answers):
         if _lies_in(part, parts) and not any(_lies_in(name, [part]) for name in listed):
             raise BundleError(f"{bundle} is incomplete: its manifest does not list {part}.")
 

@@ -104,3 +104,24 @@ def _lines(stream):
         rest.append(last)
     if any(rest):
         yield b"".join(rest)
+
+
+def readable(texts, name):
+    """Arguments of the command line, with U+FFFD in place of bytes that are not UTF-8, as told.
+
+    Args:
+        texts: sequence of str, as Python decodes arguments.
+        name: str. What they are called, such as `"Text"`.
+    """
+    shown = []
+    for number, text in enumerate(texts, start=1):
+        shown.append(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        if shown[-1] != text:
+            tell(f"{name} {number} is not valid UTF-8: U+FFFD takes the place of what is not.")
+    return shown
+
+
+def tell(sentence):
+    """Tells the user one line, on standard error."""
+    if sys.stderr is not None:  # Or `print` would take standard output for it.
+        print(f"keras-attention: {sentence}", file=sys.stderr, flush=True)

@@ -5,57 +5,42 @@ import os
 import platform
 from pathlib import Path
 
-import keras
-
 from keras_attention.files import read_json
 
-from .signatures import TRANSLATION
 from .to_onnx import OPSET
 
 LIBRARIES = ("keras-attention", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
 
 
-def describe(translator, name, xla=False):
+def describe(exporter, name, xla=False):
     """The part of the manifest that does not depend on the files.
 
     Args:
-        translator: `keras_attention.Translator`.
+        exporter: as `exporter_of` returns it.
         name: str. The bundle's name.
         xla: bool. Whether the SavedModel compiles its searches by XLA.
     """
-    model = translator.model
-    tokenizers = {"source": translator.source_tokenizer, "target": translator.target_tokenizer}
+    predictor = exporter.predictor
     return {
         "name": name,
-        "task": TRANSLATION.name,
+        "task": exporter.task.name,
         "versions": {
             "python": platform.python_version(),
             **{library: importlib.metadata.version(library) for library in LIBRARIES},
         },
-        "tokenizer": {
-            side: {"kind": tokenizer.kind, "vocabulary_size": tokenizer.vocabulary_size}
-            for side, tokenizer in tokenizers.items()
-        },
-        "needs_tensorflow_text": needs_tensorflow_text(translator),
-        "special_ids": {
-            "pad": model.pad_id,
-            "unknown": translator.source_tokenizer.unknown_id,
-            "start": model.start_id,
-            "end": model.end_id,
-        },
-        "max_source_length": translator.max_source_length,
-        "search": keras.saving.serialize_keras_object(translator.search),
-        "signatures": TRANSLATION.signatures,
+        **exporter.description(),
+        "needs_tensorflow_text": needs_tensorflow_text(predictor),
+        "max_source_length": predictor.max_source_length,
+        "signatures": exporter.task.signatures,
         "onnx_opset": OPSET,
         "xla": xla,
-        "parameters": model.count_params(),
+        "parameters": predictor.model.count_params(),
     }
 
 
-def needs_tensorflow_text(translator):
+def needs_tensorflow_text(predictor):
     """Whether the SavedModel runs only where tensorflow-text is."""
-    tokenizers = (translator.source_tokenizer, translator.target_tokenizer)
-    return any(tokenizer.needs_tensorflow_text for tokenizer in tokenizers)
+    return predictor.source.needs_tensorflow_text or predictor.target.needs_tensorflow_text
 
 
 def origin(source):

@@ -99,7 +99,7 @@ INT8_NOTE = (
     "sentences it gives the text of the trained model.\n"
 )
 VOCABULARY_NOTE = (
-    "Token `i` of `vocabulary` in\n`tokenizer/source/tokenizer.json` has the id `4 + i`; "
+    "Token `i` of `vocabulary` in\n`{folder}/tokenizer.json` has the id `4 + i`; "
     "an unknown token has the id 1."
 )
 
@@ -115,29 +115,44 @@ def readme(description, text, int8=False):
     kinds = dict.fromkeys(side["kind"] for side in description["tokenizer"].values())
     with_text = description["needs_tensorflow_text"]
     request = json.dumps({"inputs": {"text": [text]}}, ensure_ascii=False)
-    spelled = description["tokenizer"]["source"]["kind"] in ("character", "word", "wordpiece")
     return TEMPLATE.format(
         name=description["name"],
         opset=description["onnx_opset"],
-        outputs=_outputs(description),
+        outputs=outputs(description),
         kinds=", ".join(kinds),
         max_source_length=description["max_source_length"],
         end=description["special_ids"]["end"],
         pad=description["special_ids"]["pad"],
-        shell_text=_quoted(text),
-        shell_request=_quoted(request),
+        shell_text=quoted(text),
+        shell_request=quoted(request),
         python_text=repr(text),
         text_note=TEXT_NOTE if with_text else "",
         xla_note=XLA_NOTE.format(step=LENGTH_STEP) if description["xla"] else "",
         int8_file=INT8_FILE if int8 else "",
         int8_note=INT8_NOTE if int8 else "",
         text_import="import tensorflow_text\n" if with_text else "",
-        ids_note=VOCABULARY_NOTE if spelled else "",
+        ids_note=spelled_vocabulary(description, "tokenizer/source"),
     )
 
 
-def _outputs(description):
-    """A sentence that lists the outputs of the ONNX file."""
+def spelled_vocabulary(description, folder):
+    """What ids stand for, where the tokenizer of the source spells it out.
+
+    Args:
+        description: dict, as for `readme`.
+        folder: str. That of the tokenizer.
+    """
+    kind = description["tokenizer"]["source"]["kind"]
+    is_spelled = kind in ("character", "word", "wordpiece")
+    return VOCABULARY_NOTE.format(folder=folder) if is_spelled else ""
+
+
+def outputs(description):
+    """A sentence that lists the outputs of the ONNX file.
+
+    Args:
+        description: dict, as for `readme`.
+    """
     task = TASKS[description["task"]]
     ports = task.endpoints[task.arrays].outputs
     listed = ", ".join(
@@ -146,5 +161,6 @@ def _outputs(description):
     return textwrap.fill(f"Outputs: {listed}.", width=100, break_on_hyphens=False)
 
 
-def _quoted(text):
+def quoted(text):
+    """A text as a shell takes it."""
     return "'" + text.replace("'", "'\\''") + "'"

@@ -11,6 +11,13 @@ TARGET_TOKENS = "target_tokens"
 ALIGNMENT = "alignment"
 TOKEN_SCORES = "token_scores"
 FINISHED = "finished"
+LABEL = "label"
+PROBABILITIES = "probabilities"
+EVIDENCE = "evidence"
+BEGINS = "begins"
+ENDS = "ends"
+TAGS = "tags"
+TAG_SCORES = "tag_scores"
 
 NO_SCORE = -1e30  # Of a hypothesis that does not exist: the search found fewer than were asked.
 
@@ -19,8 +26,12 @@ IDS = "ids"
 SCORES = "scores"
 LENGTHS = "lengths"
 ALIGNMENTS = "alignments"
+WORDS = "words"
+TAG_IDS = "tag_ids"
+ROW_SCORES = "row_scores"
 
 SERVE, EXPLAIN, NBEST, SEARCH = "serving_default", "explain", "nbest", "search"
+READ = "read"  # From ids to what an encoder-only model finds.
 
 
 class Port(NamedTuple):
@@ -72,6 +83,8 @@ class Task(NamedTuple):
         answer: pair of str, the endpoint and its output that is the answer to a raw thing, which is
             the endpoint's first input.
         encoded_answer: str. The output of `arrays` that the target codec decodes to the answer.
+        encoded_score: str. The output of `arrays` that tells how sure the answer is.
+        codecs: str. The folder of a bundle with the codecs `source` and `target`.
     """
 
     name: str
@@ -79,6 +92,8 @@ class Task(NamedTuple):
     arrays: str
     answer: tuple
     encoded_answer: str
+    encoded_score: str
+    codecs: str = "codec"
 
     @property
     def signatures(self):
@@ -145,9 +160,67 @@ TRANSLATION = Task(
     arrays=SEARCH,
     answer=(SERVE, TEXT),
     encoded_answer=IDS,
+    encoded_score=SCORES,
+    codecs="tokenizer",
 )
 
-TASKS = {task.name: task for task in (TRANSLATION,)}
+
+def _reading(name, labels, tags):
+    """The task of an encoder-only model.
+
+    Args:
+        name: str.
+        labels, tags: bool. Whether it says what a text is, and what its words are.
+    """
+    text = {TEXT: _port("string[batch]")}
+    answer, why = {}, {}
+    given, found = {SOURCE_IDS: _port("int32[batch, source]")}, {}
+    if labels:
+        answer[LABEL] = _port("string[batch]")
+        why |= {
+            PROBABILITIES: _port("float32[batch, labels]", "score"),
+            EVIDENCE: _port("float32[batch, source]", "alignment"),
+        }
+        found |= {
+            IDS: _port("int32[batch]"),
+            SCORES: _port("float32[batch]", "score"),
+            PROBABILITIES: _port("float32[batch, labels]", "score"),
+            EVIDENCE: _port("float32[batch, source]", "alignment"),
+        }
+    answer[SCORE] = _port("float32[batch]", "score")
+    if tags:
+        answer[TAGS] = _port("string[batch, words]")
+        why[TAG_SCORES] = _port("float32[batch, words]", "score")
+        given[WORDS] = _port("bool[batch, source]")
+        found |= {
+            TAG_IDS: _port("int32[batch, source]"),
+            TAG_SCORES: _port("float32[batch, source]", "score"),
+            ROW_SCORES: _port("float32[batch]", "score"),
+        }
+    tokens = {
+        SOURCE_TOKENS: _port("string[batch, source]"),
+        BEGINS: _port("int32[batch, source]"),
+        ENDS: _port("int32[batch, source]"),
+    }
+    return Task(
+        name=name,
+        endpoints={
+            SERVE: Endpoint(inputs=text, outputs=answer),
+            EXPLAIN: Endpoint(inputs=text, outputs={**answer, **tokens, **why}),
+            READ: Endpoint(inputs=given, outputs=found),
+        },
+        arrays=READ,
+        answer=(SERVE, LABEL if labels else TAGS),
+        encoded_answer=IDS if labels else TAG_IDS,
+        encoded_score=SCORES if labels else ROW_SCORES,
+    )
+
+
+LABELLING = _reading("labelling", labels=True, tags=False)
+TAGGING = _reading("tagging", labels=False, tags=True)
+LABELLING_AND_TAGGING = _reading("labelling-and-tagging", labels=True, tags=True)
+
+TASKS = {task.name: task for task in (TRANSLATION, LABELLING, TAGGING, LABELLING_AND_TAGGING)}
 
 
 def check_ports(file, endpoint, expected, inputs, outputs):

@@ -7,23 +7,22 @@ import numpy as np
 from keras_attention.errors import UserError
 from keras_attention.quiet import quiet
 
+from .exporter import exporter_of
 from .graphs import drop_unread, make_names_unique
 from .layer_norms import fuse_layer_norms
 from .loop_invariants import hoist_invariants, lift_invariants
 from .portable import without_cudnn
 from .repetitions import share_repetitions
 from .reshapes import drop_reshapes, reshape_once
-from .search_graph import SOURCE_IDS_SPEC, search_function
-from .signatures import TRANSLATION
 
 OPSET = 18  # The highest that tf2onnx 1.17 writes.
 
 
-def write_onnx(translator, path):
-    """Writes model and search as one ONNX file, and opens it to see that it runs.
+def write_onnx(predictor, path):
+    """Writes a model, and its search if it has one, as one ONNX file, and sees that it runs.
 
     Args:
-        translator: `keras_attention.Translator`, on the TensorFlow backend.
+        predictor: `keras_attention.Translator` or `Labeller`, on the TensorFlow backend.
         path: path of the file.
 
     Raises:
@@ -33,15 +32,15 @@ def write_onnx(translator, path):
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    function = search_function(translator.model, translator.search)
-    with quiet() as errors, without_cudnn(translator.model):
-        file = convert(function, [SOURCE_IDS_SPEC])
+    exporter = exporter_of(predictor)
+    with quiet() as errors, without_cudnn(predictor.model):
+        file = convert(*exporter.function())
     if errors:  # tf2onnx logs what it cannot convert, and goes on.
         raise UserError(f"The model cannot be written as ONNX: {errors[0]}")
-    name_axes(file.graph)
+    name_axes(file.graph, exporter.task)
     onnx.checker.check_model(file, full_check=True)
     onnx.save(file, path)
-    try_out(path, translator.model.end_id)
+    try_out(path, exporter.end_id)
 
 
 def convert(function, signature):
@@ -98,13 +97,14 @@ def _where(context, node, name, args):
         Select.version_9(context, node)
 
 
-def name_axes(graph):
+def name_axes(graph, task):
     """Gives the inputs and outputs the axes that the table of the task names.
 
     Args:
         graph: `onnx.GraphProto`. Axes of a size known from the start keep it.
+        task: `Task`.
     """
-    endpoint = TRANSLATION.endpoints[TRANSLATION.arrays]
+    endpoint = task.endpoints[task.arrays]
     ports = endpoint.inputs | endpoint.outputs
     for value in [*graph.input, *graph.output]:
         dimensions = value.type.tensor_type.shape.dim
@@ -146,5 +146,7 @@ def try_out(path, end_id):
     """
     session = open_session(path)
     for shape in ((1, 1), (2, 3)):
-        source_ids = np.full(shape, end_id, "int32")
-        session.run(None, {SOURCE_IDS_SPEC.name: source_ids})
+        values = {"tensor(int32)": np.int32(end_id), "tensor(bool)": np.True_}
+        session.run(
+            None, {port.name: np.full(shape, values[port.type]) for port in session.get_inputs()}
+        )

@@ -7,7 +7,8 @@ from keras_attention.quiet import quiet
 
 from .parity.answers import Answers
 from .parity.batches import stacked
-from .search_graph import input_spec, search_function
+from .search_graph import search_function
+from .served_texts import TEXT_SPEC, encoded_texts
 from .signatures import (
     ALIGNMENT,
     ALIGNMENTS,
@@ -27,8 +28,6 @@ from .signatures import (
     TEXT,
     TOKEN_SCORES,
 )
-
-TEXT_SPEC = input_spec(SERVE, TEXT)
 
 
 def _finished(found):
@@ -114,22 +113,8 @@ class ServedTranslator(tf.Module):
 
     def _translate(self, text, find):
         """Source ids and what the search finds, with at least one row of each."""
-        nobody = tf.cast(tf.equal(tf.shape(text)[0], 0), tf.int32)
-        text = tf.concat([text, tf.fill([nobody], "")], axis=0)  # No loop likes an empty batch.
-        rows = self.source_tokenizer.encode_source(text)  # (batch, None)
-        lengths = self.source_tokenizer.lengths(rows)  # (batch,)
-        with tf.control_dependencies([self._check_lengths(lengths)]):
-            source_ids = self.source_tokenizer.padded(rows)  # (batch, source)
+        _, source_ids = encoded_texts(text, self.source_tokenizer, self.max_source_length)
         return source_ids, find(source_ids)
-
-    def _check_lengths(self, lengths):
-        position = tf.argmax(lengths, output_type=tf.int32)
-        sentence = tf.strings.format(
-            f"Text {{}} has {{}} tokens with the end token; this model takes at most "
-            f"{self.max_source_length}.",
-            (position + 1, lengths[position]),
-        )
-        return tf.debugging.Assert(lengths[position] <= self.max_source_length, [sentence])
 
 
 def trained_answers(translator, texts, source_ids=None):

@@ -20,6 +20,8 @@ from keras_attention import ops as ops
 from keras_attention import visualization as visualization
 from keras_attention.analysis import attention_weights as attention_weights
 from keras_attention.errors import UserError as UserError
+from keras_attention.predictors import Labeller as Labeller
+from keras_attention.predictors import Labelling as Labelling
 from keras_attention.predictors import Predictor as Predictor
 from keras_attention.predictors import Translator as Translator
 from keras_attention.spans import Span as Span

@@ -39,7 +39,11 @@ from .recipes.data_options import EmbeddedData as EmbeddedData
 from .recipes.data_options import ParallelFiles as ParallelFiles
 from .recipes.data_options import Tables as Tables
 from .recipes.data_options import TfdsData as TfdsData
+from .recipes.label_model_options import EncoderOptions as EncoderOptions
 from .recipes.labelled_data_options import LabelledDataOptions as LabelledDataOptions
+from .recipes.labelling import LabellingRecipe as LabellingRecipe
+from .recipes.labelling import LabelScoreOptions as LabelScoreOptions
+from .recipes.labelling import LabelTextOptions as LabelTextOptions
 from .recipes.model_options import ModelOptions as ModelOptions
 from .recipes.model_options import RecurrentOptions as RecurrentOptions
 from .recipes.model_options import TransformerOptions as TransformerOptions

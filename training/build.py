@@ -42,15 +42,24 @@ def make_tokenizers(options, pairs):
         Two tokenizers; one and the same for a joint vocabulary.
     """
     if options.joint_vocabulary:
-        tokenizer = _train(options.source_tokenizer, pairs.sources + pairs.targets, options)
+        tokenizer = train_tokenizer(
+            options.source_tokenizer, pairs.sources + pairs.targets, options
+        )
         return tokenizer, tokenizer
     return (
-        _train(options.source_tokenizer, pairs.sources, options),
-        _train(options.target_tokenizer, pairs.targets, options),
+        train_tokenizer(options.source_tokenizer, pairs.sources, options),
+        train_tokenizer(options.target_tokenizer, pairs.targets, options),
     )
 
 
-def _train(kind, texts, options):
+def train_tokenizer(kind, texts, options):
+    """A tokenizer learned from texts.
+
+    Args:
+        kind: str. Kind of tokenizer, such as `"word"`.
+        texts: list of str.
+        options: `TextOptions` or `LabelTextOptions`.
+    """
     of_kind = {"vocabulary_size": options.vocabulary_size} if kind in LEARNT else {}
     if kind in SUB_WORD:
         symbols = options.user_defined_symbols.split()

@@ -21,6 +21,14 @@ from keras_attention.user_files import expand_home
 from .recipes.checks import check_selectors, foreign_options, refuse_data_option
 from .recipes.data_options import EmbeddedData, ParallelFiles, Tables, TfdsData, UnnamedData
 from .recipes.file import read_recipe, to_dict
+from .recipes.labelled_data_options import (
+    ConllFiles,
+    EmbeddedLabels,
+    LabelledTables,
+    LabelledTfds,
+    SlotFolders,
+    SpanFiles,
+)
 from .recipes.named import RECIPES, get
 from .recipes.recipe import BleuTokenizer, Recipe
 
@@ -58,7 +66,17 @@ class EvaluateArguments:
     """Folder of the run."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = SearchOptions()
     data: tyro.conf.OmitArgPrefixes[
-        EmbeddedData | ParallelFiles | Tables | TfdsData | UnnamedData
+        EmbeddedData
+        | ParallelFiles
+        | Tables
+        | TfdsData
+        | UnnamedData
+        | EmbeddedLabels
+        | LabelledTables
+        | ConllFiles
+        | SlotFolders
+        | SpanFiles
+        | LabelledTfds
     ] = UnnamedData()
     bleu_tokenizer: BleuTokenizer | None = None
     """sacrebleu's tokenizer instead of the recorded one: none for text that is already tokenized,

@@ -98,7 +98,9 @@ def fit(recipe, run_dir, splits, codecs, batches, report):
         callbacks=[
             EpochNumber(number),
             watch,  # Before all that save: what is no number must not replace a good model.
-            *make_callbacks(recipe, run_dir, splits, predictor, batches, epochs_done, first_step),
+            *make_callbacks(
+                recipe, run_dir, splits, codecs, predictor, batches, epochs_done, first_step
+            ),
         ],
         verbose=1 if sys.stdout.isatty() else 2,
     )
@@ -116,10 +118,10 @@ def precision(options):
         keras.mixed_precision.set_global_policy(before)
 
 
-def make_callbacks(recipe, run_dir, splits, predictor, batches, epochs_done, first_step):
+def make_callbacks(recipe, run_dir, splits, codecs, predictor, batches, epochs_done, first_step):
     """Callbacks in the order they run at the end of an epoch."""
     task = task_of(recipe)
-    metric = f"val_{recipe.score.metric}"
+    metric = f"val_{task.metric(recipe, *codecs)}"
     history_path = run_dir / "history.json"
     history = read_history(history_path, epochs_done)
     decoded = recipe.score.validation_decodes or len(splits.validation)
@@ -127,10 +129,10 @@ def make_callbacks(recipe, run_dir, splits, predictor, batches, epochs_done, fir
     examples = splits.validation.select(rows[:decoded])
     averaging = [keras.callbacks.SwapEMAWeights()] if recipe.fit.average_decay else []
     quick = task.validation_predictor(predictor, recipe)
-    drawn = task.inputs(examples)[: recipe.score.heatmaps]
+    drawn = task.drawn(quick, examples, recipe.score)
     at_end = [
         TaskScore(task, quick, examples, recipe.score),
-        AlignmentImages(quick, drawn, run_dir / "logs" / "validation"),
+        *([AlignmentImages(quick, drawn, run_dir / "logs" / "validation")] if drawn else []),
         BestModel(predictor, run_dir / task.folder, history, history_path, metric),
     ]
     return [

@@ -52,6 +52,7 @@ def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False,
         rehearse(recipe, run_dir)
         keras.utils.set_random_seed(recipe.fit.seed)
         splits = task.load_splits(recipe, report)
+        task.check_splits(splits, recipe, report)
         found = digests(splits)
         check_digests(run_dir, found, accept_changed_data, report)
         source, target = load_or_learn_codecs(run_dir, recipe, splits.train, report)

@@ -26,7 +26,7 @@ def answer(request_file, answer_file, call):
             found = []
             for begin in range(0, samples, size):
                 batch = {name: array[begin : begin + size] for name, array in inputs.items()}
-                found.append(call(endpoint, {name: trimmed(x) for name, x in batch.items()}))
+                found.append(call(endpoint, trimmed(batch)))
             for name in found[0]:
                 arrays = [outputs[name] for outputs in found]
                 answers[f"{size}/{endpoint}/{name}"] = stacked(arrays)
@@ -42,13 +42,25 @@ def by_endpoint(arrays):
     return found
 
 
-def trimmed(batch):
-    """A batch without the padding behind its longest sample: positions with nothing but zeros."""
-    if batch.ndim < 2:
-        return batch
-    is_used = batch != np.zeros((), batch.dtype)
-    used = np.flatnonzero(is_used.any(axis=(0, *range(2, batch.ndim))))
-    return batch[:, : used[-1] + 1 if len(used) else 1]
+def trimmed(inputs):
+    """Inputs without the padding behind their longest sample: positions with nothing but zeros.
+
+    Inputs that are padded to one length stay as long as each other.
+
+    Args:
+        inputs: dict of arrays.
+    """
+    lengths = {}
+    for array in inputs.values():
+        if array.ndim > 1:
+            is_used = array != np.zeros((), array.dtype)
+            used = np.flatnonzero(is_used.any(axis=(0, *range(2, array.ndim))))
+            longest = used[-1] + 1 if len(used) else 1
+            lengths[array.shape[1]] = max(longest, lengths.get(array.shape[1], 1))
+    return {
+        name: array[:, : lengths[array.shape[1]]] if array.ndim > 1 else array
+        for name, array in inputs.items()
+    }
 
 
 def stacked(batches):

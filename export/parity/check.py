@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention import text as tokenizers
+from keras_attention import codecs
 
 from ..errors import ParityError
-from ..layout import ONNX, ONNX_INT8, SAVED_MODEL, TARGET_TOKENIZER
-from ..signatures import TASKS
+from ..layout import ONNX, ONNX_INT8, SAVED_MODEL, codec_folders
+from ..signatures import TAGS, TASKS
 from . import processes
-from .comparison import Comparison
+from .batches import stacked
+from .comparison import Comparison, same_shape
 
 BATCH_SIZES = (1, 16)
 
@@ -61,10 +62,12 @@ def agreement(bundle, manifest, answers, batch_sizes=BATCH_SIZES):
     found = run_onnx(task, bundle, ONNX_INT8, answers, batch_sizes)
     endpoint, output = task.answer
     expected = answers.outputs[endpoint][output]
-    same = np.all([outputs[endpoint][output] == expected for outputs in found.values()], axis=0)
-    ranked_by = task.endpoints[task.arrays].ranked_by
-    wanted = answers.outputs[task.arrays][ranked_by][same, 0].astype("float64")
-    differences = [outputs[task.arrays][ranked_by][same, 0] - wanted for outputs in found.values()]
+    equal = [_equal(outputs[endpoint][output], expected) for outputs in found.values()]
+    same = np.all(equal, axis=0)
+    wanted = _best(task, answers.outputs, task.encoded_score)[same].astype("float64")
+    differences = [
+        _best(task, outputs, task.encoded_score)[same] - wanted for outputs in found.values()
+    ]
     return {
         "sentences": len(answers),
         "batch_sizes": list(batch_sizes),
@@ -88,14 +91,40 @@ def run_onnx(task, bundle, file, answers, batch_sizes):
     """
     inputs = {task.arrays: answers.inputs[task.arrays]}
     found = processes.run("run_onnx.py", Path(bundle) / file, inputs, batch_sizes)
-    codec = tokenizers.load(Path(bundle) / TARGET_TOKENIZER)
+    source, target = (
+        codecs.load(Path(bundle) / folder) for folder in codec_folders({"task": task.name})
+    )
     endpoint, output = task.answer
+    texts = answers.inputs[endpoint][task.raw_input].tolist()
     for outputs in found.values():
-        encoded = outputs[task.arrays].get(task.encoded_answer)
-        if encoded is not None:
-            decoded = codec.decode(encoded[:, 0]).numpy().astype(np.bytes_)
-            outputs[endpoint] = {output: np.char.decode(decoded, "utf-8")}
+        if task.encoded_answer in outputs[task.arrays]:
+            encoded = _best(task, outputs, task.encoded_answer)
+            if output == TAGS:
+                decoded = _tags(source, target.tags, texts, encoded)
+            else:
+                codec = getattr(target, "labels", target)
+                decoded = np.char.decode(codec.decode(encoded).numpy().astype(np.bytes_), "utf-8")
+            outputs[endpoint] = {output: decoded}
     return found
+
+
+def _best(task, outputs, name):
+    """An output of the endpoint that takes arrays; of hypotheses that of the best one."""
+    array = outputs[task.arrays][name]
+    return array if task.endpoints[task.arrays].ranked_by is None else array[:, 0]
+
+
+def _tags(tokenizer, codec, texts, ids):
+    """The tag of each word of each text, an array of str."""
+    numbers = tokenizer.word_numbers(texts)
+    rows = codecs.tokens_to_words(codec.tokens(ids), numbers, texts, codec.outside).to_list()
+    return stacked([np.array([[tag.decode() for tag in row]], "U") for row in rows])
+
+
+def _equal(found, expected):
+    """For each sample whether two arrays are the same but for padding."""
+    first, second = same_shape(found, expected)
+    return (first == second).all(axis=tuple(range(1, first.ndim)))
 
 
 def onnx_outputs(task, answers):

@@ -65,7 +65,7 @@ class Comparison:
         differences = defaultdict(float)
         for output, expected in wanted.items():
             port = self.task.endpoints[name].outputs[output]
-            first, second = _same_shape(expected, got[output])
+            first, second = same_shape(expected, got[output])
             if port.dtype != "float32":
                 if not np.array_equal(first, second):
                     values = expected.tolist(), got[output].tolist()
@@ -122,8 +122,12 @@ def has_kind(array, port):
     return array.dtype.kind == KINDS[port.dtype] and array.ndim == len(port.axes)
 
 
-def _same_shape(*arrays):
-    """Two arrays of one rank, the smaller sides filled up with zeros or empty strings."""
+def same_shape(*arrays):
+    """Two arrays of one rank, the smaller sides filled up with zeros or empty strings.
+
+    Args:
+        *arrays: NumPy arrays.
+    """
     shape = np.max([array.shape for array in arrays], axis=0).astype(int)
     filled = [np.zeros(shape, array.dtype) for array in arrays]
     for whole, array in zip(filled, arrays, strict=True):

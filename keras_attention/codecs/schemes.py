@@ -97,3 +97,28 @@ def written(spans, length, scheme):
             prefixes[-1] = "U" if end - begin == 1 else "L"
         tags[begin:end] = [f"{prefix}-{kind}" for prefix in prefixes]
     return tags
+
+
+def may_follow(before, after, scheme):
+    """Whether a well-formed row of tags has one tag behind another.
+
+    Args:
+        before: str, or None at the beginning of a row.
+        after: str, or None at the end of a row.
+        scheme: str.
+
+    Example:
+
+    >>> may_follow("B-x", "I-x", "bio"), may_follow("O", "I-x", "bio"), may_follow(None, "O", "bio")
+    (True, False, True)
+    >>> may_follow("B-x", "O", "bilou"), may_follow("I-x", None, "bilou")
+    (False, False)
+    """
+    if scheme == PLAIN:
+        return True
+    first, kind = split_tag(before or OUTSIDE)
+    second, other = split_tag(after or OUTSIDE)
+    goes_on = kind == other and first in ("B", "I")
+    if scheme == "bio":
+        return second != "I" or goes_on
+    return goes_on if second in ("I", "L") else first not in ("B", "I")

@@ -12,6 +12,7 @@ from keras_attention.codecs.schemes import (
     PREFIXES,
     check_scheme,
     groups,
+    may_follow,
     split_tag,
     tags_of,
     written,
@@ -87,6 +88,11 @@ class Tags(Codec):
         """The tags in the order of their ids."""
         return list(self._tag_names)
 
+    @property
+    def outside(self):
+        """The tag of a word in no span: `"O"`; `""` where tags are plain."""
+        return "" if self.scheme == PLAIN else OUTSIDE
+
     @classmethod
     def train(cls, examples, scheme="bio"):
         """Learn the tags that occur; for each kind of span all tags of the scheme.
@@ -155,6 +161,25 @@ class Tags(Codec):
         if isinstance(encoded, tf.RaggedTensor):
             encoded = encoded.to_tensor(self.pad_id)
         return self._table.texts(encoded)
+
+    def allowed(self):
+        """Which tags follow each other in a well-formed row, as `TaggingHead` takes it.
+
+        Returns:
+            Dict of lists of bool: `between`, a row for each tag before and a column for each
+            behind; `start` and `end`, whether a row may begin and end with each tag.
+
+        Example:
+
+        >>> Tags(["O", "B-x", "I-x"]).allowed()["start"]
+        [True, True, False]
+        """
+        names, scheme = self._tag_names, self.scheme
+        return {
+            "between": [[may_follow(one, two, scheme) for two in names] for one in names],
+            "start": [may_follow(None, tag, scheme) for tag in names],
+            "end": [may_follow(tag, None, scheme) for tag in names],
+        }
 
     def repaired(self, tags):
         """A row of tags as the scheme writes its spans; a well-formed row stays as it is.

@@ -29,7 +29,8 @@ class EncoderModel(SequenceModel):
 
     Args:
         encoder: layer from embedded source `(batch, source, features)` and its mask to annotations,
-            such as `RecurrentEncoder` or `TransformerEncoder`.
+            such as `RecurrentEncoder` or `TransformerEncoder`; None where the heads read the
+            embedded source, whatever its order.
         heads: a head, such as `ClassificationHead`, or a dict of heads by name, all of which read
             the same annotations.
         source_vocabulary_size: int, or None when the source is frames of features.
@@ -233,7 +234,7 @@ class EncoderModel(SequenceModel):
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.source_embedding.dtype_policy),
-            "encoder": serialize(self.encoder),
+            "encoder": None if self.encoder is None else serialize(self.encoder),
             "heads": self._by_head(heads),
             "source_vocabulary_size": self.source_vocabulary_size,
             "source_features": self.source_features,
@@ -253,11 +254,15 @@ class EncoderModel(SequenceModel):
             if "class_name" in heads
             else {name: restore(head) for name, head in heads.items()}
         )
-        return cls(**{**config, "encoder": restore(config["encoder"]), "heads": heads})
+        encoder = config["encoder"]
+        encoder = None if encoder is None else restore(encoder)
+        return cls(**{**config, "encoder": encoder, "heads": heads})
 
 
 def _encode(embedding, encoder, dropout, source, mask, training=None):
-    values = encoder(embed_source(embedding, source), mask=mask, training=training)
+    values = embed_source(embedding, source)
+    if encoder is not None:
+        values = encoder(values, mask=mask, training=training)
     return {"values": dropout(values, training=training), "mask": mask}
 
 

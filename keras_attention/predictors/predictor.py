@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_attention.errors import UserError
+from keras_attention.predictors.loading import predictor_class, predictor_folder
 from keras_attention.predictors.rows import Found, pad, pad_to_step, too_long
 from keras_attention.predictors.saving import Saved
 from keras_attention.translations import Explanation, Hypothesis
@@ -46,6 +47,21 @@ class Predictor(Saved):
 
     def __call__(self, inputs):
         return self._answers(self.texts_of, inputs)
+
+    @classmethod
+    def load(cls, folder):
+        """What `save` wrote; called on `Predictor` itself, a predictor of whatever class it was.
+
+        Args:
+            folder: path of the folder; on `Predictor` itself, of a run directory too.
+
+        Raises:
+            UserError: the folder is missing, damaged, or of something else.
+        """
+        if cls is not Predictor:
+            return super().load(folder)
+        folder = predictor_folder(folder)
+        return predictor_class(folder).load(folder)
 
     def explain(self, inputs):
         """Answers with scores, tokens and alignments.

@@ -70,3 +70,18 @@ def pad(rows, length=None, pad_id=0):
     for index, row in enumerate(rows):
         array[index, : len(row)] = row
     return array
+
+
+def pad_all(rows):
+    """Arrays of one axis as one, filled up with zeros behind the shorter ones.
+
+    Args:
+        rows: list of arrays.
+
+    Returns:
+        Array `(len(rows), longest)`.
+    """
+    whole = np.zeros((len(rows), max(map(len, rows))), rows[0].dtype)
+    for index, row in enumerate(rows):
+        whole[index, : len(row)] = row
+    return whole

@@ -15,6 +15,7 @@ class Saved:
     """What a predictor needs to be written into a folder and read again.
 
     Attributes:
+        kind: str. What its config file calls the class; None where the name of that file says it.
         model: the Keras model behind the engine; None in predictors of a file or a function.
         config_file: str. Name of the file of the settings.
         codec_folders: names of the folders of the source and target codec.
@@ -23,10 +24,17 @@ class Saved:
     """
 
     config_file = "predictor.json"
+    kind = None
+    kinds = {}  # Classes by their kind: all subclasses that have one.
     model = None
     codec_folders = ("source_codec", "target_codec")
     noun = "predictor"
     shape = {"max_source_length": AtLeast(1), "batch_size": AtLeast(1)}
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if vars(cls).get("kind"):
+            Saved.kinds[cls.kind] = cls
 
     def settings(self):
         """What the config file holds beside its format: JSON values."""
@@ -71,7 +79,8 @@ class Saved:
             self.model.save(temporary / "model.keras")
             for codec, name in zip((self.source, self.target), self.codec_folders, strict=True):
                 codec.save(temporary / name)
-            write_json(temporary / self.config_file, {"format": FORMAT, **self.settings()})
+            kind = {} if self.kind is None else {"kind": self.kind}
+            write_json(temporary / self.config_file, {"format": FORMAT, **kind, **self.settings()})
 
     @classmethod
     def load(cls, folder):

@@ -130,7 +130,7 @@ def test_full_disk_leaves_nothing(run_dir, tmp_path, monkeypatch):
 
 def test_export_refuses_a_bundle_that_another_process_writes(run_dir, tmp_path, monkeypatch):
     """Before it searches."""
-    monkeypatch.setattr(bundle, "trained_answers", None)
+    monkeypatch.setattr(bundle, "exporter_of", None)
     to = tmp_path / "made" / "bundle"
     to.parent.mkdir()
     with (
@@ -200,11 +200,11 @@ def test_export_refuses(run_dir, tmp_path):
         export(run_dir, tmp_path / "precious")
     with pytest.raises(UserError, match="does not exist"):
         export(tmp_path / "nowhere", tmp_path / "to")
-    with pytest.raises(UserError, match="neither a run directory, nor a saved translator"):
+    with pytest.raises(UserError, match="neither a run directory, nor a saved predictor"):
         export(tmp_path / "precious", tmp_path / "to")
     (tmp_path / "young").mkdir()
     (tmp_path / "young" / "recipe.json").write_text("{}")
-    with pytest.raises(UserError, match="has no translator yet"):
+    with pytest.raises(UserError, match="has no model yet"):
         export(tmp_path / "young", tmp_path / "to")
     with pytest.raises(UserError, match=r"translator has no samples\.json"):
         export(run_dir / "translator", tmp_path / "to")

@@ -31,6 +31,10 @@ def small():
     return models.RecurrentEncoder(5, cell="gru", bidirectional=False)
 
 
+def no_encoder():
+    """The heads read the embedded source itself."""
+
+
 def make_model(heads=None, encoder=recurrent, frames=False, **options):
     source = {"source_features": FEATURES} if frames else {"source_vocabulary_size": SIZE}
     heads = models.ClassificationHead(3) if heads is None else heads
@@ -57,7 +61,7 @@ def softmax(x):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize("encoder", [transformer, hierarchical, recurrent])
+@pytest.mark.parametrize("encoder", [transformer, hierarchical, recurrent, no_encoder])
 def test_a_label_comes_from_the_evidence(encoder):
     """Equations 5 to 7 and 11 of Yang et al. (2016), in NumPy, from the annotations."""
     model = make_model(encoder=encoder)
@@ -66,6 +70,8 @@ def test_a_label_comes_from_the_evidence(encoder):
     kernel, bias, context = map(ops.convert_to_numpy, head.pooling.weights)
     projection, constant = map(ops.convert_to_numpy, head.projection.weights)
     np.testing.assert_array_equal(memory["mask"], IDS != 0)
+    again = models.EncoderModel.from_config(model.get_config())
+    assert type(again.encoder) is type(model.encoder)
     for row, length in enumerate((5, 3, 2)):
         values = memory["values"][row, :length]
         weights = softmax(np.tanh(values @ kernel + bias) @ context)

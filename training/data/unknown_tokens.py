@@ -37,11 +37,11 @@ def report_unknown(name, texts, tokenizers, report):
 
     Args:
         name: str. Name of the split.
-        texts: list of str of each side, source first.
+        texts: list of str of each side, source first; there may be no second one.
         tokenizers: tokenizer of each side.
         report: function that tells the user one line.
     """
-    for side, side_texts, tokenizer in zip(("source", "target"), texts, tokenizers, strict=True):
+    for side, side_texts, tokenizer in zip(("source", "target"), texts, tokenizers, strict=False):
         ids = encode_all(side_texts, tokenizer.encode)
         unknown = ids.flat_values.numpy() == tokenizer.unknown_id
         if not unknown.any():

@@ -1,8 +1,8 @@
 """What may change between two commands for one run directory, and why the rest may not.
 
-May change: the name, the options of the search, `heatmaps`, `steps_per_execution` and
-`jit_compile`, which compute the same; paths, and how files are read, as long as the pairs in them
-are the same (digests tell); `bleu_tokenizer` where BLEU does not choose the best epoch; and
+May change: the name, the options of the search, `heatmaps`, `evidence_texts`, `steps_per_execution`
+and `jit_compile`, which compute the same; paths, and how files are read, as long as the pairs in
+them are the same (digests tell); `bleu_tokenizer` where BLEU does not choose the best epoch; and
 `epochs` may grow. The learning rate then is, from the next step on, what a run of that many epochs
 has there: a cosine rises again and reaches its lowest value at the new end. The same holds where
 other pairs are accepted that make more or fewer steps of an epoch: steps are counted on from those
@@ -20,7 +20,7 @@ from ..data.moved_data import locate
 from .file import differences, read_recipe
 
 READING = ("table_header", "table_delimiter", "table_quotes", "encoding", "same_source")
-FREE = ("name", "heatmaps", "steps_per_execution", "jit_compile")
+FREE = ("name", "heatmaps", "evidence_texts", "steps_per_execution", "jit_compile")
 CHOOSES = "it chooses the best epoch, and those already done were scored with the recorded value"
 REASONS = {
     "epochs": "a run can be made longer, not shorter",

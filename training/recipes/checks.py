@@ -21,7 +21,7 @@ POSITIVE = {
 NOT_NEGATIVE = {
     "data": ("train_size", "validation_size", "test_size", "train_per_label", "tag_column"),
     "fit": ("warmup_steps", "seed"),
-    "score": ("validation_decodes", "heatmaps"),
+    "score": ("validation_decodes", "heatmaps", "evidence_texts"),
 }
 SHARES = {"model": ("dropout", "attention_dropout"), "fit": ("label_smoothing", "average_decay")}
 

@@ -9,9 +9,10 @@ from keras_attention.json_shapes import Optional
 
 from .checks import fits
 from .data_options import EmbeddedData, Tables
+from .labelling import LabellingRecipe
 from .recipe import Recipe
 
-RECIPE_CLASSES = (Recipe,)  # One a task.
+RECIPE_CLASSES = (Recipe, LabellingRecipe)  # One a task.
 
 
 def to_dict(recipe):

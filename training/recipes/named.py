@@ -6,6 +6,9 @@ from keras_attention.decoding.search_options import SearchOptions
 from keras_attention.errors import UserError
 
 from .data_options import EmbeddedData
+from .label_model_options import RecurrentEncoderOptions
+from .labelled_data_options import EmbeddedLabels
+from .labelling import LabellingRecipe, LabelTextOptions
 from .model_options import RecurrentOptions, TransformerOptions
 from .recipe import FitOptions, Recipe, ScoreOptions, TextOptions
 
@@ -101,6 +104,66 @@ def translation():
     )
 
 
+def languages():
+    """Which language a date is written in."""
+    return LabellingRecipe(
+        name="languages",
+        data=EmbeddedLabels(
+            embedded="languages", train_size=20_000, validation_size=1_000, test_size=2_000
+        ),
+        text=LabelTextOptions(source_tokenizer="character", max_source_length=64),
+        model=RecurrentEncoderOptions(encoder_units=64, embedding_dim=64, dropout=0.1),
+        fit=FitOptions(
+            epochs=4,
+            batch_size=128,
+            learning_rate=4e-3,
+            warmup_steps=50,
+            warmup_share=0.1,
+            label_smoothing=0.0,
+            steps_per_execution=10,
+        ),
+    )
+
+
+def date_parts():
+    """Which words of a date are its day, month, year and weekday, and in which language it is."""
+    recipe = languages()
+    data = dataclasses.replace(recipe.data, embedded="languages-and-parts")
+    return dataclasses.replace(recipe, name="date-parts", data=data)
+
+
+def _texts(name):
+    """A recipe for labelled texts that you give."""
+    return LabellingRecipe(
+        name=name,
+        text=LabelTextOptions(source_tokenizer="wordpiece", vocabulary_size=4_000, lowercase=True),
+        model=RecurrentEncoderOptions(encoder_units=192, embedding_dim=192, dropout=0.4),
+        fit=FitOptions(epochs=20, batch_size=64, learning_rate=2e-3, average_decay=0.999),
+    )
+
+
+def slots():
+    """What a sentence asks for, and the values in it, from tagged sentences that you give."""
+    return LabellingRecipe(
+        name="slots",
+        text=LabelTextOptions(source_tokenizer="word", lowercase=True),
+        model=RecurrentEncoderOptions(encoder_units=192, embedding_dim=192, dropout=0.5),
+        fit=FitOptions(
+            epochs=20,
+            batch_size=32,
+            learning_rate=2e-3,
+            label_smoothing=0.0,
+            average_decay=0.999,
+        ),
+    )
+
+
+def entities():
+    """Names of things in texts, from tagged sentences that you give."""
+    text = LabelTextOptions(source_tokenizer="wordpiece", vocabulary_size=8_000)
+    return dataclasses.replace(slots(), name="entities", text=text)
+
+
 RECIPES = {
     "dates": NamedRecipe(
         summary="Dates as people write them in 40 locales, to ISO 8601 (no download)",
@@ -119,6 +182,42 @@ RECIPES = {
         cost="about an hour on 2 CPU cores for 29,000 short sentences (Multi30k)",
         expected="36.4 BLEU on Multi30k en-de, test_2016_flickr (make multi30k)",
         recipe=translation(),
+    ),
+    "languages": NamedRecipe(
+        summary="Which of 40 locales a date is written in (no download)",
+        cost="about 2 minutes on 2 CPU cores",
+        expected="",
+        recipe=languages(),
+    ),
+    "date-parts": NamedRecipe(
+        summary="The same with tags for day, month, year and weekday (no download)",
+        cost="about 4 minutes on 2 CPU cores",
+        expected="",
+        recipe=date_parts(),
+    ),
+    "intents": NamedRecipe(
+        summary="What customers want: your own table of texts with a label each",
+        cost="",
+        expected="",
+        recipe=_texts("intents"),
+    ),
+    "sentiment": NamedRecipe(
+        summary="How texts feel about something: your own table of texts with a label each",
+        cost="",
+        expected="",
+        recipe=_texts("sentiment"),
+    ),
+    "slots": NamedRecipe(
+        summary="What a sentence asks for, and the values in it: your own tagged sentences",
+        cost="",
+        expected="",
+        recipe=slots(),
+    ),
+    "entities": NamedRecipe(
+        summary="Names of things in texts: your own CoNLL files",
+        cost="",
+        expected="",
+        recipe=entities(),
     ),
 }
 

@@ -62,6 +62,18 @@ class Task:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `load_other_splits`.")
 
+    def check_splits(self, splits, recipe, report):
+        """Tells what a user should know of the answers in the data, before anything is learned.
+
+        Args:
+            splits: `Splits`.
+            recipe: instance of `recipe_class`.
+            report: function that tells the user one line.
+
+        Raises:
+            UserError: they cannot be learned, or not be scored.
+        """
+
     def inputs(self, examples):
         """The raw inputs of examples, as the predictor takes them."""
         return examples.sources
@@ -132,6 +144,10 @@ class Task:
         """Loss of a model that gives each answer the same probability."""
         raise NotImplementedError(f"{type(self).__name__} must define `uniform_loss`.")
 
+    def metric(self, recipe, source, target):
+        """Name of the score of validation that selects the best epoch."""
+        return recipe.score.metric
+
     def predictor(self, model, source, target, recipe):
         """What the run saves, and what answers with the options of the recipe."""
         raise NotImplementedError(f"{type(self).__name__} must define `predictor`.")
@@ -165,6 +181,16 @@ class Task:
             raise UserError(f"A {self.name} model searches for nothing: it takes no such options.")
         return predictor, None
 
+    def drawn(self, predictor, examples, options):
+        """Raw inputs whose alignments are drawn after each epoch.
+
+        Args:
+            predictor: as `validation_predictor` made it.
+            examples: those of the validation split that are scored.
+            options: the recipe's options of scores.
+        """
+        return self.inputs(examples)[: options.heatmaps]
+
     def validation_scores(self, predictor, examples, options):
         """Scores after an epoch, quick to compute.
 
@@ -174,7 +200,7 @@ class Task:
             options: the recipe's options of scores.
 
         Returns:
-            Dict of fractions, `options.metric` among them.
+            Dict of fractions, that of `metric` among them.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `validation_scores`.")
 
