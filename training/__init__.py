@@ -19,7 +19,11 @@ from .data.datasets import parallel_text as parallel_text
 from .data.datasets import split_share as split_share
 from .data.datasets import table as table
 from .data.datasets import tfds_translation as tfds_translation
+from .data.encoded_labels import EncodedLabels as EncodedLabels
+from .data.encoded_labels import encode_labelled as encode_labelled
 from .data.labelled import LabelledTexts as LabelledTexts
+from .data.labelled_dates import date_parts as date_parts
+from .data.labelled_dates import languages as languages
 from .data.labelled_files import labelled_table as labelled_table
 from .data.labelled_splits import labelled_splits as labelled_splits
 from .data.labelled_texts import TokenizedTexts as TokenizedTexts

@@ -350,8 +350,11 @@ def recipes_command(options):
         print(json_text(entries, indent=2))
         return
     table = Table("recipe", "what", "cost", "expected score")
-    for name, entry in RECIPES.items():
-        table.add_row(name, entry.summary, entry.cost, entry.expected)
+    for task in dict.fromkeys(entry.recipe.task for entry in RECIPES.values()):
+        table.add_section()
+        for name, entry in RECIPES.items():
+            if entry.recipe.task == task:
+                table.add_row(name, entry.summary, entry.cost, entry.expected)
     make_console().print(table, soft_wrap=False)
 
 

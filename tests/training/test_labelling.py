@@ -119,6 +119,7 @@ def test_a_run_goes_on_and_scores_other_texts(labelled, tmp_path, capsys):
     again = train(longer, folder)
     assert any("Going on after epoch 2 of 3" in line for line in again.lines)
     assert len(again.read("history.json")) == 3
+    capsys.readouterr()
     table = tmp_path / "other.csv"
     label = next(iter(labelled.result["test"]["labels"]))
     table.write_text(f"text,label,tags\n1 2 3,{label},O O O\n4 5,{label},O O\n")
