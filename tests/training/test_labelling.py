@@ -33,7 +33,7 @@ TINY = LabellingRecipe(
     ),
     text=LabelTextOptions(source_tokenizer="character", max_source_length=29),
     model=EncoderOptions(encoder_units=5, embedding_dim=6, dropout=0.1),
-    fit=FitOptions(epochs=2, batch_size=13, learning_rate=1e-2, warmup_steps=3, seed=5),
+    fit=FitOptions(epochs=2, batch_size=49, learning_rate=1e-2, warmup_steps=3, seed=5),
     score=LabelScoreOptions(heatmaps=2, evidence_texts=9),
 )
 EXAMPLES = LabelledTexts(
