@@ -39,7 +39,11 @@ def make_label_model(options, fit, vocabulary_size, target):
         )
     if target.tags is not None:
         heads["tags"] = models.TaggingHead(
-            num_tags=len(target.tags.names), crf=options.crf, words=True, dropout=options.dropout
+            num_tags=len(target.tags.names),
+            crf=options.crf,
+            words=True,
+            dropout=options.dropout,
+            allowed=None if target.tags.scheme == "plain" else target.tags.allowed(),
         )
     return models.EncoderModel(
         encoder,

@@ -1,6 +1,7 @@
 """Head that gives each position of a source a tag."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_attention.decoding.arguments import positive_integer, share
@@ -10,6 +11,7 @@ from keras_attention.models.head import Head
 from keras_attention.ops import crf
 from keras_attention.ops.normalizers import softmax
 from keras_attention.ops.precision import at_least_float32
+from keras_attention.ops.spans import log_softmax
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -35,6 +37,9 @@ class TaggingHead(Head):
         words: bool. Whether a tag is given to the first piece of each word only. `EncoderModel`
             then takes a dict with `words`; the chain of the CRF goes from word to word.
         dropout: float in [0, 1). Fraction of the features of the annotations dropped.
+        allowed: dict of lists of bool, which tags may follow each other in an answer, as
+            `Tags.allowed` returns it: `between` `(num_tags, num_tags)`, `start` and `end`
+            `(num_tags,)`. All rows of tags may be answered if None. It is not trained on.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
@@ -62,12 +67,13 @@ class TaggingHead(Head):
         Segmenting and Labeling Sequence Data".
     """
 
-    def __init__(self, num_tags, crf=False, words=False, dropout=0.0, **kwargs):
+    def __init__(self, num_tags, crf=False, words=False, dropout=0.0, allowed=None, **kwargs):
         super().__init__(**kwargs)
         self.num_tags = positive_integer("num_tags", num_tags)
         self.crf = crf
         self.words = words
         self.dropout = share("dropout", dropout)
+        self.allowed = _checked(allowed, self.num_tags)
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
         self.projection = keras.layers.Dense(
             self.num_tags, dtype=self.dtype_policy, name="projection"
@@ -105,14 +111,18 @@ class TaggingHead(Head):
     def _answer(self, values, mask):
         logits, mask = self._logits_and_mask(values, mask)
         if self.crf:
-            given = logits, self.transitions, mask
-            ids, scores = crf.viterbi(*given)
-            probabilities, log_partition = crf.marginals_and_log_partition(*given)
+            probabilities, log_partition = crf.marginals_and_log_partition(
+                logits, self.transitions, mask
+            )
+        else:
+            probabilities, log_partition = softmax(logits), 0.0
+        if self.crf or self.allowed is not None:
+            emissions = logits if self.crf else log_softmax(logits)
+            ids, scores = crf.viterbi(emissions, self._transitions(), mask)
             of_ids = ops.equal(ids[..., None], ops.arange(self.num_tags, dtype="int32"))
             tag_scores = ops.sum(ops.where(of_ids, probabilities, 0.0), axis=-1)
             scores = scores - log_partition
         else:
-            probabilities = softmax(logits)
             tag_scores, ids = (x[..., 0] for x in ops.top_k(probabilities, 1))
             scores = ops.sum(ops.where(mask, ops.log(tag_scores), 0.0), axis=1)
             ids = ops.where(mask, ops.cast(ids, "int32"), -1)
@@ -134,6 +144,18 @@ class TaggingHead(Head):
         """
         return None if self.crf else previous_mask
 
+    def _transitions(self):
+        """Scores of the transitions in an answer: those that are not allowed are out of reach."""
+        if self.allowed is None:
+            return self.transitions
+        allowed = [np.array(self.allowed[name], bool) for name in crf.Transitions._fields]
+        if not self.crf:
+            return crf.Transitions(*(np.where(x, 0, crf.LOWEST).astype("float32") for x in allowed))
+        pairs = zip(allowed, self.transitions, strict=True)
+        return crf.Transitions(
+            *(ops.where(x, scores, ops.full_like(scores, crf.LOWEST)) for x, scores in pairs)
+        )
+
     def compute_output_shape(self, values_shape):
         batch, length, _ = values_shape
         if not self.crf:
@@ -151,4 +173,19 @@ class TaggingHead(Head):
             "crf": self.crf,
             "words": self.words,
             "dropout": self.dropout,
+            "allowed": self.allowed,
         }
+
+
+def _checked(allowed, num_tags):
+    """`allowed` as plain lists, which a config can hold."""
+    if allowed is None:
+        return None
+    shapes = {"between": (num_tags, num_tags), "start": (num_tags,), "end": (num_tags,)}
+    found = isinstance(allowed, dict) and {name: np.shape(x) for name, x in allowed.items()}
+    if found != shapes:
+        raise ValueError(
+            f"Expected `allowed` to be a dict of bools of the shapes {shapes}. Received: "
+            f"{found or allowed!r}"
+        )
+    return {name: np.asarray(allowed[name], bool).tolist() for name in shapes}

@@ -244,3 +244,15 @@ def test_labels_and_tags_at_once(tmp_path):
     assert strings_of(both.tokens(padded)["tags"]) == [["O", "B-song"], ["O", ""]]
     only = codecs.LabelsAndTags.train(SimpleNamespace(labels=["a"], tags=None))
     assert only.tags is None and only.lengths({"labels": tf.constant([0, 0])}).shape == (2,)
+
+
+@pytest.mark.parametrize("scheme", ["bio", "bilou", "plain"])
+def test_allowed_rows_are_those_that_need_no_repair(scheme):
+    kinds = ["N", "V"] if scheme == "plain" else ["B-a", "B-b"]
+    tags = codecs.Tags.train([kinds], scheme=scheme)
+    allowed = tags.allowed()
+    for places in itertools.product(range(len(tags.names)), repeat=3):
+        row = [tags.names[place] for place in places]
+        fits = allowed["start"][places[0]] and allowed["end"][places[-1]]
+        fits &= all(allowed["between"][one][two] for one, two in itertools.pairwise(places))
+        assert fits == (tags.repaired(row) == row), row

@@ -17,14 +17,22 @@ LABELS = np.array([[2, -1, 0, 1, -1], [1, 2, -1, -1, -1], [-1] * 5])
 INPUTS = {"source": IDS, "words": WORDS}
 
 
-def make_model(crf=True, words=True, encoder=None):
-    head = models.TaggingHead(TAGS, crf=crf, words=words)
+def make_model(crf=True, words=True, encoder=None, allowed=None):
+    head = models.TaggingHead(TAGS, crf=crf, words=words, allowed=allowed)
     encoder = encoder or models.RecurrentEncoder(4, cell="gru", bidirectional=False)
     model = models.EncoderModel(encoder, head, source_vocabulary_size=SIZE, embedding_dim=6)
     rng = np.random.default_rng(2)
     for weight in model.trainable_weights:
         weight.assign(rng.normal(size=weight.shape))
     return model
+
+
+# Tag 1 begins a span, 2 goes on with one, 0 is outside.
+ALLOWED = {
+    "between": [[True, True, False], [True, True, True], [True, True, True]],
+    "start": [True, True, False],
+    "end": [True, True, True],
+}
 
 
 def to_numpy(tree):
@@ -172,3 +180,29 @@ def test_words_are_asked_for():
         model.answer(IDS)
     with pytest.raises(ValueError, match=r"`words` to broadcast to \(3, 5\)"):
         model.answer({"source": IDS, "words": WORDS[:, :4]})
+
+
+@pytest.mark.parametrize("is_crf", [False, True])
+def test_an_answer_is_the_best_of_the_rows_that_are_allowed(is_crf):
+    free, model = make_model(is_crf), make_model(is_crf, allowed=ALLOWED)
+    free.heads["answer"].projection.bias.assign([0.0, 0.0, 2.0])  # Most rows begin with tag 2.
+    model.set_weights(free.get_weights())
+    head, memory = model.heads["answer"], to_numpy(model.encode(IDS))
+    kernel, bias = map(ops.convert_to_numpy, head.projection.weights)
+    weights = [*map(ops.convert_to_numpy, head.transitions)] if is_crf else []
+    answer, unlimited = to_numpy(model.answer(INPUTS)), to_numpy(free.answer(INPUTS))
+    for row in range(2):
+        rows, scores = every_row(memory["values"][row, WORDS[row]] @ kernel + bias, *weights)
+        fits = [
+            ALLOWED["start"][tags[0]]
+            and all(ALLOWED["between"][one][two] for one, two in itertools.pairwise(tags))
+            for tags in rows
+        ]
+        best = np.where(fits, scores, -np.inf).argmax()
+        np.testing.assert_array_equal(answer["ids"][row, WORDS[row]], rows[best])
+        np.testing.assert_allclose(answer["scores"][row], scores[best], atol=1e-4)
+    assert (unlimited["ids"] != answer["ids"]).any()  # The limit says something here.
+    again = models.TaggingHead.from_config(head.get_config())
+    assert again.allowed == ALLOWED
+    with pytest.raises(ValueError, match="Expected `allowed` to be a dict of bools"):
+        models.TaggingHead(TAGS, allowed={"between": [[True]]})
