@@ -378,5 +378,11 @@ def print_evaluation(task, result, console, as_json):
     for name, row in zip(splits, rows, strict=True):
         table.add_row(name, *row.values())
     console.print(table)
+    if details := task.details(result[splits[-1]]):
+        title = f"The worst of {splits[-1]}" if len(details) > 1 else splits[-1]
+        more = Table(*details[0], title=title)
+        for row in details:
+            more.add_row(*row.values())
+        console.print(more)
     if footnote := task.footnote(result[splits[-1]]):
         console.print(footnote)

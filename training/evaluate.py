@@ -136,3 +136,4 @@ def write_evaluation(run_dir, task, result, test):
     """
     write_json(run_dir / "evaluation.json", result)
     write_json(run_dir / "samples.json", task.samples(test))
+    task.draw_scores(run_dir, result)

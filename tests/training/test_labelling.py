@@ -107,6 +107,7 @@ def test_scores_are_those_of_the_answers(labelled):
     assert scores["tag_accuracy"] == pytest.approx((sum(flat) + outside) / tags)
     assert set(scores["evidence"]) >= {"beats_random", "report", "comprehensiveness"}
     assert labelled.read("samples.json")["texts"] == test.texts
+    assert (labelled.folder / "confusion-test.png").read_bytes()[1:4] == b"PNG"
     assert labelled.read("evaluation.json") == json.loads(json.dumps(labelled.result))
 
 

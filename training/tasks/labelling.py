@@ -16,6 +16,7 @@ from ..label_build import make_codecs, make_label_model
 from ..label_scores import score_labels, score_tags, sentence_accuracy
 from ..recipes.labelling import LabellingRecipe
 from ..rejection import rejection
+from ..score_reports import label_rows, write_score_pictures
 from .task import Task
 
 SAMPLES = 64
@@ -151,6 +152,15 @@ class Labelling(Task):
             "too long": f"{scores['too_long']:,} ({scores['too_long_share']:.1%})",
             **{column: f"{scores[name]:.2%}" for column, name in COLUMNS.items() if name in scores},
         }
+
+    def details(self, scores):
+        rows = label_rows(scores["labels"]) if "labels" in scores else []
+        return rows or label_rows(scores["tags"]["kinds"])
+
+    def draw_scores(self, run_dir, result):
+        for split, scores in result.items():
+            if "labels" in scores:
+                write_score_pictures(run_dir, split, scores)
 
     def footnote(self, scores):
         return scores["evidence"]["report"] if "evidence" in scores else ""

@@ -228,6 +228,25 @@ class Task:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `table`.")
 
+    def details(self, scores):
+        """The scores of single labels, or whatever else a second table shows.
+
+        Args:
+            scores: dict, as `score` returned it.
+
+        Returns:
+            List of dicts of str by the name of the column; empty for no table.
+        """
+        return []
+
+    def draw_scores(self, run_dir, result):
+        """Writes pictures of the scores into a run directory, if there are any.
+
+        Args:
+            run_dir: path.
+            result: dict of scores by split, as `evaluation.json` holds it.
+        """
+
     def footnote(self, scores):
         """What stands below the table, such as how a score was computed; empty for nothing."""
         return ""
