@@ -68,7 +68,7 @@ def train_and_evaluate(recipe, run_dir, report=print, accept_changed_data=False,
         record_digests(run_dir, found)
         fit(recipe, run_dir, splits, (source, target), batches, report)
         if (run_dir / task.folder).exists():
-            keep_options(run_dir / task.folder, recipe)
+            keep_options(run_dir / task.folder, recipe, splits, report)
         result = score_run(run_dir, recipe, splits, report)
         with reported_failure(run_dir, report):
             write_evaluation(run_dir, task, result, splits.test)
@@ -84,11 +84,18 @@ def check_backend():
         )
 
 
-def keep_options(folder, recipe):
-    """Gives the saved model what the recipe says now, if an earlier command asked for another."""
+def keep_options(folder, recipe, splits, report):
+    """Gives the saved model what the recipe says now, and what is fitted at the end.
+
+    Args:
+        folder: path of the predictor.
+        recipe: the recipe of the run.
+        splits: `Splits`.
+        report: function that tells the user one line.
+    """
     task = task_of(recipe)
     predictor, is_other = task.with_options(task.predictor_class.load(folder), recipe)
-    if is_other:
+    if task.finish(predictor, splits, recipe, report) or is_other:
         predictor.save(folder)
 
 

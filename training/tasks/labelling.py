@@ -3,8 +3,11 @@
 import math
 import time
 
+import numpy as np
+
 from keras_attention.analysis.erasure import erasure
 from keras_attention.errors import UserError
+from keras_attention.models import ClassificationHead
 from keras_attention.predictors import Labeller
 
 from ..data.encoded_labels import encode_labelled
@@ -20,6 +23,7 @@ from ..score_reports import label_rows, write_score_pictures
 from .task import Task
 
 SAMPLES = 64
+TINY = 1e-30  # Added to probabilities, which may be 0.
 # What a table shows of the scores, by the name of its column.
 COLUMNS = {
     "accuracy": "accuracy",
@@ -111,6 +115,21 @@ class Labelling(Task):
         limit = recipe.text.max_source_length
         return Labeller(model, source, target, max_source_length=limit, batch_size=256)
 
+    def finish(self, predictor, splits, recipe, report):
+        if predictor.target.labels is None:
+            return False
+        answers = Answers(predictor, splits.validation)
+        head = next(
+            head for head in predictor.model.heads.values() if isinstance(head, ClassificationHead)
+        )
+        before = float(head.temperature)
+        # Logits but for a constant, which no softmax sees.
+        logits = before * np.log([row.result.probabilities for row in answers.found] + TINY)
+        labels = [splits.validation.labels[place] for place in answers.places]
+        temperature = head.calibrate(logits, predictor.target.labels.encode(labels).numpy())
+        report(f"The logits of labels are divided by {temperature:.3f}, fitted on validation.")
+        return abs(temperature - before) > 1e-6
+
     def drawn(self, predictor, examples, options):
         if predictor.target.labels is None:  # Tags have no alignment.
             return []
@@ -180,6 +199,7 @@ class Answers:
     def __init__(self, predictor, examples):
         self.examples = examples
         places = short_enough(examples, predictor.source, predictor.max_source_length)
+        self.places = places
         self.too_long = len(examples) - len(places)
         self.found = predictor.find([examples.texts[place] for place in places])
         self.labels = self.tags = self.probabilities = None

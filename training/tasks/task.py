@@ -156,6 +156,20 @@ class Task:
         """What answers after each epoch: `predictor`, or one of the same model that is quicker."""
         return predictor
 
+    def finish(self, predictor, splits, recipe, report):
+        """Fits to validation what is not fitted by training, in the saved predictor.
+
+        Args:
+            predictor: instance of `predictor_class`, the best of the run, as it was saved.
+            splits: `Splits`.
+            recipe: instance of `recipe_class`.
+            report: function that tells the user one line.
+
+        Returns:
+            bool. Whether the predictor changed.
+        """
+        return False
+
     def with_options(self, predictor, recipe):
         """`predictor` with those options of the recipe that may change after training.
 
