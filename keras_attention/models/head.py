@@ -76,6 +76,7 @@ class Head(CheckedCall, keras.layers.Layer):
         return None
 
 
+@keras.saving.register_keras_serializable("keras_attention")
 class PooledHead(Head):
     """Base class of heads that read a source as one vector, pooled by attention.
 

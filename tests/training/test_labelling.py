@@ -74,6 +74,10 @@ def test_what_a_run_leaves(labelled):
     assert len(history) == 2
     assert {"val_accuracy", "val_span_f1", "val_sentence_accuracy"} <= set(history[0])
     assert any("labels, from" in line for line in labelled.lines)
+    heads = Predictor.load(labelled.folder).model.heads
+    assert f"divided by {float(heads['labels'].temperature):.3f}, fitted" in " ".join(
+        labelled.lines
+    )
     images = tf.io.gfile.glob(str(labelled.folder / "logs" / "validation" / "*"))
     assert images
 

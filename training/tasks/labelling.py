@@ -124,7 +124,8 @@ class Labelling(Task):
         )
         before = float(head.temperature)
         # Logits but for a constant, which no softmax sees.
-        logits = before * np.log([row.result.probabilities for row in answers.found] + TINY)
+        probabilities = np.stack([row.result.probabilities for row in answers.found])
+        logits = before * np.log(probabilities + TINY)
         labels = [splits.validation.labels[place] for place in answers.places]
         temperature = head.calibrate(logits, predictor.target.labels.encode(labels).numpy())
         report(f"The logits of labels are divided by {temperature:.3f}, fitted on validation.")
