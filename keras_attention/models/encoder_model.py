@@ -83,18 +83,17 @@ class EncoderModel(SequenceModel):
             source_vocabulary_size, embedding_dim, source_features, dtype
         )
         dropout_layer = keras.layers.Dropout(share("dropout", dropout), dtype=dtype, name="dropout")
-        # No layer may be an attribute of a Torch module before it is made; in a list they may.
-        self._listed = [embedding, encoder, dropout_layer, dict(named)]
-        source, inputs = source_input(source_features), None
+        source, words = source_input(source_features), None
+        inputs = source
         if any(head.words for head in named.values()):
-            inputs = {"source": source, "words": keras.Input((None,), dtype="bool", name="words")}
-        memory = _encode(*self._listed[:3], source, real_positions(source, pad_id=pad_id))
-        words = None if inputs is None else inputs["words"]
-        outputs = _each(named, lambda head, *given: head(given[0], mask=given[1]), memory, words)
+            words = keras.Input((None,), dtype="bool", name="words")
+            inputs = {"source": source, "words": words}
+        mask = real_positions(source, pad_id=pad_id)
+        memory = _encode(embedding, encoder, dropout_layer, source, mask)
+        outputs = _each(named, _output, memory, words)
         if not isinstance(heads, dict):
             outputs = outputs[ONLY_HEAD]
-        super().__init__(inputs=source if inputs is None else inputs, outputs=outputs, **kwargs)
-        del self._listed
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.dtype_policy = dtype  # `compile` scales the loss where it is mixed_float16.
         self.source_embedding = embedding
         self.encoder = encoder
@@ -274,6 +273,10 @@ def _each(heads, function, memory, words):
         name: function(head, memory["values"], of_words if head.words else mask)
         for name, head in heads.items()
     }
+
+
+def _output(head, values, mask):
+    return head(values, mask=mask)
 
 
 def _check_heads(heads):
