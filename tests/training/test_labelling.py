@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,6 +24,7 @@ from keras_attention.training import (
     make_batches,
 )
 from keras_attention.training.data.encoded_labels import encode_labelled
+from keras_attention.training.label_build import make_label_model
 from keras_attention.training.recipes.file import from_dict, read_recipe, to_dict
 from keras_attention.training.tasks import TASKS, task_of
 
@@ -61,6 +63,19 @@ def test_batches_have_a_tag_at_the_first_token_of_each_word():
     assert answers["tags"][row].numpy().tolist() == [0, -1, 1, -1, -1]  # "a", space, "b", "b", end
     assert answers["labels"][row].numpy() == 0
     assert answers["tags"][1 - row].numpy().tolist() == [1, -1, -1, -1, -1]
+
+
+@pytest.mark.parametrize("model", ["recurrent", "embeddings", "transformer-tiny"])
+def test_what_tags_read_is_dropped_once(model):
+    options, target = EncoderOptions(model=model, dropout=0.5), codecs.LabelsAndTags.train(EXAMPLES)
+    ids = np.random.default_rng(0).integers(4, 20, (8, 50))
+    keras.utils.set_random_seed(0)
+    built = make_label_model(options, FitOptions(), 20, target)
+    values = built.encode(ids, training=True)["values"]
+    dropped = np.mean(keras.ops.convert_to_numpy(values) == 0)
+    assert dropped == pytest.approx(0.5, abs=0.02)  # 51,200 features or more: 9 deviations
+    outputs = [built.heads["tags"](values, training=training) for training in (True, False)]
+    np.testing.assert_array_equal(*outputs)
 
 
 def test_what_a_run_leaves(labelled):
