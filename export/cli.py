@@ -1,4 +1,4 @@
-"""`keras-attention export`, `verify`, `predict`, `translate` and `score`."""
+"""`keras-attention export`, `verify`, `predict`, `watch`, `translate` and `score`."""
 
 import dataclasses
 import math
@@ -21,6 +21,9 @@ from .lines import LINES_AT_A_TIME, batches_of_lines, readable, standard_input, 
 from .predict import PredictArguments as PredictArguments
 from .predict import predict_command as predict_command
 from .predict import predict_options as predict_options
+from .watch import WatchArguments as WatchArguments
+from .watch import watch_command as watch_command
+from .watch import watch_options as watch_options
 
 EXPLAINED = ("text", "score", "source_tokens", "target_tokens", "alignment", "token_scores")
 FORMAT_NAMES = {"saved_model": "SavedModel", "onnx": "ONNX"}

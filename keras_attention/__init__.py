@@ -12,6 +12,7 @@ except ModuleNotFoundError as error:  # Keras imports its backend, TensorFlow if
 
 from keras_attention import analysis as analysis
 from keras_attention import decoding as decoding
+from keras_attention import display as display
 from keras_attention import layers as layers
 from keras_attention import losses as losses
 from keras_attention import metrics as metrics
@@ -24,6 +25,7 @@ from keras_attention.predictors import Labeller as Labeller
 from keras_attention.predictors import Labelling as Labelling
 from keras_attention.predictors import Predictor as Predictor
 from keras_attention.predictors import Translator as Translator
+from keras_attention.share_monitor import ShareMonitor as ShareMonitor
 from keras_attention.spans import Span as Span
 from keras_attention.translations import Explanation as Explanation
 from keras_attention.translations import Hypothesis as Hypothesis

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": ("training", "train a recipe in a run directory, or resume a run"),
     "evaluate": ("training", "score a run on its validation and test pairs"),
     "predict": ("export", "answer texts with a run or a bundle, and show the evidence"),
+    "watch": ("export", "label a stream of JSON lines, and tell when shares of labels shift"),
     "translate": ("export", "translate texts with a run or a bundle"),
     "score": ("export", "score given translations with a run"),
     "export": ("export", "export a run as a bundle of files to serve"),

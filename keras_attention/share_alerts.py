@@ -5,6 +5,8 @@ import re
 
 from keras_attention.errors import UserError
 
+SMOOTHING = 0.01  # Weight of the newest text in the share of a label.
+BASELINE = 500  # Texts that the expected shares are estimated from.
 ANY = "*"
 # Deviations that end an alert, as a fraction of those that begin it.
 _ENDS_BELOW = 0.5

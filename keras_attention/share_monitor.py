@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SMOOTHING = 0.01
-BASELINE = 500
+from keras_attention.share_alerts import BASELINE, SMOOTHING
 
 
 class LabelShare(NamedTuple):
