@@ -20,6 +20,17 @@ def labelling_record(labelling):
         may have several; `score`; `probabilities`, a dict of float by label; and `evidence`, a list
         with `begin`, `end`, `text` and `weight` of each word. If there are tags: `tags`, one a
         word, and `spans`, a list with `kind`, `text`, `begin`, `end` and `score`.
+
+    Example:
+
+    >>> labelling = keras_attention.Labelling(
+    ...     text="praise", score=0.75, ids=np.array([0]), input="fine film",
+    ...     source_tokens=["fine", "film", "</s>"], target_tokens=["praise"],
+    ...     offsets=np.array([[0, 4], [5, 9], [9, 9]]),
+    ...     alignment=np.array([[0.75, 0.125, 0.125]]),
+    ...     probabilities={"praise": 0.75, "blame": 0.25})
+    >>> labelling_record(labelling)["evidence"][0]
+    {'begin': 0, 'end': 4, 'text': 'fine', 'weight': 0.75}
     """
     record = {"source": labelling.input}
     if labelling.probabilities:

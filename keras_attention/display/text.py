@@ -64,6 +64,19 @@ def labelling_text(labelling, color=True, max_width=80, source=True):
 
     Returns:
         `rich.text.Text`.
+
+    Example:
+
+    >>> labelling = keras_attention.Labelling(
+    ...     text="praise", score=0.75, ids=np.array([0]), input="fine film",
+    ...     source_tokens=["fine", "film", "</s>"], target_tokens=["praise"],
+    ...     offsets=np.array([[0, 4], [5, 9], [9, 9]]),
+    ...     alignment=np.array([[0.75, 0.125, 0.125]]),
+    ...     probabilities={"praise": 0.75, "blame": 0.25})
+    >>> print(labelling_text(labelling, color=False))
+    praise  0.75  (blame 0.25)
+    fine film
+    ████ ░░░░
     """
     from rich.text import Text  # Belongs to the extras, which a user of the layers may lack.
 
