@@ -45,7 +45,8 @@ def print_labelling(labelling, console, source=True):
     """
     has_colors = console.color_system is not None and not console.no_color
     text = labelling_text(labelling, has_colors, console.width, source)
-    console.print(text, soft_wrap=True)
+    # Without colors nothing but the shades says where the evidence is: in ASCII, if need be.
+    console.print(text if has_colors else drawing(text.plain), soft_wrap=True, markup=False)
 
 
 def labelling_text(labelling, color=True, max_width=80, source=True):
@@ -142,7 +143,7 @@ def _line(Text, words, spans, color):
         column += word.width
     rows = [row]
     if not color and shades.strip():
-        rows.append(Text(drawing(shades).rstrip()))
+        rows.append(Text(shades.rstrip()))
     return [*rows, *(Text(mark, _SPAN_STYLE if color else "") for mark in _marks(spans, columns))]
 
 
