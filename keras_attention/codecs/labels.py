@@ -8,6 +8,7 @@ from keras_attention.codecs.codec import Codec
 from keras_attention.codecs.names import Names, check_names
 from keras_attention.errors import UserError
 from keras_attention.text.inputs import as_strings
+from keras_attention.text.words import SPACE
 
 
 class Labels(Codec):
@@ -98,12 +99,13 @@ class Labels(Codec):
         """
         raw = as_strings(raw)
         if not self.several:
-            return self._table.ids(tf.strings.strip(raw))
+            return self._table.ids(_stripped(raw))
         labels = tf.strings.split(raw, self.separator)
-        labels = labels.with_values(tf.strings.strip(labels.values))
+        labels = labels.with_values(_stripped(labels.values))
         labels = tf.ragged.boolean_mask(labels, labels != "")
         ids = labels.with_values(self._table.ids(labels.values))
-        return tf.reduce_max(tf.one_hot(ids.to_tensor(-1), len(self.names), dtype=tf.int32), axis=1)
+        chosen = tf.one_hot(ids.to_tensor(-1), len(self.names), dtype=tf.int32)
+        return tf.maximum(tf.reduce_max(chosen, axis=1), 0)  # The maximum of nothing is below 0.
 
     def decode(self, encoded):
         """Turn ids into labels.
@@ -152,6 +154,11 @@ class Labels(Codec):
     def get_config(self):
         """The arguments of the constructor as JSON values."""
         return {"names": self.names, "several": self.several}
+
+
+def _stripped(labels):
+    """Labels without the white space around them, as `str.strip` has it; also of Unicode."""
+    return tf.strings.regex_replace(labels, f"^{SPACE}+|{SPACE}+$", "")
 
 
 def _in_order(label):

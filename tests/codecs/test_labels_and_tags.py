@@ -33,6 +33,17 @@ def test_labels_have_their_places_as_ids():
         in_a_graph(tf.constant(["refunds"]))
 
 
+def test_white_space_around_a_label_does_not_count():
+    spaces = [char for char in map(chr, range(0x110000)) if char.isspace()]
+    assert "\u00a0" in spaces and len(spaces) > 20
+    raw = [f"{space}card{space * 2}lost{space}" for space in spaces]
+    labels = codecs.Labels.train(raw)
+    assert labels.names == [f"card{space * 2}lost" for space in spaces]
+    assert labels.encode(raw).numpy().tolist() == list(range(len(raw)))
+    several = codecs.Labels(["a", "b"], several=True)
+    assert several.encode(["\u00a0b\u00a0,a\u3000"]).numpy().tolist() == [[1, 1]]
+
+
 def test_labels_that_are_numbers_are_in_their_order():
     assert codecs.Labels.train(["10", "9", "-1.5", "nan"]).names == ["-1.5", "9", "10", "nan"]
 
@@ -42,6 +53,8 @@ def test_several_labels_of_a_text():
     assert labels.names == ["a", "b", "c c"]
     rows = labels.encode(["c c,a", "", "b, b"])
     assert rows.dtype == tf.int32 and rows.numpy().tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+    assert labels.encode([""]).numpy().tolist() == [[0, 0, 0]]
+    assert labels.encode([]).shape == (0, 3)
     every = np.array(list(itertools.product([False, True], repeat=3)))
     wanted = [", ".join(np.array(labels.names)[row]) for row in every]
     assert strings_of(labels.decode(every)) == wanted
