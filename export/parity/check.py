@@ -8,7 +8,7 @@ from keras_attention import codecs
 
 from ..errors import ParityError
 from ..layout import ONNX, ONNX_INT8, SAVED_MODEL, codec_folders
-from ..signatures import TAGS, TASKS
+from ..signatures import TAG_IDS, TAGS, TASKS
 from . import processes
 from .batches import stacked
 from .comparison import Comparison, same_shape
@@ -52,17 +52,22 @@ def agreement(bundle, manifest, answers, batch_sizes=BATCH_SIZES):
 
     Returns:
         A dict: the number of `sentences`, the `batch_sizes`, `same_text`, the number of sentences
-        with the text of the trained model at every batch size, and the largest
-        `max_score_difference` of these.
+        with the answer of the trained model at every batch size (text, or label, and all tags), and
+        the largest `max_score_difference` of these.
 
     Raises:
         ParityError: the file cannot be run.
     """
     task = TASKS[manifest["task"]]
     found = run_onnx(task, bundle, ONNX_INT8, answers, batch_sizes)
-    endpoint, output = task.answer
-    expected = answers.outputs[endpoint][output]
-    equal = [_equal(outputs[endpoint][output], expected) for outputs in found.values()]
+    compared = [task.answer]
+    if TAG_IDS in task.endpoints[task.arrays].outputs:  # The answer may be the label alone.
+        compared.append((task.arrays, TAG_IDS))
+    equal = [
+        _equal(outputs[endpoint][output], answers.outputs[endpoint][output])
+        for outputs in found.values()
+        for endpoint, output in compared
+    ]
     same = np.all(equal, axis=0)
     wanted = _best(task, answers.outputs, task.encoded_score)[same].astype("float64")
     differences = [

@@ -106,6 +106,22 @@ def test_a_sentence_counts_that_is_the_same_at_every_batch_size(monkeypatch):
     }
 
 
+def test_an_answer_of_label_and_tags_is_the_same_if_both_are(monkeypatch):
+
+    def outputs(labels, *tags):
+        found = {"tag_ids": np.array(tags, "int32"), "scores": np.full(3, -1, "float32")}
+        return {"serving_default": {"label": np.array(list(labels))}, "read": found}
+
+    expected = outputs("abc", [0, 1, 0], [0, 0, 0], [2, 0, 0])
+    found = {16: outputs("abx", [0, 1, 0], [1, 0, 0], [2, 0, 0])}
+    monkeypatch.setattr(check, "run_onnx", lambda *arguments: found)
+    answers = Answers({"read": {"source_ids": np.full((3, 3), 4, "int32")}}, expected)
+    manifest = {"task": "labelling-and-tagging"}
+    assert check.agreement("bundle", manifest, answers, [16])["same_text"] == 1
+    answers.outputs["serving_default"]["label"][2] = "x"
+    assert check.agreement("bundle", manifest, answers, [16])["same_text"] == 2
+
+
 @pytest.mark.usefixtures("parity_here")
 def test_verify_asks_it_again(transformer, capsys):
     assert main(["verify", str(transformer.bundle), "--json"]) == 0
