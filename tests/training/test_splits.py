@@ -7,6 +7,7 @@ import pytest
 from keras_attention.errors import UserError
 from keras_attention.training import DataOptions, load_splits, recipes
 from keras_attention.training.data.data_paths import absolute
+from keras_attention.training.data.splits import other_splits
 
 
 @pytest.fixture
@@ -84,3 +85,24 @@ def test_a_selector_that_was_put_in_place_of_none(write):
     assert len(load_splits(named, 0, lambda line: None).train) == 1
     with pytest.raises(UserError, match="Exactly one of .* Received: none"):
         load_splits(options, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"test_conll": "f"}, "--test-conll is for data of another task. Received: f"),
+        ({"embedded": "languages"}, "--embedded must be one of dates. Received: languages"),
+        ({"test_table": "f", "tags_column": "3"}, "--tags-column is for data of another task"),
+    ],
+)
+def test_data_of_another_task_is_refused(changes, reason):
+    with pytest.raises(UserError, match=reason):
+        other_splits(DataOptions(embedded="dates"), changes, seed=0)
+
+
+def test_an_option_of_another_task_that_says_nothing(write):
+    sides = {"test_source": "a\n", "test_target": "b\n"}
+    changes = {name: write(name, text) for name, text in sides.items()}
+    recipe = DataOptions(embedded="dates")
+    splits = other_splits(recipe, {**changes, "test_conll": ""}, seed=0, report=print)
+    assert (splits.test.sources, splits.test.targets) == (["a"], ["b"])

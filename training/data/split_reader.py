@@ -70,8 +70,10 @@ class SplitReader:
             `Splits`, with None for what is not named.
 
         Raises:
-            UserError: as `load`; or validation and test are of two kinds of data.
+            UserError: as `load`; or validation and test are of two kinds of data, or an option is
+                of another kind or task.
         """
+        changes = self.kinds.of_task(changes)
         if any(name in changes for name in self.kinds.selectors):  # In place of the recipe's own.
             nothing = dict.fromkeys(self.kinds.selectors, "")
             changed = self.kinds.changed(options, **{**nothing, **changes})
@@ -93,7 +95,8 @@ class SplitReader:
         own = vars(options) if isinstance(options, family) else {}
         paths = {f"{split}_{side}" for _, side in self.kinds.files for split in SPLITS}
         kept = {name: value for name, value in own.items() if name not in paths}
-        splits = self.readers[family](family(**{**kept, **changes}), seed, report, several)
+        changed = self.kinds.make(**{**kept, **changes})
+        splits = self.readers[family](changed, seed, report, several)
         sizes = [changes.get(f"{split}_size", 0) for split in SPLITS]
         rows = zip(splits, sizes, strict=True)
         return Splits(*(examples and first(examples, size) for examples, size in rows))

@@ -6,6 +6,7 @@ from keras_attention.errors import UserError
 
 from ..recipes.checks import check_selectors
 from ..recipes.data_options import (
+    PAIRS,
     SELECTORS,
     DataOptions,
     EmbeddedData,
@@ -87,8 +88,9 @@ def other_splits(options, changes, seed, report=print):
         `Splits`, with None for what is not named.
 
     Raises:
-        UserError: as `load_splits`.
+        UserError: as `load_splits`; or an option is of the data of another task.
     """
+    changes = PAIRS.of_task(changes)
     if any(name in changes for name in SELECTORS):  # In place of the recipe's own.
         nothing = dict.fromkeys([*SELECTORS, "train_target"], "")
         return load_splits(changed_data(options, **{**nothing, **changes}), seed, report)

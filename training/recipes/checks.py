@@ -85,10 +85,20 @@ def check_choices(recipe):
     """
     for group in filter(dataclasses.is_dataclass, vars(recipe).values()):
         for field in dataclasses.fields(group):
-            value, choices = getattr(group, field.name), get_args(field.type)
-            if choices and type(None) not in choices and value not in choices:
-                names = ", ".join(str(choice) for choice in choices if choice != "")
-                raise UserError(f"{_flag(field.name)} must be one of {names}. Received: {value}")
+            check_choice(field, getattr(group, field.name))
+
+
+def check_choice(field, value):
+    """Raises `UserError` for a value that is none of those that an option can have.
+
+    Args:
+        field: `dataclasses.Field` of the option.
+        value: what the option is to be.
+    """
+    choices = get_args(field.type)
+    if choices and type(None) not in choices and value not in choices:
+        names = ", ".join(str(choice) for choice in choices if choice != "")
+        raise UserError(f"{_flag(field.name)} must be one of {names}. Received: {value}")
 
 
 def fits(kind, value):
@@ -139,6 +149,16 @@ def refuse_data_option(family, name, value):
     """
     what = family.__doc__.partition(".")[0].partition(":")[0].lower()
     raise UserError(f"{_flag(name)} does not fit this data ({what}). Received: {value}")
+
+
+def refuse_task_option(name, value):
+    """Raises `UserError` for an option of the data of another task.
+
+    Args:
+        name: str. Name of the option.
+        value: what the option was to be.
+    """
+    raise UserError(f"{_flag(name)} is for data of another task. Received: {value}")
 
 
 def check_selectors(selectors, named, at_least=1):

@@ -3,7 +3,14 @@
 import dataclasses
 from typing import get_args
 
-from .checks import check_selectors, foreign_options, refuse_data_option, refuse_model_option
+from .checks import (
+    check_choice,
+    check_selectors,
+    foreign_options,
+    refuse_data_option,
+    refuse_model_option,
+    refuse_task_option,
+)
 
 
 class DataKinds:
@@ -52,6 +59,23 @@ class DataKinds:
             if name in foreign and value not in ("", foreign[name].default):
                 refuse_data_option(family, name, value)
         return family(**{name: value for name, value in options.items() if name not in foreign})
+
+    def of_task(self, changes):
+        """Those options that a kind of data of this task has, out of those of all tasks.
+
+        Args:
+            changes: dict of options.
+
+        Raises:
+            UserError: another option says something, or a value is none that an option can have.
+        """
+        fields = {field.name: field for one in self.families for field in dataclasses.fields(one)}
+        for name, value in changes.items():
+            if name in fields:
+                check_choice(fields[name], value)
+            elif value != "":
+                refuse_task_option(name, value)
+        return {name: value for name, value in changes.items() if name in fields}
 
     def changed(self, options, **changes):
         """Options of the data with some of them changed; of another kind if a selector says so.
