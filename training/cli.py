@@ -55,10 +55,10 @@ class TrainArguments:
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateArguments:
-    """Scores the best model of a run on its validation and test pairs.
+    """Scores the best model of a run on its validation and test data.
 
     With another search, BLEU tokenizer or data than the run recorded, the scores are printed but
-    not recorded. Data options select other pairs; files or tables given for validation or test
+    not recorded. Data options select other data; files or tables given for validation or test
     alone are scored alone.
     """
 
@@ -288,7 +288,7 @@ def train_help(recipe):
             "recipe.json. Each option replaces a value of the recipe. The names:",
             *(f"- {name}: {entry.summary}." for name, entry in RECIPES.items()),
             f"The model options shown here are those of --model {model}. To see those of "
-            f"the other family, give {' or '.join(f'--model {name}' for name in others)} --help.",
+            f"another family, give {' or '.join(f'--model {name}' for name in others)} --help.",
         ]
     )
 

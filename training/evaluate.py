@@ -1,4 +1,4 @@
-"""Scores of a trained run on its validation and test pairs."""
+"""Scores of a trained run on its validation and test data."""
 
 import contextlib
 import dataclasses
@@ -40,10 +40,9 @@ def evaluate(
         splits: `Splits`, if they are at hand; read again from the recipe otherwise.
         report: function that tells the user one line.
         search: `SearchOptions` in place of recorded ones.
-        data: dict of options of `DataOptions` that name other pairs to score; or `DataOptions`, of
+        data: dict of options of `DataOptions` that name other data to score; or `DataOptions`, of
             which those do that are not the default.
-        accept_changed_data: bool. Whether to score pairs that are not those that the run began
-            with.
+        accept_changed_data: bool. Whether to score data that is not what the run began with.
         bleu_tokenizer: str. sacrebleu's tokenizer in place of the recorded one.
 
     Returns:
@@ -78,7 +77,7 @@ def evaluate(
         is_same = check_digests(run_dir, scored, accepted, report)
     result = score_run(run_dir, recipe, splits, report, search)
     if not is_same:
-        report("The scores are not recorded: they are those of other pairs.")
+        report("The scores are not recorded: they are those of other data.")
     elif recipe == recorded and (search is None or search == SearchOptions()):
         with reported_failure(run_dir, report), claimed(run_dir, report):
             write_evaluation(run_dir, task, result, splits.test)
@@ -120,7 +119,7 @@ def score_run(run_dir, recipe, splits, report, search=None):
         examples = getattr(splits, name)
         if examples is not None:
             how = "" if search is None else f" with {search}"
-            report(f"Decoding {len(examples):,} {task.noun} of {name}{how} ...")
+            report(f"{task.scoring} {len(examples):,} {task.noun} of {name}{how} ...")
             result[name] = task.score(predictor, examples, recipe.score)
     return result
 

@@ -134,6 +134,6 @@ def prepare(name, examples, sides, recipe, report):
         f"{name}: {len(encoded):,} {task.noun}, {encoded.tokens:,} tokens, "
         f"{batches.steps:,} batches, {batches.padding_waste():.1%} padding; "
         f"left out: {encoded.too_long:,} too long ({encoded.too_long / len(examples):.1%}), "
-        f"{examples.dropped:,} with an empty side."
+        f"{examples.dropped:,} {task.incomplete}."
     )
     return batches

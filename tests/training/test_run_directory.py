@@ -101,7 +101,7 @@ def test_changed_pairs_are_refused_unless_accepted(train_again, command, copied_
     before = (folder / "evaluation.json").read_bytes()
     code, output, _ = command("evaluate", folder, "--accept-changed-data")
     assert code == 0 and "chrF" in output
-    assert "The scores are not recorded: they are those of other pairs" in output
+    assert "The scores are not recorded: they are those of other data" in output
     assert (folder / "evaluation.json").read_bytes() == before
     assert not (folder / "samples.json").exists()
     assert copied_run.read("data.json") == other

@@ -18,6 +18,8 @@ class Task:
         recipe_class: frozen dataclass of all options; its `task` is `name`.
         predictor_class: class with `load(folder)` and `save(folder)`: what a run saves.
         noun: str. What one example is called in reports, in the plural.
+        incomplete: str. What reports say of examples that readers left out.
+        scoring: str. What reports say that is done with examples to score them, a participle.
         folder: str. Where in a run directory the predictor is saved.
         codec_folder: str. Where in a run directory the codecs are saved.
     """
@@ -26,6 +28,8 @@ class Task:
     recipe_class = None
     predictor_class = None
     noun = "examples"
+    incomplete = "with an empty side"
+    scoring = "Scoring"
     folder = "predictor"
     codec_folder = "codecs"
 

@@ -29,6 +29,7 @@ class Translation(Task):
     recipe_class = Recipe
     predictor_class = Translator
     noun = "pairs"
+    scoring = "Decoding"
     folder = "translator"
     codec_folder = "tokenizers"
 
@@ -65,7 +66,7 @@ class Translation(Task):
             )
         report(
             f"test: {len(test):,} pairs; counted as not translated: {too_long:,} too long "
-            f"({too_long / len(test):.1%}); left out: {test.dropped:,} with an empty side."
+            f"({too_long / len(test):.1%}); left out: {test.dropped:,} {self.incomplete}."
         )
 
     def report_scored(self, splits, recipe, report):
