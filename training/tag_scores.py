@@ -4,6 +4,7 @@ import numpy as np
 
 from .score_basics import accuracy, check_lengths, f1_table, library
 
+NO_TAG = ""  # Of a word without an answer.
 _SCHEMES = {"bio": "IOB2", "bilou": "BILOU"}
 
 
@@ -12,7 +13,7 @@ def score_tags(tags, reference, scheme="bio"):
 
     Args:
         tags: list of lists of str, those that a model gave, one a word. A text without an answer
-            has `[]` and counts as without spans.
+            has `[]`: all its tags count as mistakes, and as without spans.
         reference: list of lists of str, the right ones.
         scheme: `"bio"`, `"bilou"`, or `"plain"` for tags that are no spans.
 
@@ -34,18 +35,19 @@ def score_tags(tags, reference, scheme="bio"):
     check_lengths(tags, reference)
     reference = [list(row) for row in reference]
     pairs = zip(tags, reference, strict=True)
-    tags = [list(row) or ["O"] * len(right) for row, right in pairs]
+    tags = [list(row) or [NO_TAG] * len(right) for row, right in pairs]
     for row, right in zip(tags, reference, strict=True):
         if len(row) != len(right):
             raise ValueError(f"Expected as many tags as words. Received: tags={row}, of={right}")
     flat = [[tag for row in side for tag in row] for side in (tags, reference)]
     scores = {"accuracy": accuracy(*flat)}
     if scheme == "plain":
-        kinds = f1_table(flat[1], flat[0], sorted(set(flat[0]) | set(flat[1])))
+        kinds = f1_table(flat[1], flat[0], sorted({*flat[0], *flat[1]} - {NO_TAG}))
         macro = float(np.mean([row["f1"] for row in kinds.values()]))
         return {**scores, "macro_f1": macro, "kinds": kinds}
     if scheme not in _SCHEMES:
         raise ValueError(f"Expected one of bio, bilou, plain. Received: scheme={scheme!r}")
+    tags = [[tag or "O" for tag in row] for row in tags]  # seqeval knows no other tag of no span.
     return {**scores, **_span_scores(tags, reference, scheme)}
 
 

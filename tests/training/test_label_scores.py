@@ -84,6 +84,10 @@ def test_spans_count_if_kind_and_both_ends_are_right():
     assert scores["kinds"]["x"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
     assert scores["kinds"]["y"]["support"] == 2
     assert score_tags([["I-x", "O"]], [["B-x", "O"]])["f1"] == 0.0  # Malformed tags are no span.
+    # Right about "y" would be nothing but "O"; without an answer it is all wrong.
+    unanswered = score_tags([["B-x", "O"], []], [["B-x", "O"], ["O", "B-y", "O"]])
+    assert unanswered["accuracy"] == 2 / 5
+    assert (unanswered["precision"], unanswered["recall"]) == (1.0, 1 / 2)
     bilou = score_tags([["U-x", "B-y", "L-y"]], [["U-x", "B-y", "L-y"]], scheme="bilou")
     assert (bilou["f1"], set(bilou["kinds"])) == (1.0, {"x", "y"})
 
@@ -94,6 +98,9 @@ def test_tags_without_spans():
     assert plain["accuracy"] == 2 / 3
     assert plain["macro_f1"] == pytest.approx((0.8 + 0) / 2)
     assert list(plain["kinds"]) == ["N", "V"]
+    unanswered = score_tags([["N"], []], [["N"], ["V", "N"]], scheme="plain")
+    assert unanswered["accuracy"] == 1 / 3 and list(unanswered["kinds"]) == ["N", "V"]
+    assert unanswered["kinds"]["N"]["recall"] == 1 / 2
 
 
 def test_sentences():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ from keras_attention.training import (
     LabellingRecipe,
     LabelScoreOptions,
     LabelTextOptions,
+    Splits,
     evaluate,
     make_batches,
 )
@@ -27,6 +29,7 @@ from keras_attention.training.data.encoded_labels import encode_labelled
 from keras_attention.training.label_build import make_label_model
 from keras_attention.training.recipes.file import from_dict, read_recipe, to_dict
 from keras_attention.training.tasks import TASKS, task_of
+from keras_attention.training.tasks.labelling import Answers
 
 TINY = LabellingRecipe(
     name="tiny-labels",
@@ -89,6 +92,8 @@ def test_what_a_run_leaves(labelled):
     assert len(history) == 2
     assert {"val_accuracy", "val_span_f1", "val_sentence_accuracy"} <= set(history[0])
     assert any("labels, from" in line for line in labelled.lines)
+    assert any(line.endswith(" 0 without a text or a label.") for line in labelled.lines)
+    assert "Scoring 43 texts of test ..." in labelled.lines
     heads = Predictor.load(labelled.folder).model.heads
     assert f"divided by {float(heads['labels'].temperature):.3f}, fitted" in " ".join(
         labelled.lines
@@ -120,10 +125,8 @@ def test_scores_are_those_of_the_answers(labelled):
         for given, expected in zip(why.tags, test.tags[place], strict=True)
     ]
     tags = sum(len(row) for row in test.tags)
-    outside = sum(
-        row.count("O") for place, row in enumerate(test.tags) if place not in kept
-    )  # A text without an answer has no spans.
-    assert scores["tag_accuracy"] == pytest.approx((sum(flat) + outside) / tags)
+    assert len(flat) < tags  # Those of texts that are too long count as mistakes.
+    assert scores["tag_accuracy"] == pytest.approx(sum(flat) / tags)
     assert set(scores["evidence"]) >= {"beats_random", "report", "comprehensiveness"}
     assert labelled.read("samples.json")["texts"] == test.texts
     assert (labelled.folder / "confusion-test.png").read_bytes()[1:4] == b"PNG"
@@ -148,12 +151,20 @@ def test_a_run_goes_on_and_scores_other_texts(labelled, tmp_path, capsys):
     )
     printed = json.loads(capsys.readouterr().out)
     assert code == 0 and set(printed) == {"test"} and printed["test"]["texts"] == 2
+    words = tmp_path / "words.conll"
+    words.write_text("1\tO\n2\tO\n")
     for arguments, reason in (
         (["--bleu-tokenizer", "char"], "has no BLEU"),
         (["--beam-width", "3"], "searches for nothing"),
+        (["--test-table", table], "The model gives tags, and this data has none"),
+        (["--test-conll", words], "The model gives labels, and this data has none"),
+        (["--test-conll", words, "--source-column", "2"], "--source-column does not fit this data"),
+        (["--test-source", words], "--test-source is for data of another task"),
+        (["--embedded", "dates"], "--embedded must be one of languages,"),
     ):
-        assert main(["evaluate", str(folder), *arguments]) == 2
-        assert reason in capsys.readouterr().err
+        assert main(["evaluate", str(folder), *map(str, arguments)]) == 2
+        error = capsys.readouterr().err
+        assert reason in error and "Traceback" not in error
 
 
 def test_a_label_that_training_lacks_is_one_sentence(tmp_path, capsys):
@@ -196,6 +207,58 @@ def test_a_metric_that_the_data_has_not_is_refused(tmp_path):
     recipe = dataclasses.replace(TINY, data=data, score=LabelScoreOptions(metric="span_f1"))
     with pytest.raises(UserError, match="--metric span_f1 does not fit this data"):
         train(recipe, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("metric", "scheme", "parts"),
+    [
+        ("accuracy", "bio", {"labels"}),
+        ("macro_f1", "bio", {"labels"}),
+        ("tag_accuracy", "plain", {"tags"}),
+        ("span_f1", "bio", {"tags"}),
+        ("sentence_accuracy", "bio", {"labels", "tags"}),
+    ],
+)
+def test_a_metric_needs_labels_tags_or_both(metric, scheme, parts):
+    recipe = dataclasses.replace(
+        TINY,
+        text=dataclasses.replace(TINY.text, tag_scheme=scheme),
+        score=LabelScoreOptions(metric=metric),
+    )
+    for missing in ("", "labels", "tags"):
+        examples = dataclasses.replace(EXAMPLES, **({missing: None} if missing else {}))
+        splits = Splits(examples, examples, examples)
+        if missing in parts:
+            with pytest.raises(UserError, match=f"--metric {metric} does not fit this data"):
+                TASKS["labelling"].check_splits(splits, recipe, lambda line: None)
+        else:
+            TASKS["labelling"].check_splits(splits, recipe, lambda line: None)
+
+
+def test_tags_are_right_in_the_scheme_of_the_model():
+    examples = LabelledTexts(["c", "c", "bb a"], tags=[["B-k"], ["B-k"], ["B-k", "I-k"]])
+    predictor = SimpleNamespace(
+        source=text.train("character", examples.texts),
+        target=codecs.LabelsAndTags(tags=codecs.Tags.train(examples.tags, scheme="bilou")),
+        max_source_length=4,
+        find=lambda texts: texts,
+        tags_of=lambda texts: [(["U-k"], None) for _ in texts],
+    )
+    answers = Answers(predictor, examples)
+    assert answers.right_tags == [["U-k"], ["U-k"], ["B-k", "L-k"]]
+    assert answers.is_right == [True, True, False] and answers.too_long == 1  # "bb a" and the end
+
+
+def test_the_temperature_is_fitted_to_what_training_left(labelled):
+    recipe = read_recipe(labelled.folder / "recipe.json")
+    splits = TASKS["labelling"].load_splits(recipe, lambda line: None)
+    labeller, lines = Predictor.load(labelled.folder), []
+    temperature = labeller.model.heads["labels"].temperature
+    fitted = float(temperature)
+    assert not TASKS["labelling"].finish(labeller, splits, recipe, lines.append)
+    temperature.assign(0.02)  # So sharp that other labels have no probability left.
+    assert TASKS["labelling"].finish(labeller, splits, recipe, lines.append)
+    assert float(temperature) == pytest.approx(fitted, rel=1e-5)
 
 
 def test_evaluate_scores_the_same_again(labelled):

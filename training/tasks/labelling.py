@@ -11,7 +11,7 @@ from keras_attention.models import ClassificationHead
 from keras_attention.predictors import Labeller
 
 from ..data.encoded_labels import encode_labelled
-from ..data.label_report import report_labels
+from ..data.label_report import check_scored, report_labels
 from ..data.labelled_splits import labelled_splits, other_labelled_splits
 from ..data.pipeline import encode_all
 from ..data.unknown_tokens import report_unknown
@@ -42,6 +42,7 @@ class Labelling(Task):
     recipe_class = LabellingRecipe
     predictor_class = Labeller
     noun = "texts"
+    incomplete = "without a text or a label"
 
     def check(self, recipe):
         score_labels(["a"], ["a"])  # Says which library is missing.
@@ -57,10 +58,14 @@ class Labelling(Task):
         report_labels(splits, report, scheme=recipe.text.tag_scheme)
         has_tags, has_labels = splits.train.tags is not None, splits.train.labels is not None
         metric = self._metric(recipe, has_labels, has_tags)
-        needed = {"span_f1": has_tags, "tag_accuracy": has_tags}.get(metric, has_labels)
-        if metric == "span_f1" and recipe.text.tag_scheme == "plain":
-            needed = False
-        if not needed:
+        has_scores = {
+            "accuracy": has_labels,
+            "macro_f1": has_labels,
+            "tag_accuracy": has_tags,
+            "span_f1": has_tags and recipe.text.tag_scheme != "plain",
+            "sentence_accuracy": has_labels and has_tags,
+        }
+        if not has_scores[metric]:
             raise UserError(f"--metric {metric} does not fit this data: it has no such answers.")
 
     def inputs(self, examples):
@@ -118,14 +123,15 @@ class Labelling(Task):
     def finish(self, predictor, splits, recipe, report):
         if predictor.target.labels is None:
             return False
-        answers = Answers(predictor, splits.validation)
         head = next(
             head for head in predictor.model.heads.values() if isinstance(head, ClassificationHead)
         )
         before = float(head.temperature)
+        head.temperature.assign(1.0)  # What was fitted before does not count.
+        answers = Answers(predictor, splits.validation)
         # Logits but for a constant, which no softmax sees.
         probabilities = np.stack([row.result.probabilities for row in answers.found])
-        logits = before * np.log(probabilities + TINY)
+        logits = np.log(probabilities + TINY)
         labels = [splits.validation.labels[place] for place in answers.places]
         temperature = head.calibrate(logits, predictor.target.labels.encode(labels).numpy())
         report(f"The logits of labels are divided by {temperature:.3f}, fitted on validation.")
@@ -195,15 +201,21 @@ class Answers:
     Args:
         predictor: `Labeller`.
         examples: `LabelledTexts`.
+
+    Attributes:
+        right_tags: the tags of the examples in the scheme of the model; None where it gives none.
+
+    Raises:
+        UserError: the examples lack what the model gives, or have a label that it cannot give.
     """
 
     def __init__(self, predictor, examples):
-        self.examples = examples
+        check_scored(examples, predictor.target)
         places = short_enough(examples, predictor.source, predictor.max_source_length)
         self.places = places
         self.too_long = len(examples) - len(places)
         self.found = predictor.find([examples.texts[place] for place in places])
-        self.labels = self.tags = self.probabilities = None
+        self.labels = self.tags = self.probabilities = self.right_tags = None
         if predictor.target.labels is not None:
             self.labels, self.probabilities = [""] * len(examples), [0.0] * len(examples)
             labels = predictor.texts_of(self.found)
@@ -211,12 +223,13 @@ class Answers:
                 self.labels[place] = label
                 self.probabilities[place] = float(found.result.scores)
         if predictor.target.tags is not None:
+            self.right_tags = [predictor.target.tags.rewritten(row) for row in examples.tags]
             self.tags = [[] for _ in range(len(examples))]
             for place, (tags, _) in zip(places, predictor.tags_of(self.found), strict=True):
                 self.tags[place] = tags
         self.is_right = [
             (self.labels is None or self.labels[place] == examples.labels[place])
-            and (self.tags is None or self.tags[place] == examples.tags[place])
+            and (self.tags is None or self.tags[place] == self.right_tags[place])
             for place in range(len(examples))
         ]
 
@@ -235,11 +248,10 @@ def _scores(predictor, examples):
         calibration = scores["calibration"]
         scores["calibration_error"] = calibration["error"] if calibration else 1.0
     if answers.tags is not None:
-        codec = predictor.target.tags
-        reference = [codec.rewritten(row) for row in examples.tags]
-        scores["tags"] = score_tags(answers.tags, reference, codec.scheme)
+        scheme, reference = predictor.target.tags.scheme, answers.right_tags
+        scores["tags"] = score_tags(answers.tags, reference, scheme)
         scores["tag_accuracy"] = scores["tags"]["accuracy"]
-        if codec.scheme != "plain":
+        if scheme != "plain":
             scores["span_f1"] = scores["tags"]["f1"]
         if answers.labels is not None:
             scores["sentence_accuracy"] = sentence_accuracy(
