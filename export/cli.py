@@ -199,11 +199,12 @@ def translate_options(arguments):
     return options
 
 
-def translate_command(options):
+def translate_command(options, predictor=None):
     """Does what `keras-attention translate RUN_OR_BUNDLE TEXT ...` asks for.
 
     Args:
         options: `TranslateArguments`.
+        predictor: what `open_predictor` returned for the model, if it is at hand.
     """
     from keras_attention.predictors import Translator
 
@@ -216,9 +217,10 @@ def translate_command(options):
     unknown = options.unknown
     if unknown not in (None, "keep", "copy"):
         unknown = read_json(expand_home(unknown), "a dictionary of words")
-    predictor = open_predictor(options.model, options.format, options.search, unknown)
+    if predictor is None:
+        predictor = open_predictor(options.model, options.format, options.search, unknown)
     if not isinstance(predictor, Translator):
-        raise UserError(f"{options.model} is no translator: ask it by keras-attention predict.")
+        raise UserError(f"{options.model} is no translator: run it with keras-attention predict.")
     (prefix,) = readable([options.prefix], "Prefix")
     ask = predictor.nbest if options.nbest else predictor.predict
     answering = Answering(

@@ -103,6 +103,9 @@ class LabellerExporter:
 
     def __init__(self, predictor):
         self.predictor = predictor
+        labels = predictor.target.labels
+        if labels is not None and labels.several:
+            raise UserError("A model of several labels a text cannot be exported yet.")
         parts = set(predictor.target.parts)
         both = LABELLING_AND_TAGGING if len(parts) > 1 else None
         self.task = both or (LABELLING if "labels" in parts else TAGGING)

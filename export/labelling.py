@@ -140,8 +140,8 @@ class ServedLabeller(tf.Module):
             answer[SCORE] = found[SCORES][:batch]  # (batch,)
         if self.target.tags is not None:
             codec = self.target.tags
-            tags = tokens_to_words(codec.tokens(found[TAG_IDS]), numbers, text, codec.outside)
-            answer[TAGS] = tags.to_tensor("")[:batch]  # (batch, words)
+            tags = codec.filled(tokens_to_words(found[TAG_IDS], numbers, text, -1))
+            answer[TAGS] = codec.tokens(tags)[:batch]  # (batch, words)
             answer.setdefault(SCORE, tf.exp(found[ROW_SCORES])[:batch])
         return answer
 

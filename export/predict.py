@@ -73,7 +73,7 @@ def predict_command(options):
 
     predictor = open_predictor(options.model, options.format)
     if not isinstance(predictor, Labeller):
-        return _translate(options)
+        return _translate(options, predictor)
     if options.texts:
         batches = [readable(options.texts, "Text")]
     else:
@@ -166,7 +166,7 @@ class Printer:
             print(json_text({"source": source, "nbest": labels}), flush=True)
 
 
-def _translate(options):
+def _translate(options, predictor):
     """Answers of a translator, as `translate` prints them."""
     from .cli import TranslateArguments, translate_command
 
@@ -174,4 +174,5 @@ def _translate(options):
         if getattr(options, name):
             raise UserError(f"--{name} is for labels; {options.model} translates.")
     same = ("model", "texts", "format", "reject_below", "skip_too_long", "json")
-    return translate_command(TranslateArguments(**{name: getattr(options, name) for name in same}))
+    given = TranslateArguments(**{name: getattr(options, name) for name in same})
+    return translate_command(given, predictor)

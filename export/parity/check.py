@@ -10,7 +10,6 @@ from ..errors import ParityError
 from ..layout import ONNX, ONNX_INT8, SAVED_MODEL, codec_folders
 from ..signatures import TAG_IDS, TAGS, TASKS
 from . import processes
-from .batches import stacked
 from .comparison import Comparison, same_shape
 
 BATCH_SIZES = (1, 16)
@@ -122,8 +121,8 @@ def _best(task, outputs, name):
 def _tags(tokenizer, codec, texts, ids):
     """The tag of each word of each text, an array of str."""
     numbers = tokenizer.word_numbers(texts)
-    rows = codecs.tokens_to_words(codec.tokens(ids), numbers, texts, codec.outside).to_list()
-    return stacked([np.array([[tag.decode() for tag in row]], "U") for row in rows])
+    tags = codec.tokens(codec.filled(codecs.tokens_to_words(ids, numbers, texts, -1)))
+    return np.char.decode(tags.numpy().astype(np.bytes_), "utf-8")
 
 
 def _equal(found, expected):

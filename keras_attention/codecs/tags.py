@@ -181,6 +181,45 @@ class Tags(Codec):
             "end": [may_follow(tag, None, scheme) for tag in names],
         }
 
+    def filled(self, encoded):
+        """Gives tags to words that have none, so that the rows stay well-formed.
+
+        Such a word, for example the empty one between two spaces, goes on with the span that the
+        next word goes on with; elsewhere it is outside of all spans.
+
+        Args:
+            encoded: integer `tf.RaggedTensor` of shape `(batch, None)`, one id a word, -1 for none.
+
+        Returns:
+            An int32 `tf.RaggedTensor` of the same shape; with plain tags, which have no outside,
+            -1 stays.
+
+        Example:
+
+        >>> tags = Tags(["O", "B-city", "I-city"])
+        >>> tags.filled(tf.ragged.constant([[1, -1, 2], [1, -1, 0], [-1]])).to_list()
+        [[1, 2, 2], [1, 0, 0], [0]]
+        """
+        flat = tf.cast(encoded.flat_values, tf.int32)
+        if self.scheme == PLAIN:
+            return encoded.with_flat_values(flat)
+        count, rows = tf.size(flat), encoded.value_rowids()
+        kept = tf.cast(tf.where(flat >= 0)[:, 0], tf.int32)
+        # The next word that has a tag; one behind all of them where there is none.
+        places = tf.gather(tf.concat([kept, [count]], 0), tf.searchsorted(kept, tf.range(count)))
+        next_rows = tf.gather(tf.concat([rows, [-1]], 0), places)
+        next_tags = tf.gather(tf.concat([flat, [-1]], 0), places)
+        going_on = tf.gather(self._going_on(), tf.maximum(next_tags, 0))
+        new = tf.where(next_rows == rows, going_on, self._tag_names.index(OUTSIDE))
+        return encoded.with_flat_values(tf.where(flat >= 0, flat, new))
+
+    def _going_on(self):
+        """For each tag that of a word before it: inside its span, or outside of all."""
+        ids = {tag: place for place, tag in enumerate(self._tag_names)}
+        parts = map(split_tag, self._tag_names)
+        names = [f"I-{kind}" if prefix in ("I", "L") else OUTSIDE for prefix, kind in parts]
+        return tf.constant([ids[name] for name in names])
+
     def repaired(self, tags):
         """A row of tags as the scheme writes its spans; a well-formed row stays as it is.
 

@@ -16,8 +16,8 @@ def labelling_record(labelling):
         labelling: `keras_attention.predictors.Labelling`.
 
     Returns:
-        Dict with `source`, the text. If there are labels: `label`; `labels`, a list, where a text
-        may have several; `score`; `probabilities`, a dict of float by label; and `evidence`, a list
+        Dict with `source`, the text, and `score`. If there are labels: `label`; `labels`, a list,
+        where a text may have several; `probabilities`, a dict of float by label; and `evidence`, a list
         with `begin`, `end`, `text` and `weight` of each word. If there are tags: `tags`, one a
         word, and `spans`, a list with `kind`, `text`, `begin`, `end` and `score`.
 
@@ -32,12 +32,11 @@ def labelling_record(labelling):
     >>> labelling_record(labelling)["evidence"][0]
     {'begin': 0, 'end': 4, 'text': 'fine', 'weight': 0.75}
     """
-    record = {"source": labelling.input}
+    record = {"source": labelling.input, "score": float(labelling.score)}
     if labelling.probabilities:
         record["label"] = labelling.text
         if np.asarray(labelling.ids).dtype == bool:
             record["labels"] = given_labels(labelling)
-        record["score"] = float(labelling.score)
         record["probabilities"] = {
             name: float(probability) for name, probability in labelling.probabilities.items()
         }

@@ -151,7 +151,7 @@ class TaggingHead(Head):
         allowed = [np.array(self.allowed[name], bool) for name in crf.Transitions._fields]
         if not self.crf:
             return crf.Transitions(*(np.where(x, 0, crf.LOWEST).astype("float32") for x in allowed))
-        pairs = zip(allowed, self.transitions, strict=True)
+        pairs = zip(allowed, map(ops.convert_to_tensor, self.transitions), strict=True)
         return crf.Transitions(
             *(ops.where(x, scores, ops.full_like(scores, crf.LOWEST)) for x, scores in pairs)
         )

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_attention.errors import UserError
 from keras_attention.models.compiled_answer import CompiledAnswer
+from keras_attention.predictors.labeller_parts import check_labeller_parts
 from keras_attention.predictors.labelling import Labelling, LabelResult
 from keras_attention.predictors.predictor import Predictor
 from keras_attention.predictors.rows import pad_all
@@ -55,10 +56,21 @@ class Labeller(Predictor):
     shape = {**Predictor.shape, "kind": str}
 
     def __init__(self, model, source, target, max_source_length=512, batch_size=64):
+        if model is not None:
+            check_labeller_parts(model, source, target)
         super().__init__(None, source, target, max_source_length, batch_size)
         self.model = model
-        if model is not None:
-            self.engine = model_engine(model, list(target.parts))
+
+    @property
+    def model(self):
+        """The Keras model; None where a file is the engine."""
+        return self._model
+
+    @model.setter
+    def model(self, model):
+        self._model = model
+        if model is not None:  # Another model is another engine.
+            self.engine = model_engine(model, list(self.target.parts))
 
     @property
     def tags_words(self):
@@ -123,7 +135,8 @@ class Labeller(Predictor):
     def tags_of(self, found):
         """The tag of each word of each text, and its probability.
 
-        A word without a token, such as an empty one between two spaces, is outside of all spans.
+        A word without a token, such as an empty one between two spaces, has the tag that
+        `Tags.filled` gives it.
 
         Args:
             found: list of `Found`.
@@ -143,7 +156,7 @@ class Labeller(Predictor):
             )
             for name, x in (("tag_ids", -1), ("tag_scores", 1.0))
         )
-        rows = zip(ids.to_list(), scores.to_list(), strict=True)
+        rows = zip(codec.filled(ids).to_list(), scores.to_list(), strict=True)
         return [
             (
                 [codec.outside if tag < 0 else codec.names[tag] for tag in tags],

@@ -101,6 +101,8 @@ class Saved:
                 f"{folder} was written by another version: expected format {FORMAT}. "
                 f"Received: format={found}"
             )
+        if config.get("kind") != cls.kind:
+            raise UserError(f"{folder} holds no {cls.noun}. Received: kind={config.get('kind')!r}")
         wrong = mismatch(config, cls.shape)
         if wrong:
             raise UserError(f"{path} is damaged: {wrong}.")

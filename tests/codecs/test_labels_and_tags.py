@@ -269,3 +269,23 @@ def test_allowed_rows_are_those_that_need_no_repair(scheme):
         fits = allowed["start"][places[0]] and allowed["end"][places[-1]]
         fits &= all(allowed["between"][one][two] for one, two in itertools.pairwise(places))
         assert fits == (tags.repaired(row) == row), row
+
+
+@pytest.mark.parametrize("scheme", ["bio", "bilou"])
+def test_words_without_a_token_leave_rows_well_formed(scheme):
+    """Of all rows of three tags, with a word put anywhere into them."""
+    tags = codecs.Tags.train([["B-a", "B-b"]], scheme=scheme)
+    names = tags.names
+    rows = [
+        [names.index(tag) for tag in row]
+        for row in itertools.product(names, repeat=3)
+        if tags.repaired(row) == list(row)
+    ]
+    holes = [[*row[:place], -1, *row[place:]] for row in rows for place in range(4)]
+    filled = tags.filled(tf.ragged.constant(holes)).to_list()
+    for row, full in zip(holes, filled, strict=True):
+        named = [names[tag] for tag in full]
+        assert tags.repaired(named) == named
+        assert [tag for tag, old in zip(full, row, strict=True) if old >= 0] == [
+            tag for tag in row if tag >= 0
+        ]

@@ -252,3 +252,31 @@ def test_what_is_for_translations_is_refused(exported, capsys):
     assert "searches for nothing" in capsys.readouterr().err
     with pytest.raises(UserError, match="for translations"):
         open_predictor(exported.bundle, unknown="copy")
+
+
+def test_parts_that_do_not_fit_are_refused(exported):
+    labeller = exported.labeller
+    three, two = codecs.Labels(["a", "b", "c"]), codecs.Tags(["O"])
+    wrong = {
+        "labels": [
+            codecs.LabelsAndTags(codecs.Labels(["a"])),
+            codecs.LabelsAndTags(tags=two),
+            None,
+        ],
+        "tags": [codecs.LabelsAndTags(tags=two), codecs.LabelsAndTags(three), labeller.source],
+        "both": [codecs.LabelsAndTags(three), codecs.LabelsAndTags(three, two)],
+    }
+    several = codecs.LabelsAndTags(codecs.Labels(NAMES, several=True), labeller.target.tags)
+    for target in (*wrong[exported.kind], *([several] if exported.kind != "tags" else [])):
+        with pytest.raises(UserError, match="Expected .* Received"):
+            Labeller(labeller.model, labeller.source, target)
+
+
+def test_another_model_is_another_engine(exported):
+    labeller = make_labeller(exported.kind)
+    before = labeller.explain("dinsdag").score
+    twin = labeller.model.from_config(labeller.model.get_config())
+    for weight in twin.trainable_weights:
+        weight.assign(np.zeros(weight.shape))
+    labeller.model = twin
+    assert labeller.explain("dinsdag").score != pytest.approx(before)
