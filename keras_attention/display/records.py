@@ -17,8 +17,8 @@ def labelling_record(labelling):
 
     Returns:
         Dict with `source`, the text, and `score`. If there are labels: `label`; `labels`, a list,
-        where a text may have several; `probabilities`, a dict of float by label; and `evidence`, a list
-        with `begin`, `end`, `text` and `weight` of each word. If there are tags: `tags`, one a
+        where a text may have several; `probabilities`, a dict of float by label; and `evidence`, a
+        list with `begin`, `end`, `text` and `weight` of each word. If there are tags: `tags`, one a
         word, and `spans`, a list with `kind`, `text`, `begin`, `end` and `score`.
 
     Example:
