@@ -203,6 +203,7 @@ def test_a_record_holds_places_in_the_text_for_programs():
     record = json.loads(json.dumps(labelling_record(person())))
     assert record == {
         "source": "Call Ada Lovelace in London",
+        "score": person().score,
         "tags": ["O", "B-person", "I-person", "O", "B-city"],
         "spans": [
             {"kind": "person", "text": "Ada Lovelace", "begin": 5, "end": 17, "score": 0.5},
