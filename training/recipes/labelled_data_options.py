@@ -47,7 +47,16 @@ class EmbeddedLabels(CommonLabelledOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelledTables(CommonLabelledOptions):
+class LabelledFileOptions(CommonLabelledOptions):
+    """What every kind of files has."""
+
+    encoding: str = "auto"
+    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
+    mark says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledTables(LabelledFileOptions):
     """Tables or JSON lines, one text with its label per row."""
 
     train_table: str = ""
@@ -77,13 +86,10 @@ class LabelledTables(CommonLabelledOptions):
     table_quotes: Literal["auto", "yes", "no"] = "auto"
     """Whether fields of a table may be enclosed in double quotes, and then contain newlines; auto:
     in all files but those with tabs, where a sentence may begin with a quotation mark."""
-    encoding: str = "auto"
-    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
-    mark says."""
 
 
 @dataclasses.dataclass(frozen=True)
-class ConllFiles(CommonLabelledOptions):
+class ConllFiles(LabelledFileOptions):
     """CoNLL files: a word and its tag per line, an empty line after each sentence."""
 
     train_conll: str = ""
@@ -99,13 +105,10 @@ class ConllFiles(CommonLabelledOptions):
     """Number (from 1) of the column of words."""
     tag_column: int = 0
     """Number (from 1) of the column of tags; 0 is the last one."""
-    encoding: str = "auto"
-    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
-    mark says."""
 
 
 @dataclasses.dataclass(frozen=True)
-class SlotFolders(CommonLabelledOptions):
+class SlotFolders(LabelledFileOptions):
     """Folders in the form of SNIPS and ATIS, with the files seq.in, seq.out and label."""
 
     train_slots: str = ""
@@ -117,13 +120,10 @@ class SlotFolders(CommonLabelledOptions):
     test_slots: str = ""
     """Like --train-slots, for the final test; if not given, --test-share of the training texts is
     held out."""
-    encoding: str = "auto"
-    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
-    mark says."""
 
 
 @dataclasses.dataclass(frozen=True)
-class SpanFiles(CommonLabelledOptions):
+class SpanFiles(LabelledFileOptions):
     """JSON with parts of each text named by their first and last character."""
 
     train_spans: str = ""
@@ -151,9 +151,6 @@ class SpanFiles(CommonLabelledOptions):
     span_words: Literal["spaces", "signs"] = "spaces"
     """Words that are tagged: what stands between spaces; or also each sign at the ends of a word
     (signs: "Rome?" becomes "Rome ?"; texts to predict have to be written the same way)."""
-    encoding: str = "auto"
-    """Encoding of text files and tables, such as windows-1252; auto is UTF-8, or what a byte-order
-    mark says."""
 
 
 @dataclasses.dataclass(frozen=True)
