@@ -224,7 +224,7 @@ def test_symbols_for_tokenizers_that_have_none():
 
 
 def test_unknown_name():
-    with pytest.raises(UserError, match="No recipe is named 'date'; there are: dates, dates-t"):
+    with pytest.raises(UserError, match="No recipe is named 'date'; there are: date-parts, dates,"):
         recipes.get("date")
 
 
