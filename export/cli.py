@@ -35,7 +35,7 @@ class ExportArguments:
     the trained model."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of the run, or of a saved translator."""
+    """Folder of the run, or of a saved predictor."""
     to: Path | None = None
     """Folder of the bundle; exports/<name of the run> if not given."""
     held_out: Path | None = None

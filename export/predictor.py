@@ -42,7 +42,7 @@ def open_predictor(path, format=None, search=None, unknown=None):
     """What answers texts, from wherever a trained model lies.
 
     Args:
-        path: path of a run directory, of a translator's folder, or of an exported bundle.
+        path: path of a run directory, of a folder that `Predictor.save` wrote, or of a bundle.
         format: `"saved_model"`, `"onnx"` or `"onnx_int8"`: which file of a bundle; by default the
             SavedModel.
         search: `SearchOptions` in place of recorded ones. The files of a bundle hold their search.
