@@ -3,6 +3,7 @@
 from keras_attention.models.bahdanau_decoder import BahdanauDecoder as BahdanauDecoder
 from keras_attention.models.classification_head import ClassificationHead as ClassificationHead
 from keras_attention.models.compiled import CompiledSearch as CompiledSearch
+from keras_attention.models.compiled_answer import CompiledAnswer as CompiledAnswer
 from keras_attention.models.embedding_head import EmbeddingHead as EmbeddingHead
 from keras_attention.models.encoder_model import EncoderModel as EncoderModel
 from keras_attention.models.ensemble import Ensemble as Ensemble
