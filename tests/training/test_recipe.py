@@ -54,6 +54,7 @@ def test_named_recipes_fit_and_survive_json(name):
     recipe = recipes.get(name)
     recipe.check()
     assert recipe.name == name
+    assert recipes.RECIPES[name].cost and recipes.RECIPES[name].expected
     assert from_dict(json.loads(json.dumps(to_dict(recipe)))) == recipe
 
 

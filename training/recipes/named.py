@@ -146,7 +146,26 @@ def slots():
     """What a sentence asks for, and the values in it, from tagged sentences that you give."""
     return LabellingRecipe(
         name="slots",
-        text=LabelTextOptions(source_tokenizer="word", lowercase=True),
+        text=LabelTextOptions(source_tokenizer="wordpiece", vocabulary_size=4_000, lowercase=True),
+        model=RecurrentEncoderOptions(encoder_units=128, embedding_dim=128, dropout=0.4),
+        fit=FitOptions(
+            epochs=7,
+            batch_size=64,
+            learning_rate=4e-3,
+            warmup_steps=50,
+            warmup_share=0.1,
+            label_smoothing=0.0,
+            average_decay=0.999,
+            steps_per_execution=5,
+        ),
+    )
+
+
+def entities():
+    """Names of things in texts, from tagged sentences that you give."""
+    return LabellingRecipe(
+        name="entities",
+        text=LabelTextOptions(source_tokenizer="wordpiece", vocabulary_size=8_000),
         model=RecurrentEncoderOptions(encoder_units=192, embedding_dim=192, dropout=0.5),
         fit=FitOptions(
             epochs=20,
@@ -156,12 +175,6 @@ def slots():
             average_decay=0.999,
         ),
     )
-
-
-def entities():
-    """Names of things in texts, from tagged sentences that you give."""
-    text = LabelTextOptions(source_tokenizer="wordpiece", vocabulary_size=8_000)
-    return dataclasses.replace(slots(), name="entities", text=text)
 
 
 RECIPES = {
@@ -185,38 +198,38 @@ RECIPES = {
     ),
     "languages": NamedRecipe(
         summary="Which of 40 locales a date is written in (no download)",
-        cost="about 2 minutes on 2 CPU cores",
-        expected="",
+        cost="about 4 minutes on 2 busy CPU cores",
+        expected="accuracy >= 0.97 on 2,000 dates never trained on",
         recipe=languages(),
     ),
     "date-parts": NamedRecipe(
         summary="The same with tags for day, month, year and weekday (no download)",
-        cost="about 4 minutes on 2 CPU cores",
-        expected="",
+        cost="about 6 minutes on 2 busy CPU cores",
+        expected="F1 of spans >= 0.99, accuracy >= 0.87 (some languages write the same dates)",
         recipe=date_parts(),
     ),
     "intents": NamedRecipe(
         summary="What customers want: your own table of texts with a label each",
-        cost="",
-        expected="",
+        cost="not measured; grows with your data",
+        expected="depends on your data",
         recipe=_texts("intents"),
     ),
     "sentiment": NamedRecipe(
         summary="How texts feel about something: your own table of texts with a label each",
-        cost="",
-        expected="",
+        cost="not measured; grows with your data",
+        expected="depends on your data; not measured on a public set",
         recipe=_texts("sentiment"),
     ),
     "slots": NamedRecipe(
         summary="What a sentence asks for, and the values in it: your own tagged sentences",
-        cost="",
-        expected="",
+        cost="about 10 minutes on 2 busy CPU cores for 13,000 short sentences (SNIPS)",
+        expected="SNIPS test: F1 of spans 93.0, label 97.7 %, label and all tags 82.0 %",
         recipe=slots(),
     ),
     "entities": NamedRecipe(
         summary="Names of things in texts: your own CoNLL files",
-        cost="",
-        expected="",
+        cost="not measured; grows with your data",
+        expected="depends on your data; not measured on a public set",
         recipe=entities(),
     ),
 }
