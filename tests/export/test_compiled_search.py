@@ -7,6 +7,7 @@ from tiny_translators import TEXTS, tiny_translator
 
 from keras_attention import decoding
 from keras_attention.export import write_saved_model
+from keras_attention.export.exporter import exporter_of
 from keras_attention.export.manifest import describe
 from keras_attention.export.readme import readme
 from keras_attention.export.search_graph import filled_up
@@ -107,8 +108,8 @@ def test_sources_have_few_shapes(shape, expected):
 
 
 def test_the_bundle_says_so():
-    translator = tiny_translator(search=SEARCHES["greedy"])
-    plain, compiled = (describe(translator, "tiny", xla) for xla in (False, True))
+    exporter = exporter_of(tiny_translator(search=SEARCHES["greedy"]))
+    plain, compiled = (describe(exporter, "tiny", xla) for xla in (False, True))
     assert (plain["xla"], compiled["xla"]) == (False, True)
     assert "xla_cpu_compilation_enabled" in readme(compiled, "7")
     assert "XLA" not in readme(plain, "7")
