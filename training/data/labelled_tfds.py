@@ -83,7 +83,8 @@ def _prepared(name, text_key, label_key, data_dir) -> tuple[Any, tuple[str, str]
         ):
             raise UserError(
                 f"The TFDS set {name} has no text with a label in {keys}: its features are "
-                f"{', '.join(there)}. --tfds-text-key and --tfds-label-key choose two of them."
+                f"{', '.join(sorted(there))}. --tfds-text-key and --tfds-label-key choose two of "
+                "them."
             )
 
     return prepared(name, data_dir, check), keys

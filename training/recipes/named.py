@@ -179,6 +179,8 @@ def entities():
             epochs=20,
             batch_size=32,
             learning_rate=2e-3,
+            warmup_steps=100,
+            warmup_share=0.1,
             label_smoothing=0.0,
             average_decay=0.999,
         ),
