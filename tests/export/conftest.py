@@ -1,15 +1,14 @@
 import dataclasses
 import functools
 import json
-import runpy
 import shutil
-import sys
 import tarfile
 from pathlib import Path
 
 import keras
 import pytest
 import tensorflow as tf
+from start_here import start_here
 from tiny_translators import TEXTS, by_default, tiny_translator
 
 from keras_attention import Translator, decoding
@@ -60,19 +59,6 @@ class Exported:
         return open_predictor(self.bundle, format)
 
     __hash__ = object.__hash__
-
-
-def start_here(program, arguments, folder):
-    """`processes.start` in this process: to start another one takes seconds."""
-    loaded, before = dict(sys.modules), sys.argv
-    try:
-        sys.argv = [str(program), *arguments]
-        runpy.run_path(str(program), run_name="__main__")
-    finally:
-        sys.argv = before
-        for name in [name for name, module in sys.modules.items() if module is None]:
-            del sys.modules[name]  # What the program does not want to be imported.
-            sys.modules.update({name: loaded[name]} if name in loaded else {})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import start_here
+from start_here import start_here
 from tiny_translators import TEXTS
 
 from keras_attention import Labeller, Predictor, codecs, models, text

@@ -17,12 +17,22 @@ from keras_attention.layers.base.call_checks import CheckedCall
 from keras_attention.models.recurrent_decoder import RecurrentDecoder
 from keras_attention.ops import Masks, fitting
 
-BASES = {layers.Attention, layers.RecursiveAttention, RecurrentDecoder}
+BASES = {layers.Attention, layers.RecursiveAttention, RecurrentDecoder, models.Head}
 OTHERS = {  # no attention of their own, or a model's
     "segment_memory": (lambda: layers.SegmentMemory(3), 3),
     "sinusoidal": (layers.SinusoidalPosition, 3),
     "learned": (lambda: layers.LearnedPosition(11), 3),
     "recurrent_encoder": (lambda: models.RecurrentEncoder(5), 3),
+    "hierarchical_encoder": (
+        lambda: models.HierarchicalEncoder(
+            6, models.RecurrentEncoder(5), models.RecurrentEncoder(5), sentence_length=2
+        ),
+        3,
+    ),
+    "classification_head": (lambda: models.ClassificationHead(5), 3),
+    "tagging_head": (lambda: models.TaggingHead(5), 3),
+    "span_head": (models.SpanHead, 3),
+    "embedding_head": (lambda: models.EmbeddingHead(5), 3),
     "transformer_encoder": (lambda: models.TransformerEncoder(1, 1, 5), 3),
     "bahdanau_decoder": (lambda: models.BahdanauDecoder(5), 3),
     "input_feeding_decoder": (lambda: models.InputFeedingDecoder(5), 3),
