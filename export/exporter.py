@@ -14,6 +14,12 @@ from .search_graph import SOURCE_IDS_SPEC, search_function
 from .signatures import LABELLING, LABELLING_AND_TAGGING, TAGGING, TRANSLATION
 from .translation import ServedTranslator, trained_answers
 
+TASKS_OF_PARTS = {
+    ("labels",): LABELLING,
+    ("tags",): TAGGING,
+    ("labels", "tags"): LABELLING_AND_TAGGING,
+}
+
 
 class TranslatorExporter:
     """Export of a translator.
@@ -24,7 +30,6 @@ class TranslatorExporter:
     Attributes:
         task: `Task`.
         end_id: int. The id that ends a source.
-        unknown: what becomes of unknown words, outside the files.
     """
 
     task = TRANSLATION
@@ -106,9 +111,7 @@ class LabellerExporter:
         labels = predictor.target.labels
         if labels is not None and labels.several:
             raise UserError("A model of several labels a text cannot be exported yet.")
-        parts = set(predictor.target.parts)
-        both = LABELLING_AND_TAGGING if len(parts) > 1 else None
-        self.task = both or (LABELLING if "labels" in parts else TAGGING)
+        self.task = TASKS_OF_PARTS[tuple(predictor.target.parts)]
 
     @property
     def end_id(self):
@@ -132,7 +135,7 @@ class LabellerExporter:
         return read_function(self.predictor, self.task)
 
     def answers(self, texts, source_ids):
-        return trained_label_answers(self.predictor, self.task, texts)
+        return trained_label_answers(self.predictor, self.task, texts, source_ids)
 
     def readme(self, description, text, int8):
         return label_readme(description, text, int8)

@@ -155,19 +155,20 @@ class ServedLabeller(tf.Module):
         return text, source_ids, numbers, self.read(*given)
 
 
-def trained_label_answers(labeller, task, texts):
+def trained_label_answers(labeller, task, texts, source_ids=None):
     """What the endpoints should give for some texts, by the trained model.
 
     Args:
         labeller: `keras_attention.Labeller`.
         task: `Task`.
         texts: list of str.
+        source_ids: what `Labeller.source_ids` returned for them, if it is at hand.
 
     Returns:
         `Answers`.
     """
     with quiet():  # TensorFlow warns of every new shape.
-        found = labeller.find(texts)
+        found = labeller.find(texts, source_ids)
         explanations = labeller.explanations(found)
     explained = {
         SCORE: np.array([row.score for row in explanations], "float32"),

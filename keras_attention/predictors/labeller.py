@@ -7,7 +7,7 @@ from keras_attention.models.compiled_answer import CompiledAnswer
 from keras_attention.predictors.labeller_parts import check_labeller_parts
 from keras_attention.predictors.labelling import Labelling, LabelResult
 from keras_attention.predictors.predictor import Predictor
-from keras_attention.predictors.rows import pad_all
+from keras_attention.predictors.rows import pad
 from keras_attention.translations import Hypothesis
 
 # The fields of `LabelResult` by what the answer of a head calls them.
@@ -77,10 +77,18 @@ class Labeller(Predictor):
         """Whether the model is told which tokens begin a word: it tags these."""
         return self.target.tags is not None
 
-    def find(self, inputs):
-        """What the engine finds for each input: see `Predictor`."""
-        inputs = list(inputs)
-        source_ids, more = self.source_ids(inputs), {}
+    def find(self, inputs, source_ids=None):
+        """What the engine finds for each input.
+
+        Args:
+            inputs: list of str.
+            source_ids: what `source_ids` returned for the inputs, if it is at hand.
+
+        Returns:
+            List of `Found`.
+        """
+        inputs, more = list(inputs), {}
+        source_ids = self.source_ids(inputs) if source_ids is None else source_ids
         if self.tags_words and inputs:
             more["words"] = self.word_starts(inputs), self.max_source_length
         return self.compute(self.engine, inputs, source_ids, **more)
@@ -152,9 +160,9 @@ class Labeller(Predictor):
         numbers = self.source.word_numbers(texts)
         ids, scores = (
             tokens_to_words(
-                pad_all([getattr(row.result, name) for row in found]), numbers, texts, x
+                pad([getattr(row.result, name) for row in found], dtype=kind), numbers, texts, x
             )
-            for name, x in (("tag_ids", -1), ("tag_scores", 1.0))
+            for name, kind, x in (("tag_ids", "int32", -1), ("tag_scores", "float32", 1.0))
         )
         rows = zip(codec.filled(ids).to_list(), scores.to_list(), strict=True)
         return [

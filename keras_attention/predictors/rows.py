@@ -54,34 +54,20 @@ def pad_to_step(rows, limit):
     return pad(rows, length=min(max(1, -(-longest // LENGTH_STEP)) * LENGTH_STEP, limit))
 
 
-def pad(rows, length=None, pad_id=0):
-    """Rows of ids as one array, padded on the right.
+def pad(rows, length=None, pad_id=0, dtype="int32"):
+    """Rows of ids, or of other numbers, as one array, padded on the right.
 
     Args:
-        rows: list of int sequences.
+        rows: list of sequences of numbers.
         length: int. Width of the array; the longest row's if not given.
         pad_id: int.
+        dtype: str, that of the array.
 
     Returns:
-        int32 array `(len(rows), length)`.
+        Array `(len(rows), length)`.
     """
     length = max(map(len, rows), default=0) if length is None else length
-    array = np.full((len(rows), length), pad_id, "int32")
+    array = np.full((len(rows), length), pad_id, dtype)
     for index, row in enumerate(rows):
         array[index, : len(row)] = row
     return array
-
-
-def pad_all(rows):
-    """Arrays of one axis as one, filled up with zeros behind the shorter ones.
-
-    Args:
-        rows: list of arrays.
-
-    Returns:
-        Array `(len(rows), longest)`.
-    """
-    whole = np.zeros((len(rows), max(map(len, rows))), rows[0].dtype)
-    for index, row in enumerate(rows):
-        whole[index, : len(row)] = row
-    return whole
