@@ -77,28 +77,40 @@ def make_model(options, source_vocabulary_size, target_vocabulary_size):
         options.model.removeprefix("transformer-"),
         source_vocabulary_size,
         target_vocabulary_size,
-        dropout=options.dropout,
         tie_embeddings=options.tie_embeddings,
         share_embeddings=options.share_embeddings,
-        norm=options.norm,
-        activation=options.activation,
-        attention_dropout=options.attention_dropout,
-        num_key_value_heads=options.num_key_value_heads,
-        position=POSITIONS[options.position](),
-        attention=None if options.attention == "full" else options.attention.replace("-", "_"),
+        **stack_settings(options),
+    )
+
+
+def stack_settings(options):
+    """Arguments of a stack of blocks, from `TransformerOptions` or `TransformerEncoderOptions`."""
+    return {
+        "dropout": options.dropout,
+        "norm": options.norm,
+        "activation": options.activation,
+        "attention_dropout": options.attention_dropout,
+        "num_key_value_heads": options.num_key_value_heads,
+        "position": POSITIONS[options.position](),
+        "attention": None if options.attention == "full" else options.attention.replace("-", "_"),
+    }
+
+
+def make_recurrent_encoder(options):
+    """The encoder of `RecurrentOptions` or `RecurrentEncoderOptions`."""
+    return models.RecurrentEncoder(
+        units=options.encoder_units,
+        cell=options.cell,
+        num_layers=options.encoder_layers,
+        bidirectional=options.bidirectional,
+        dropout=options.dropout,
     )
 
 
 def make_recurrent_model(options, source_vocabulary_size, target_vocabulary_size):
     """The recurrent `Seq2Seq` of `RecurrentOptions`."""
     return models.Seq2Seq(
-        encoder=models.RecurrentEncoder(
-            units=options.encoder_units,
-            cell=options.cell,
-            num_layers=options.encoder_layers,
-            bidirectional=options.bidirectional,
-            dropout=options.dropout,
-        ),
+        encoder=make_recurrent_encoder(options),
         decoder=DECODERS[options.wiring](
             units=options.decoder_units,
             attention=ATTENTIONS[options.attention](options.decoder_units),

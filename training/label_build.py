@@ -3,7 +3,7 @@
 from keras_attention import models
 from keras_attention.codecs import LabelsAndTags
 
-from .build import POSITIONS, train_tokenizer
+from .build import make_recurrent_encoder, stack_settings, train_tokenizer
 
 
 def make_codecs(options, examples):
@@ -60,24 +60,7 @@ def make_encoder(options):
     if options.model == "embeddings":
         return None, options.embedding_dim
     if options.model == "recurrent":
-        encoder = models.RecurrentEncoder(
-            units=options.encoder_units,
-            cell=options.cell,
-            num_layers=options.encoder_layers,
-            bidirectional=options.bidirectional,
-            dropout=options.dropout,
-        )
-        return encoder, options.embedding_dim
+        return make_recurrent_encoder(options), options.embedding_dim
     size = dict(models.TRANSFORMER_SIZES[options.model.removeprefix("transformer-")])
     width = size.pop("width")
-    encoder = models.TransformerEncoder(
-        **size,
-        dropout=options.dropout,
-        norm=options.norm,
-        activation=options.activation,
-        attention_dropout=options.attention_dropout,
-        num_key_value_heads=options.num_key_value_heads,
-        position=POSITIONS[options.position](),
-        attention=None if options.attention == "full" else options.attention.replace("-", "_"),
-    )
-    return encoder, width
+    return models.TransformerEncoder(**size, **stack_settings(options)), width

@@ -8,12 +8,13 @@ import tensorflow as tf
 from keras_attention.codecs import words_to_tokens
 from keras_attention.errors import UserError
 
+from .labelled_texts import WithoutTargets
 from .lengths import round_up_in_graph, to_dense
 from .pipeline import encode_all
 
 
 @dataclasses.dataclass(frozen=True)
-class EncodedLabels:
+class EncodedLabels(WithoutTargets):
     """Ids of every text that the model can take, with its label, its tags, or both.
 
     Attributes:
@@ -34,19 +35,6 @@ class EncodedLabels:
     source_lengths: np.ndarray
     rows: np.ndarray
     too_long: int
-
-    def __len__(self):
-        return len(self.rows)
-
-    @property
-    def target_lengths(self):
-        """Zeros: labels have no tokens, and tags are as long as their text."""
-        return np.zeros_like(self.source_lengths)
-
-    @property
-    def tokens(self):
-        """Real tokens of an epoch."""
-        return int(self.source_lengths.sum())
 
     def ids(self, rows):
         """Ids of some texts, for a JSON file.

@@ -11,8 +11,25 @@ from .lengths import round_up_in_graph, to_dense
 from .pipeline import encode_all
 
 
+class WithoutTargets:
+    """What encoded texts have in common whose answers are no tokens."""
+
+    def __len__(self):
+        return len(self.rows)
+
+    @property
+    def target_lengths(self):
+        """Zeros: a label has no tokens, and tags are as long as their text."""
+        return np.zeros_like(self.source_lengths)
+
+    @property
+    def tokens(self):
+        """Real tokens of an epoch."""
+        return int(self.source_lengths.sum())
+
+
 @dataclasses.dataclass(frozen=True)
-class TokenizedTexts:
+class TokenizedTexts(WithoutTargets):
     """Ids of every text that the model can take, with its label; `make_batches` makes batches.
 
     A batch is a pair: int32 ids `(rows, length)`, padded with zeros, and the labels of the rows.
@@ -30,19 +47,6 @@ class TokenizedTexts:
     source_lengths: np.ndarray
     rows: np.ndarray
     too_long: int
-
-    def __len__(self):
-        return len(self.rows)
-
-    @property
-    def target_lengths(self):
-        """Zeros: a label has no tokens."""
-        return np.zeros_like(self.source_lengths)
-
-    @property
-    def tokens(self):
-        """Real tokens of an epoch."""
-        return int(self.source_lengths.sum())
 
     def batch(self, rows, source_lengths, target_lengths):
         """Model input and labels of a batch.

@@ -139,6 +139,18 @@ def encode_all(texts, encode):
     return tf.concat(chunks, axis=0)
 
 
+def short_enough(examples, codec, max_length):
+    """Places of the examples whose source a model takes.
+
+    Args:
+        examples: what has `sources`, such as `Pairs`.
+        codec: the model's source codec.
+        max_length: int. Source tokens that the model takes, the end token included.
+    """
+    lengths = encode_all(examples.sources, codec.encode_source).row_lengths().numpy()
+    return [place for place, length in enumerate(lengths) if length <= max_length]
+
+
 @dataclasses.dataclass(frozen=True)
 class Batches:
     """Batches of tokenised pairs, or of texts and labels, the same for the same seed.

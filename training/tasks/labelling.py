@@ -13,7 +13,7 @@ from keras_attention.predictors import Labeller
 from ..data.encoded_labels import encode_labelled
 from ..data.label_report import check_scored, report_labels
 from ..data.labelled_splits import labelled_splits, other_labelled_splits
-from ..data.pipeline import encode_all
+from ..data.pipeline import short_enough
 from ..data.unknown_tokens import report_unknown
 from ..label_build import make_codecs, make_label_model
 from ..label_scores import score_labels, score_tags, sentence_accuracy
@@ -258,18 +258,6 @@ def _scores(predictor, examples):
                 answers.labels, examples.labels, answers.tags, reference
             )
     return scores, answers
-
-
-def short_enough(examples, tokenizer, max_length):
-    """Places of the texts that a model takes.
-
-    Args:
-        examples: `LabelledTexts`.
-        tokenizer: the model's source tokenizer.
-        max_length: int. Tokens that the model takes, the end token included.
-    """
-    lengths = encode_all(examples.texts, tokenizer.encode_source).row_lengths().numpy()
-    return [row for row, length in enumerate(lengths) if length <= max_length]
 
 
 def _by_group(is_right, examples):

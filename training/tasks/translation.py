@@ -11,7 +11,7 @@ from keras_attention.metrics import TokenAccuracy
 
 from .. import build
 from ..bleu_tokenizers import check_scores, report_tokenizer
-from ..data.pipeline import encode_all, tokenize
+from ..data.pipeline import short_enough, tokenize
 from ..data.splits import load_splits, other_splits
 from ..data.unknown_tokens import report_unknown
 from ..recipes.recipe import Recipe
@@ -159,18 +159,6 @@ class Translation(Task):
 
     def samples(self, examples):
         return {"texts": examples.sources[:SAMPLES]}
-
-
-def short_enough(pairs, tokenizer, max_length):
-    """Places of the pairs whose source a model takes.
-
-    Args:
-        pairs: `Pairs`.
-        tokenizer: the model's source tokenizer.
-        max_length: Integer. Source tokens that the model takes, the end token included.
-    """
-    lengths = encode_all(pairs.sources, tokenizer.encode_source).row_lengths().numpy()
-    return [row for row, length in enumerate(lengths) if length <= max_length]
 
 
 def _by_group(translations, pairs):
