@@ -95,7 +95,6 @@ class ServedLabeller(tf.Module):
         self.target = labeller.target
         self.model_variables = [weight.value for weight in labeller.model.weights]
         self.max_source_length = labeller.max_source_length
-        self.endpoint_table = task
         self.read, _ = read_function(labeller, task, jit_compile)
 
     @property

@@ -8,7 +8,7 @@ from keras_attention.files import atomic_file, json_bytes, parse_json, read_byte
 from keras_attention.json_shapes import AtLeast, Optional, mismatch
 
 from .errors import BundleError
-from .signatures import TASKS, check_signatures
+from .signatures import TASKS, TRANSLATION, check_signatures
 from .upgrade import ANSWERS, FORMAT, FORMATS, OLD_ANSWERS, may_lack, upgraded_manifest
 
 MANIFEST = "manifest.json"
@@ -87,6 +87,8 @@ def read_manifest(bundle):
             f"{bundle} is of a task that this version does not know: expected "
             f"{' or '.join(TASKS)}. Received: task={manifest['task']!r}"
         )
+    if manifest["task"] == TRANSLATION.name and "search" not in manifest:
+        raise BundleError(f"{path} is damaged: it has no `search`.")
     check_signatures(path, TASKS[manifest["task"]], manifest["signatures"], may_lack(manifest))
     return manifest
 

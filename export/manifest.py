@@ -18,7 +18,7 @@ def describe(exporter, name, xla=False):
     Args:
         exporter: as `exporter_of` returns it.
         name: str. The bundle's name.
-        xla: bool. Whether the SavedModel compiles its searches by XLA.
+        xla: bool. Whether XLA compiles the model in the SavedModel.
     """
     predictor = exporter.predictor
     return {

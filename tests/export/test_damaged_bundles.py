@@ -129,6 +129,14 @@ def test_verify_refuses_a_manifest_of_another_shape(copied, without_processes, c
         verify(copied, report=str)
 
 
+def test_a_translator_without_its_search_is_damaged(copied):
+    manifest = layout.read_manifest(copied)
+    del manifest["search"]
+    layout.write_manifest(copied, manifest)
+    with pytest.raises(BundleError, match="is damaged: it has no `search`"):
+        layout.read_manifest(copied)
+
+
 SCORES = "outputs/explain/score"
 
 

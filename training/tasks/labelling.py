@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_attention.analysis.erasure import erasure
 from keras_attention.errors import UserError
+from keras_attention.evidence_words import words_of
 from keras_attention.models import ClassificationHead
 from keras_attention.predictors import Labeller
 
@@ -147,12 +148,10 @@ class Labelling(Task):
         return {name: scores[name] for name in COLUMNS.values() if name in scores}
 
     def score(self, predictor, examples, options):
-        began = time.perf_counter()
         scores, answers = _scores(predictor, examples)
-        seconds = time.perf_counter() - began
         explanations = predictor.explanations(answers.found)
         if answers.labels is not None and options.evidence_texts:
-            texts = [row.text for row in answers.found if len(row.text.split()) > 1]
+            texts = [row.text for row in answers.found if len(words_of(row.text)) > 1]
             if len(texts) > 1:
                 chosen = texts[: options.evidence_texts]
                 scores["evidence"] = erasure(predictor, chosen).as_dict()
@@ -161,7 +160,7 @@ class Labelling(Task):
             "too_long": answers.too_long,
             "too_long_share": answers.too_long / len(examples),
             **scores,
-            "texts_per_second": len(answers.found) / seconds,
+            "texts_per_second": len(answers.found) / answers.seconds,
             "rejection": rejection(explanations),
         }
         if examples.groups is not None:
@@ -214,7 +213,9 @@ class Answers:
         places = short_enough(examples, predictor.source, predictor.max_source_length)
         self.places = places
         self.too_long = len(examples) - len(places)
+        began = time.perf_counter()
         self.found = predictor.find([examples.texts[place] for place in places])
+        self.seconds = time.perf_counter() - began
         self.labels = self.tags = self.probabilities = self.right_tags = None
         if predictor.target.labels is not None:
             self.labels, self.probabilities = [""] * len(examples), [0.0] * len(examples)
